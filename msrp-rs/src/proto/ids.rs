@@ -15,7 +15,9 @@ pub struct IdSource {
 impl IdSource {
     /// A source with this seed; give it 32 octets of the operating system's randomness.
     pub fn new(seed: [u8; 32]) -> Self {
-        Self { rng: ChaCha20Rng::from_seed(seed) }
+        Self {
+            rng: ChaCha20Rng::from_seed(seed),
+        }
     }
 
     /// 12 characters, 71 bits.
@@ -41,7 +43,8 @@ impl IdSource {
     }
 
     fn text<const N: usize>(&mut self) -> String {
-        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        const ALPHABET: &[u8; 62] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut text = String::with_capacity(N);
         while text.len() < N {
             for octet in self.rng.next_u64().to_le_bytes() {

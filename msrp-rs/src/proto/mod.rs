@@ -12,7 +12,7 @@ mod ids;
 
 pub use connection::Connection;
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead, MessageKey,
-    OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
 };
 pub use ids::IdSource;
