@@ -88,27 +88,45 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error caused by the caller or by this library.
     pub fn local(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, origin: Origin::Local, status: None, offset: None, context: context.into() }
+        Self {
+            kind,
+            origin: Origin::Local,
+            status: None,
+            offset: None,
+            context: context.into(),
+        }
     }
 
     /// An error caused by the peer.
     pub fn remote(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { origin: Origin::Remote, ..Self::local(kind, context) }
+        Self {
+            origin: Origin::Remote,
+            ..Self::local(kind, context)
+        }
     }
 
     /// An error caused by the network or the operating system.
     pub fn transport(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { origin: Origin::Transport, ..Self::local(kind, context) }
+        Self {
+            origin: Origin::Transport,
+            ..Self::local(kind, context)
+        }
     }
 
     /// The peer answered or reported `status`.
     pub fn status(status: StatusCode, context: impl Into<String>) -> Self {
-        Self { status: Some(status), ..Self::remote(ErrorKind::Status, context) }
+        Self {
+            status: Some(status),
+            ..Self::remote(ErrorKind::Status, context)
+        }
     }
 
     /// The peer broke the protocol at `offset` of its octet stream.
     pub fn protocol(offset: u64, context: impl Into<String>) -> Self {
-        Self { offset: Some(offset), ..Self::remote(ErrorKind::Protocol, context) }
+        Self {
+            offset: Some(offset),
+            ..Self::remote(ErrorKind::Protocol, context)
+        }
     }
 
     /// Shorthand for [`ErrorKind::InvalidArgument`].

@@ -1,1 +1,119 @@
-//! Limits
+//! Every bound of the engine, in one object. `docs/limits.md` says what happens at each.
+//!
+//! Sizes are octets. The defaults hold memory small for chat and are large enough for a gigabit
+//! link; a host changes them by value before it makes the engine.
+
+use std::time::Duration;
+
+/// The bounds of one engine and of the connections, sessions and messages in it.
+///
+/// Start from `Limits::default()` and change fields; [`Limits::validate`] names what is out of
+/// range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Longest start line without its CRLF. Beyond: the connection is closed.
+    pub start_line: usize,
+    /// Longest header line without its CRLF. Beyond: the connection is closed.
+    pub header_line: usize,
+    /// Longest header section, start line included. Beyond: the connection is closed.
+    pub header_section: usize,
+    /// Most header lines in one request or response. Beyond: the connection is closed.
+    pub headers: usize,
+    /// Most URIs in one path. Beyond: the connection is closed.
+    pub path_uris: usize,
+    /// Longest body of a request that is not SEND (RFC 4975 §7.1). Beyond: the connection is closed.
+    pub non_send_body: usize,
+    /// Octets of messages that a session may have admitted and not yet written. Beyond: `Again`.
+    pub send_window: usize,
+    /// Part of `send_window` that only messages of at most this size may use.
+    pub small_message: usize,
+    /// Octets that the engine reads ahead of the network for each large message or stream.
+    pub read_ahead: usize,
+    /// Octets received for a session and not yet taken by its consumer. Beyond: the connection's slack.
+    pub receive_window: usize,
+    /// Octets above their windows that the sessions of one connection may hold together. Beyond:
+    /// reading pauses, and a session may be shed.
+    pub connection_slack: usize,
+    /// Octets of responses and REPORTs waiting to be written. Beyond: reading pauses.
+    pub control_lane: usize,
+    /// Octets encoded and not yet taken by the operating system.
+    pub write_ahead: usize,
+    /// How long a connection with one session may stay paused for its consumer; `None`: for ever.
+    pub stall: Option<Duration>,
+    /// Requests without a response that a session may have under way. Beyond: it waits.
+    pub max_transactions: usize,
+    /// Messages that a peer may have open at once in a session. Beyond: 413.
+    pub incomplete_messages: usize,
+    /// Message-IDs that are remembered per session and direction, for duplicates and late REPORTs.
+    pub remembered_ids: usize,
+    /// Gaps between the received parts of one message. Beyond: 413.
+    pub gaps: usize,
+    /// How long an incomplete message may go without a new chunk. Beyond: it is aborted.
+    pub incomplete_idle: Duration,
+    /// Large messages and streams that a session may have under way. Beyond: `Again`.
+    pub transfers: usize,
+    /// Octets of requests held for a session whose remote side is not known yet. Beyond: reading pauses.
+    pub early_len: usize,
+    /// How long such requests are held. Beyond: 481, and an unbound connection is closed.
+    pub early: Duration,
+    /// Accepted connections without a session, in the whole engine. Beyond: the oldest is closed.
+    pub unbound_connections: usize,
+    /// The same per remote address.
+    pub unbound_per_address: usize,
+    /// How long an accepted connection may stay without a session. Beyond: it is closed.
+    pub unbound: Duration,
+    /// How long a TLS handshake may take. Beyond: the connection is closed.
+    pub tls_handshake: Duration,
+    /// Dials under way to one target. Beyond: they wait their turn.
+    pub dials_per_target: usize,
+    /// Dials under way in the whole engine. Beyond: they wait their turn.
+    pub dials: usize,
+    /// From the last octet of a request to its response (RFC 4975 §7.1.1). Beyond: `Timeout`.
+    pub transaction: Duration,
+    /// How long output may wait without the operating system taking any. Beyond: the connection is closed.
+    pub write_stall: Duration,
+    /// Octets held for all sessions of the engine. Beyond: new chunks get 413 and `send` says `Again`.
+    pub engine_memory: usize,
+    /// Entries of an event stream that nobody reads. Beyond: the oldest are dropped and counted.
+    pub event_stream: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            start_line: 1024,
+            header_line: 8 * 1024,
+            header_section: 16 * 1024,
+            headers: 64,
+            path_uris: 64,
+            non_send_body: 10 * 1024,
+            send_window: 256 * 1024,
+            small_message: 64 * 1024,
+            read_ahead: 256 * 1024,
+            receive_window: 256 * 1024,
+            connection_slack: 1024 * 1024,
+            control_lane: 256 * 1024,
+            write_ahead: 64 * 1024,
+            stall: Some(Duration::from_secs(20)),
+            max_transactions: 1024,
+            incomplete_messages: 64,
+            remembered_ids: 1024,
+            gaps: 1024,
+            incomplete_idle: Duration::from_secs(600),
+            transfers: 16,
+            early_len: 64 * 1024,
+            early: Duration::from_secs(30),
+            unbound_connections: 1024,
+            unbound_per_address: 64,
+            unbound: Duration::from_secs(30),
+            tls_handshake: Duration::from_secs(10),
+            dials_per_target: 4,
+            dials: 64,
+            transaction: Duration::from_secs(30),
+            write_stall: Duration::from_secs(30),
+            engine_memory: 256 * 1024 * 1024,
+            event_stream: 256,
+        }
+    }
+}

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What one MSRP connection and its sessions do, as state machines without input and output.
+//!
+//! [`Connection`] takes octets, commands and the time, and gives octets, events and the time at
+//! which it wants to be called again (RFC 4975 §5 and §7). It has no socket, clock, lock, task or
+//! randomness of its own: `net` owns one `Connection` per socket and drives it, tests drive it in
+//! virtual time. Octets are read and written by `wire`; who may connect where, and what the SDP
+//! said, is decided above, in `engine`.
+
+mod connection;
+mod event;
+mod ids;
+
+pub use connection::Connection;
+pub use event::{
+    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+};
+pub use ids::IdSource;

@@ -1,0 +1,136 @@
+//! What a host is told.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{MessageHandle, TransferHandle};
+use crate::error::Error;
+use crate::proto::{CloseReason, MessageEnd, MessageHead};
+use crate::wire::{ByteRange, StatusCode};
+
+/// Where a session is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SessionState {
+    /// Made; its remote side or `open` is missing.
+    New,
+    /// Dialling, or waiting for the peer.
+    Connecting,
+    /// Bound: messages flow.
+    Open,
+    /// `close` was called; what is under way is being finished.
+    Closing,
+    /// Over.
+    Closed,
+}
+
+/// What happened in a session. Octets of content come with a `credit` that the host gives back with
+/// `Engine::consume` when the consumer takes them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The state changed.
+    State(SessionState),
+    /// `open` succeeded: the session is bound.
+    Opened,
+    /// A complete message of at most 16 KiB.
+    Message {
+        /// The message.
+        message: MessageHandle,
+        /// Its headers.
+        head: Arc<MessageHead>,
+        /// Its content.
+        body: Bytes,
+        /// To be given back.
+        credit: usize,
+    },
+    /// The start of a larger message.
+    MessageBegin {
+        /// The message.
+        message: MessageHandle,
+        /// Its headers.
+        head: Arc<MessageHead>,
+        /// To be given back.
+        credit: usize,
+    },
+    /// Its next octets, in order (`offset` below the position: a replacement). `data.len()` is to be given back.
+    MessageBody {
+        /// The message.
+        message: MessageHandle,
+        /// 0-based position.
+        offset: u64,
+        /// The octets.
+        data: Bytes,
+    },
+    /// It is over. Without `Complete`, undelivered parts of it were dropped.
+    MessageEnd {
+        /// The message.
+        message: MessageHandle,
+        /// How.
+        end: MessageEnd,
+    },
+    /// `send` may succeed again.
+    Writable,
+    /// A stream may be given so many octets more.
+    DataWanted {
+        /// The stream.
+        transfer: TransferHandle,
+        /// How many.
+        len: usize,
+    },
+    /// Octets of a large message or stream written so far; coalesced.
+    Progress {
+        /// The transfer.
+        transfer: TransferHandle,
+        /// Octets.
+        sent: u64,
+    },
+    /// The last octet was taken from the caller; a held buffer is free.
+    Accepted {
+        /// The transfer.
+        transfer: TransferHandle,
+    },
+    /// Every chunk was answered 200 (or written, where no response was asked for).
+    Acknowledged {
+        /// The transfer.
+        transfer: TransferHandle,
+    },
+    /// Success REPORTs cover the whole message.
+    Delivered {
+        /// The transfer.
+        transfer: TransferHandle,
+    },
+    /// It failed; also after `Acknowledged`, by a late failure REPORT.
+    Failed {
+        /// The transfer.
+        transfer: TransferHandle,
+        /// Why.
+        error: Error,
+    },
+    /// A REPORT about one of our messages.
+    Report {
+        /// The transfer.
+        transfer: TransferHandle,
+        /// The status.
+        status: StatusCode,
+        /// Its comment.
+        comment: String,
+        /// Its range.
+        range: Option<ByteRange>,
+    },
+    /// The consumer was too slow on a shared connection: open messages were aborted, further ones are refused.
+    Shed,
+    /// It caught up.
+    Recovered,
+    /// The session's last event.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// The same as an error, for those who wait; `None` when we closed it ourselves.
+        error: Option<Error>,
+        /// Messages neither acknowledged nor failed before.
+        unacknowledged: Vec<TransferHandle>,
+    },
+    /// The domain's last event, with session handle 0: the engine is shut down.
+    EngineClosed,
+}

@@ -1,0 +1,209 @@
+//! What hosts configure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::ListenerHandle;
+use crate::limits::Limits;
+use crate::proto::ReportMode;
+use crate::wire::FailureReport;
+
+/// Options of an engine.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Threads of the internal runtime, at least 1.
+    pub worker_threads: usize,
+    /// Bounds.
+    pub limits: Limits,
+    /// TLS for sessions and listeners that ask for it without a configuration of their own.
+    pub tls: Option<TlsConfig>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            worker_threads: 1,
+            limits: Limits::default(),
+            tls: None,
+        }
+    }
+}
+
+/// PEM text, by file or by value.
+#[derive(Debug, Clone)]
+pub enum PemSource {
+    /// A file, read when the configuration is first used.
+    File(PathBuf),
+    /// The text.
+    Text(Vec<u8>),
+}
+
+/// How a peer's certificate is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVerify {
+    /// By a CA and the URI's host name.
+    #[default]
+    Ca,
+    /// By the SDP's fingerprint.
+    Fingerprint,
+    /// Not at all: for tests, logged.
+    None,
+}
+
+/// TLS identity and trust.
+#[derive(Debug, Clone, Default)]
+pub struct TlsConfig {
+    /// Trusted CAs; without it the system's.
+    pub ca: Option<PemSource>,
+    /// Our certificate chain. A listener needs one.
+    pub cert: Option<PemSource>,
+    /// Its key.
+    pub key: Option<PemSource>,
+    /// How peers are judged.
+    pub verify: TlsVerify,
+    /// The name to check instead of the URI's host.
+    pub server_name: Option<String>,
+}
+
+/// Options of a listener.
+#[derive(Debug, Clone, Default)]
+pub struct ListenOptions {
+    /// An address, or a name that resolves to one of this machine's.
+    pub host: String,
+    /// 0: any free port.
+    pub port: u16,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+    /// TLS configuration; without it the engine's.
+    pub tls: Option<TlsConfig>,
+    /// Host and port for the URIs of its sessions, where they differ from the bound ones.
+    pub advertise: Option<(String, u16)>,
+}
+
+/// Which side we want to be (RFC 6135).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SetupPreference {
+    /// Either.
+    #[default]
+    ActPass,
+    /// The one that connects.
+    Active,
+    /// The one that listens; an offer then still says `actpass` (RFC 6135 §4.2.2).
+    Passive,
+}
+
+/// Whether sessions to one peer share a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConnectionSharing {
+    /// One connection per peer (RFC 4975 §5.4).
+    #[default]
+    Peer,
+    /// One connection per session: for bulk.
+    Session,
+}
+
+/// Most octets in the body of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ChunkLen {
+    /// 2048, or unbounded where both ends are this engine and nothing stands between.
+    #[default]
+    Auto,
+    /// No bound.
+    Unbounded,
+    /// This many.
+    Octets(u32),
+}
+
+/// Options of a session.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Where it listens; without it a port of its own on `host` and `port`.
+    pub listener: Option<ListenerHandle>,
+    /// See `listener`.
+    pub host: String,
+    /// See `listener`; 0: any free port.
+    pub port: u16,
+    /// `TCP/TLS/MSRP` and `msrps`.
+    pub secure: bool,
+    /// TLS configuration; without it the engine's.
+    pub tls: Option<TlsConfig>,
+    /// Host and port for our URI and SDP, where they differ from the bound ones.
+    pub advertise: Option<(String, u16)>,
+    /// The content types that we take. `None`: text/plain and the mandatory ones (RFC 4975 §8.6).
+    pub accept_types: Option<Vec<String>>,
+    /// Further types, only inside containers.
+    pub accept_wrapped_types: Vec<String>,
+    /// Which side we want to be.
+    pub setup: SetupPreference,
+    /// The largest message that we take.
+    pub max_size: Option<u64>,
+    /// Chunk length.
+    pub chunk_len: ChunkLen,
+    /// Connection sharing.
+    pub connection_sharing: ConnectionSharing,
+    /// Who makes REPORTs.
+    pub reports: ReportMode,
+    /// Bodiless SENDs while nothing else is sent.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            listener: None,
+            host: "127.0.0.1".into(),
+            port: 0,
+            secure: false,
+            tls: None,
+            advertise: None,
+            accept_types: None,
+            accept_wrapped_types: Vec::new(),
+            setup: SetupPreference::default(),
+            max_size: None,
+            chunk_len: ChunkLen::default(),
+            connection_sharing: ConnectionSharing::default(),
+            reports: ReportMode::default(),
+            keep_alive: None,
+        }
+    }
+}
+
+/// Options of one message.
+#[derive(Debug, Clone)]
+pub struct SendOptions {
+    /// Its media type.
+    pub content_type: String,
+    /// Its Message-ID; made by the engine when absent.
+    pub message_id: Option<String>,
+    /// Ask for success REPORTs.
+    pub success_report: bool,
+    /// Which failures to ask for.
+    pub failure_report: FailureReport,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self {
+            content_type: "text/plain".into(),
+            message_id: None,
+            success_report: false,
+            failure_report: FailureReport::Yes,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// The content of one message.
+#[derive(Debug, Clone)]
+pub enum SendBody {
+    /// Up to 64 KiB go through the send window; more is held until it is written, and takes a transfer slot.
+    Bytes(Bytes),
+    /// A file, read by the engine. Takes a transfer slot.
+    File(PathBuf),
+    /// Octets that the host pushes when asked, and their number if known. Takes a transfer slot.
+    Stream(Option<u64>),
+}

@@ -1,0 +1,296 @@
+//! What goes into a [`Connection`](super::Connection) beside octets, and what comes out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::wire::{ByteRange, FailureReport, MediaRange, MessageId, StatusCode, Uri, UriPath};
+
+/// The caller's name for a session; unique among the sessions that are alive at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey(pub u64);
+
+/// The caller's name for an outgoing message, unique within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransferKey(pub u32);
+
+/// The connection's name for an incoming message, unique within its session until 2³² messages later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageKey(pub u32);
+
+/// Who sends REPORTs for incoming messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReportMode {
+    /// A success REPORT goes out when the consumer has taken the last part, if the sender asked for one.
+    #[default]
+    Auto,
+    /// Only [`Command::Report`] makes REPORTs.
+    Manual,
+}
+
+/// What a connection has to know of a session.
+#[derive(Debug, Clone)]
+pub struct SessionConfig {
+    /// Our own URI: the From-Path of requests, the To-Path by which the peer's requests find us.
+    pub local_uri: Uri,
+    /// The To-Path of requests: our relays, if any, then the peer's SDP path.
+    pub remote_path: UriPath,
+    /// Whether we send the first request (RFC 4975 §5.4). A passive session sends nothing before it got one.
+    pub active: bool,
+    /// Most octets in the body of one chunk; 0 for no bound. Up to 2048 the ranges are exact, above they
+    /// end in `*` and the chunk can be interrupted.
+    pub chunk_len: u32,
+    /// The content types that the consumer takes; others get 415. Entries of `accept-types`.
+    pub accept_types: Arc<[MediaRange]>,
+    /// The largest message that the consumer takes; larger ones get 413.
+    pub max_size: Option<u64>,
+    /// Who sends REPORTs.
+    pub reports: ReportMode,
+    /// Send a bodiless SEND when nothing was sent for so long.
+    pub keep_alive: Option<Duration>,
+    /// The key of the first incoming message; counts up from there.
+    pub first_message: u32,
+}
+
+/// What a request's To-Path means, when the connection does not know that URI yet.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Now bound to this connection.
+    Ready(SessionKey, Box<SessionConfig>),
+    /// One of ours, but its remote side is not known yet: requests are held until
+    /// [`Connection::attach`](super::Connection::attach).
+    NotReady(SessionKey),
+    /// Bound to another connection: 506.
+    BoundElsewhere,
+    /// Nobody's: 481.
+    Unknown,
+}
+
+/// Where a connection asks for URIs that it does not know.
+pub trait Directory {
+    /// Looks `uri` up; a `Ready` answer binds the session to the asking connection.
+    fn lookup(&mut self, uri: &Uri) -> Lookup;
+}
+
+/// What a session is told to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Sends a message.
+    Send(TransferKey, Box<OutgoingMessage>),
+    /// The next octets of a stream; never more than [`Event::DataWanted`] asked for.
+    StreamData(TransferKey, Bytes),
+    /// Sends what was given so far, even if it makes a chunk under 2048 octets.
+    StreamFlush(TransferKey),
+    /// The stream is complete.
+    StreamEnd(TransferKey),
+    /// Ends an outgoing message with `#`.
+    Abort(TransferKey),
+    /// The consumer took octets: their credit comes back to the session's receive window.
+    Consumed(usize),
+    /// The consumer took the last part of a complete message.
+    Taken(MessageKey),
+    /// The consumer does not want (the rest of) a message: its chunks are answered with this status.
+    Reject(MessageKey, StatusCode, String),
+    /// Makes a REPORT about a message, with [`ReportMode::Manual`].
+    Report(MessageKey, StatusCode, String),
+    /// Ends the session when everything under way is answered; what is left at the deadline is aborted.
+    Close(Instant),
+    /// Ends the session at once.
+    CloseNow,
+}
+
+/// A message to be sent.
+#[derive(Debug)]
+pub struct OutgoingMessage {
+    /// The Message-ID; made by the connection when absent.
+    pub message_id: Option<MessageId>,
+    /// The media type of the body. Ignored for [`Body::None`].
+    pub content_type: String,
+    /// Further headers, validated by `wire::validate_extra_header`.
+    pub headers: Vec<(String, String)>,
+    /// Whether to ask for success REPORTs.
+    pub success_report: bool,
+    /// Which failures to ask for.
+    pub failure_report: FailureReport,
+    /// The content.
+    pub body: Body,
+}
+
+/// The content of a message to be sent.
+#[derive(Debug)]
+pub enum Body {
+    /// No content: a bodiless SEND.
+    None,
+    /// All of it.
+    Whole(Bytes),
+    /// It comes by [`Command::StreamData`], of this total length if known.
+    Stream(Option<u64>),
+}
+
+/// What a session tells its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The session is bound: the peer answered our first request, or sent its first.
+    Bound,
+    /// A complete message of at most 16 KiB. `credit` octets return by [`Command::Consumed`].
+    Message {
+        /// The message.
+        message: MessageKey,
+        /// Its headers.
+        head: Arc<MessageHead>,
+        /// Its content.
+        body: Bytes,
+        /// Octets counted against the receive window.
+        credit: usize,
+    },
+    /// The first octets of a message that is larger, or not complete yet.
+    MessageBegin {
+        /// The message.
+        message: MessageKey,
+        /// Its headers.
+        head: Arc<MessageHead>,
+        /// Octets counted against the receive window.
+        credit: usize,
+    },
+    /// The next octets, in order. Where `offset` is below what was given before, the peer sent that range
+    /// again and these octets replace the earlier ones (RFC 4975 §7.3.1).
+    MessageBody {
+        /// The message.
+        message: MessageKey,
+        /// 0-based position of the first octet.
+        offset: u64,
+        /// The octets; as many count against the receive window.
+        data: Bytes,
+    },
+    /// The message is over.
+    MessageEnd {
+        /// The message.
+        message: MessageKey,
+        /// How.
+        end: MessageEnd,
+    },
+    /// Octets of small messages were written: so much of the send window is free again.
+    WindowReleased(usize),
+    /// A stream may be given so many octets more.
+    DataWanted(TransferKey, usize),
+    /// A large message or stream: octets written so far.
+    Progress(TransferKey, u64),
+    /// A whole body of more than 64 KiB: its last octet was taken, the buffer is free.
+    Accepted(TransferKey),
+    /// Every chunk was answered 200, or written if no response was asked for.
+    Acknowledged(TransferKey),
+    /// Success REPORTs cover the message.
+    Delivered(TransferKey),
+    /// The message failed; also after `Acknowledged`, when a failure REPORT came late.
+    Failed(TransferKey, Failure),
+    /// A REPORT about one of our messages.
+    Report {
+        /// The message.
+        transfer: TransferKey,
+        /// The status, of namespace 000.
+        status: StatusCode,
+        /// Its comment.
+        comment: String,
+        /// What it is about; absent: the whole message.
+        range: Option<ByteRange>,
+    },
+    /// The consumer is too slow for a shared connection: its open messages were aborted, and further ones
+    /// are refused with 413 until it has caught up.
+    Shed,
+    /// The session is no longer shed.
+    Recovered,
+    /// The last event.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// Messages that were neither acknowledged nor reported as failed before.
+        unacknowledged: Vec<TransferKey>,
+    },
+}
+
+/// The headers of an incoming message, as in its first chunk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageHead {
+    /// The Message-ID.
+    pub message_id: MessageId,
+    /// The media type, as it came.
+    pub content_type: String,
+    /// All headers but the paths, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The announced length: a hint, until the message is complete.
+    pub total: Option<u64>,
+    /// Whether the sender asked for a success REPORT.
+    pub success_report: bool,
+    /// What the sender asked for in case of failure.
+    pub failure_report: FailureReport,
+}
+
+/// How an incoming message ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageEnd {
+    /// All octets are there: this many.
+    Complete(u64),
+    /// The sender ended it with `#`.
+    Aborted,
+    /// We refused it: too large, too slow a consumer, or by [`Command::Reject`].
+    Rejected(StatusCode),
+    /// No chunk came for the idle limit.
+    Idle,
+    /// The session ended first.
+    SessionClosed,
+}
+
+/// Why an outgoing message failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The peer or a relay answered or reported this.
+    Status {
+        /// The status code.
+        code: StatusCode,
+        /// Its comment.
+        comment: String,
+    },
+    /// No response in 30 s after the last octet of a chunk.
+    Timeout,
+    /// Ended by [`Command::Abort`].
+    Aborted,
+    /// The stream gave another number of octets than it announced.
+    WrongLength {
+        /// Announced.
+        announced: u64,
+        /// Given.
+        given: u64,
+    },
+    /// The session ended first.
+    SessionClosed,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// By us: [`Command::Close`] or [`Command::CloseNow`].
+    Local,
+    /// The peer closed the connection between two messages.
+    PeerClosed,
+    /// The connection failed; the text says how.
+    ConnectionLost(String),
+    /// The operating system took no octet for the time of `Limits::write_stall`.
+    WriteStall,
+    /// The peer broke the protocol.
+    Protocol {
+        /// 0-based offset in the peer's octet stream.
+        offset: u64,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The peer's response or REPORT ended the session: 481, 506, or a reported 408.
+    Status {
+        /// The status code.
+        code: StatusCode,
+        /// Its comment.
+        comment: String,
+    },
+    /// The first request was not answered in time.
+    BindTimeout,
+}
