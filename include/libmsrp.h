@@ -1,5 +1,6 @@
 /*
- * libmsrp: MSRP sessions (RFC 4975) for programs that speak SIP.
+ * C ABI.
+ *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 
@@ -16,6 +17,5 @@
 #define LIBMSRP_VERSION_MINOR 1
 #define LIBMSRP_VERSION_PATCH 0
 #define LIBMSRP_VERSION_STRING "0.1.0"
-
 
 #endif  /* LIBMSRP_H */

@@ -1,5 +1,5 @@
-//! `include/libmsrp.h`: cbindgen's output, the version macros and the `LIBMSRP_<STRUCT>_INIT`
-//! macros.
+//! `include/libmsrp.h`: the documentation of the crate, the version macros, cbindgen's output and
+//! the `LIBMSRP_<STRUCT>_INIT` macros.
 //!
 //! How the header looks is set in `bindings-c/cbindgen.toml`; what is in it, in `bindings-c/src`.
 
@@ -25,7 +25,7 @@ pub(crate) fn write() -> Result<String, String> {
 pub(crate) fn check() -> Result<String, String> {
     let text = generate()?;
     let path = committed();
-    let old = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let old = read(&path)?;
     if old == text {
         return Ok(format!("{} is up to date", path.display()));
     }
@@ -46,6 +46,7 @@ pub(crate) fn check() -> Result<String, String> {
 fn generate() -> Result<String, String> {
     let library = repository().join("bindings-c");
     let mut config = cbindgen::Config::from_file(library.join("cbindgen.toml"))?;
+    config.header = Some(opening(&read(&library.join("src").join("lib.rs"))?));
     config.after_includes = Some(version_macros(env!("CARGO_PKG_VERSION"))?);
     let bindings = cbindgen::Builder::new()
         .with_crate(&library)
@@ -55,7 +56,16 @@ fn generate() -> Result<String, String> {
     let mut octets = Vec::new();
     bindings.write(&mut octets);
     let text = String::from_utf8(octets).map_err(|error| error.to_string())?;
-    with_init_macros(&text)
+    with_init_macros(&with_bracketed_negatives(&text))
+}
+
+/// The comment at the top: the crate's own documentation, so that it is written once.
+fn opening(source: &str) -> String {
+    let mut comment = String::from("/*\n");
+    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+        let _ = writeln!(comment, " *{}", line.trim_end());
+    }
+    comment + " *\n * SPDX-License-Identifier: MIT OR Apache-2.0\n */"
 }
 
 /// `LIBMSRP_VERSION_*` from the workspace's version, which is the version of this crate too.
@@ -74,8 +84,28 @@ fn version_macros(version: &str) -> Result<String, String> {
          #define LIBMSRP_VERSION_MAJOR {major}\n\
          #define LIBMSRP_VERSION_MINOR {minor}\n\
          #define LIBMSRP_VERSION_PATCH {patch}\n\
-         #define LIBMSRP_VERSION_STRING \"{version}\"\n"
+         #define LIBMSRP_VERSION_STRING \"{version}\""
     ))
+}
+
+/// `#define NAME -1` as `#define NAME (-1)`, so that it is one operand wherever it is used.
+fn with_bracketed_negatives(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        match line
+            .strip_prefix("#define ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            Some((name, value)) if value.starts_with('-') => {
+                let _ = writeln!(out, "#define {name} ({value})");
+            }
+            _ => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
 }
 
 /// Puts one initialiser macro for each sized struct before the end of the include guard.
@@ -128,6 +158,10 @@ fn sized_structs(text: &str) -> Vec<&str> {
     found
 }
 
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 fn committed() -> PathBuf {
     repository().join("include").join("libmsrp.h")
 }
@@ -156,6 +190,23 @@ mod tests {
         let text = with_init_macros(HEADER).unwrap();
         assert!(text.contains("#define LIBMSRP_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_options)\n"));
         assert!(text.ends_with("#endif  /* H */\n"));
+    }
+
+    #[test]
+    fn the_crate_documentation_opens_the_header() {
+        let text = opening("//! One.\n//!\n//! Two.\n\nmod x;\n//! not this\n");
+        assert_eq!(
+            text,
+            "/*\n * One.\n *\n * Two.\n *\n * SPDX-License-Identifier: MIT OR Apache-2.0\n */"
+        );
+    }
+
+    #[test]
+    fn negative_numbers_are_bracketed() {
+        assert_eq!(
+            with_bracketed_negatives("#define A -6\n#define B 6\nx\n"),
+            "#define A (-6)\n#define B 6\nx\n"
+        );
     }
 
     #[test]
