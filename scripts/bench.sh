@@ -6,5 +6,5 @@ need_rust
 need_c
 need_python
 build_module release
-cargo build --locked --quiet --release -p libmsrp
+build_library release
 python benches/run.py "$@"

@@ -8,8 +8,8 @@
         valgrind   the c11 programs under valgrind's memcheck
     c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library)
 
-Each test is one program: exit status 0 is a pass. libmsrp itself must have been built (`cargo build
--p libmsrp`). The last line printed is `c_tests: N passed, N failed`.
+Each test is one program: exit status 0 is a pass. libmsrp itself must have been built (`cargo
+build`). The last line printed is `c_tests: N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def library_folder() -> Path:
     """A folder with the shared library under its link name and its soname."""
     shared = TARGET / "libmsrp.so"
     if not shared.exists():
-        sys.exit(f"{shared} is missing: cargo build -p libmsrp")
+        sys.exit(f"{shared} is missing: run `cargo build`")
     dynamic = subprocess.run(
         ["readelf", "-d", shared], capture_output=True, text=True, check=True
     ).stdout

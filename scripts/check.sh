@@ -36,7 +36,7 @@ step "ruff" ruff check .
 step "python module" build_module dev
 step "mypy" python -m mypy
 step "stub drift" python -m mypy.stubtest msrp --ignore-disjoint-bases
-step "libmsrp" cargo build --locked --quiet -p libmsrp
+step "libmsrp" build_library
 step "C and C++ warnings" python scripts/c_tests.py warnings
 step "C tests, sanitized" python scripts/c_tests.py run sanitized
 

@@ -30,7 +30,7 @@ miri() {
         cargo +nightly miri test --locked --quiet -p msrp --no-default-features --lib
 }
 
-step "libmsrp" cargo build --locked --quiet -p libmsrp
+step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
 step "loom models" loom_ran
 step "long property tests" long_property_tests

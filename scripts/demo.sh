@@ -16,7 +16,7 @@ shows() {
 }
 
 say "building libmsrp and the C party"
-cargo build --locked --quiet -p libmsrp
+build_library
 python scripts/c_tests.py example examples/c/party.c
 
 say "Python and C"

@@ -115,6 +115,12 @@ need_cargo_deny() {
     rm -rf build/tools-target
 }
 
+# build_library [release]: libmsrp. All default members are built in one go, because the features of
+# what they share differ from package to package, and would be compiled anew for each.
+build_library() {
+    cargo build --locked --quiet ${1:+--"$1"} </dev/null
+}
+
 # A digest of everything the Python module is built from.
 module_fingerprint() {
     {
@@ -139,7 +145,7 @@ build_module() {
     [ "$profile" = release ] && flag=--release
     say "building the Python module ($profile)"
     rm -f "$stamp"
-    VIRTUAL_ENV=$VENV maturin develop --quiet $flag </dev/null
+    VIRTUAL_ENV=$VENV maturin develop --quiet $flag </dev/null || return
     printf '%s\n' "$wanted" >"$stamp"
 }
 

@@ -15,7 +15,7 @@ suite() {
 }
 
 suite "Rust" cargo test --locked --quiet --workspace --exclude msrp-py
-suite "libmsrp" cargo build --locked --quiet -p libmsrp
+suite "libmsrp" build_library
 suite "C" python scripts/c_tests.py run c11 cxx17
 suite "Python module" build_module dev
 suite "Python" python -m pytest --quiet "$@"
