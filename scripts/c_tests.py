@@ -6,7 +6,8 @@
         cxx17      g++ as C++17, shared library
         sanitized  C11, shared library, AddressSanitizer and UndefinedBehaviorSanitizer
         valgrind   the c11 programs under valgrind's memcheck
-    c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library)
+    c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library);
+                                   says nothing but what fails
 
 Each test is one program: exit status 0 is a pass. libmsrp itself must have been built (`cargo
 build`). The last line printed is `c_tests: N passed, N failed`.
@@ -181,16 +182,19 @@ def main(arguments: list[str]) -> int:
         case _:
             print(__doc__, file=sys.stderr)
             return 2
+    quiet = arguments[0] == "example"
     passed = failed = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for outcome in pool.map(lambda job: job(), work):
             if outcome.passed:
                 passed += 1
-                print(f"ok    {outcome.name}", flush=True)
+                if not quiet:
+                    print(f"ok    {outcome.name}", flush=True)
             else:
                 failed += 1
                 print(f"FAIL  {outcome.name}\n{outcome.text}", flush=True)
-    print(f"c_tests: {passed} passed, {failed} failed")
+    if not quiet:
+        print(f"c_tests: {passed} passed, {failed} failed")
     if not work:
         print("error: there is nothing to run", file=sys.stderr)
     return 0 if work and failed == 0 else 1
