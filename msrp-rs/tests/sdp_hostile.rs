@@ -70,6 +70,32 @@ fn more_uris_than_the_limit_are_refused() {
 }
 
 #[test]
+fn a_path_longer_than_a_header_line_is_refused() {
+    let sdp = |len: usize| {
+        let id = "s".repeat(len - "msrp://192.0.2.1:7394/;tcp".len());
+        format!(
+            "m=message 7394 TCP/MSRP *\na=accept-types:*\na=path:msrp://192.0.2.1:7394/{id};tcp\n"
+        )
+    };
+    assert_eq!(kind(&sdp(sdp::MAX_PATH_LEN)), Ok(()));
+    assert_eq!(
+        kind(&sdp(sdp::MAX_PATH_LEN + 1)),
+        Err(ErrorKind::InvalidSdp)
+    );
+}
+
+#[test]
+fn type_lists_are_cut_at_their_limit() {
+    let list = "a/b ".repeat(200);
+    let sdp = format!(
+        "{STREAM}a=accept-types:{list}\na=accept-types:{list}\na=accept-wrapped-types:{list}{list}\n"
+    );
+    let media = MediaDescription::parse(&sdp, None).expect("valid");
+    assert_eq!(media.accept_types.len(), sdp::MAX_MEDIA_RANGES);
+    assert_eq!(media.accept_wrapped_types.len(), sdp::MAX_MEDIA_RANGES);
+}
+
+#[test]
 fn errors_quote_little_of_a_peers_text() {
     for sdp in [
         format!("{HEAD}m=message 7394 {} *\r\n", "ü".repeat(10_000)),

@@ -230,7 +230,7 @@ fn rfc4145_4_1_active_has_port_9_in_line_and_path() {
     assert_eq!((real.port, real.path.last().port()), (8493, Some(8493)));
 }
 
-// covers: S-139, S-163, T-54, T-66
+// covers: S-163, T-66
 #[test]
 fn rfc4975_8_4_a_path_in_use_stays_as_it_is() {
     let mut local = options();
@@ -295,7 +295,7 @@ fn rfc4145_4_1_answer_roles() {
     }
 }
 
-// covers: S-060, S-064, S-070, S-072, S-074, S-082
+// covers: S-060, S-064, S-070, S-072, S-082
 #[test]
 fn rfc6135_4_2_role_of_the_offerer_comes_from_the_answer() {
     let ours = sdp::offer(&options());

@@ -114,7 +114,7 @@ fn rfc4975_6_msrps_is_never_read_as_cleartext() {
     assert!(error.to_string().contains("msrps"), "{error}");
 }
 
-// covers: S-013, S-142
+// covers: S-013
 #[test]
 fn rfc3264_8_2_port_0_is_a_refused_stream_whatever_else_is_there() {
     for media in [
@@ -166,7 +166,7 @@ fn rfc4975_8_2_extra_spaces_in_path_are_tolerated() {
     assert_eq!(media.path.len(), 2);
 }
 
-// covers: S-023, S-027, S-118
+// covers: S-023, S-027
 #[test]
 fn rfc4975_8_3_several_uris_are_kept_in_their_order() {
     let path = "a=path:msrp://r1.example.com:2855/a;tcp msrp://r2.example.com:2856/b;tcp \
@@ -322,6 +322,33 @@ fn rfc4975_8_6_wrapped_types_are_for_containers_only() {
         "accept-types hold inside as well"
     );
     assert!(!gateway.accepts_wrapped("text/html"));
+}
+
+// covers: S-044
+#[test]
+fn rfc4975_8_6_listed_types_are_preferred_to_unlisted_ones() {
+    let choices = ["text/html", "text/plain"];
+    assert_eq!(
+        accepting("text/plain *", "").preferred(&choices),
+        Some("text/plain")
+    );
+    assert_eq!(
+        accepting("* text/plain", "").preferred(&choices),
+        Some("text/plain")
+    );
+    assert_eq!(
+        accepting("text/*", "").preferred(&choices),
+        Some("text/html")
+    );
+    assert_eq!(
+        accepting("text/plain text/html", "").preferred(&choices),
+        Some("text/plain")
+    );
+    assert_eq!(accepting("image/*", "text/html").preferred(&choices), None);
+    assert_eq!(
+        accepting("*", "").preferred(&["no type", "a/b"]),
+        Some("a/b")
+    );
 }
 
 // covers: S-054

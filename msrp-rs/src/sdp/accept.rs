@@ -28,6 +28,27 @@ impl MediaDescription {
         self.accepts(content_type) || allows(&self.accept_wrapped_types, content_type)
     }
 
+    /// Which of `content_types`, in the sender's order of preference, to send to this side: the
+    /// one that it lists first by name, else the first that a wildcard lets through (listed types
+    /// are preferred to unlisted ones); `None` if it takes none of them.
+    pub fn preferred<'a>(&self, content_types: &[&'a str]) -> Option<&'a str> {
+        let known: Vec<(&str, MediaType)> = content_types
+            .iter()
+            .filter_map(|text| Some((*text, MediaType::parse(text).ok()?)))
+            .collect();
+        let named = self
+            .accept_types
+            .iter()
+            .filter(|range| !range.is_wildcard())
+            .find_map(|range| known.iter().find(|(_, known)| range.matches(known)));
+        let tried = || {
+            known
+                .iter()
+                .find(|(_, known)| self.accept_types.iter().any(|range| range.matches(known)))
+        };
+        named.or_else(tried).map(|(text, _)| *text)
+    }
+
     /// Whether this side wishes to get its messages wrapped in `message/cpim`: it stands first in
     /// `accept-types` (RFC 4975 §13).
     pub fn wants_cpim(&self) -> bool {
@@ -65,10 +86,8 @@ pub(super) fn overlap(a: &MediaRange, b: &MediaRange) -> bool {
 
 /// Reads the value of an attribute. Entries that are none are passed over: what a peer cannot
 /// spell it cannot mean, and the others still hold.
-pub(super) fn parse_list(value: &str) -> Vec<MediaRange> {
-    entries(value)
-        .filter_map(|entry| MediaRange::parse(entry).ok())
-        .collect()
+pub(super) fn parse_list(value: &str) -> impl Iterator<Item = MediaRange> {
+    entries(value).filter_map(|entry| MediaRange::parse(entry).ok())
 }
 
 /// The entries between runs of blanks; a quoted value may hold blanks.
@@ -120,7 +139,8 @@ mod tests {
             (r#"a/b;x="open c/d"#, ""),
             ("", ""),
         ] {
-            assert_eq!(List(&parse_list(value)).to_string(), printed, "{value}");
+            let list: Vec<_> = parse_list(value).collect();
+            assert_eq!(List(&list).to_string(), printed, "{value}");
         }
     }
 

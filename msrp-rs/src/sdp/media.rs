@@ -9,7 +9,7 @@ use super::fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 use super::origin::{Connection, Origin};
 use super::session::{FOREVER, SessionDescription, write_session_part};
 use super::setup::SetupAttribute;
-use super::{ENGINE_MARK, MAX_PATH_URIS, excerpt, invalid};
+use super::{ENGINE_MARK, MAX_MEDIA_RANGES, MAX_PATH_LEN, MAX_PATH_URIS, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::{Host, MediaRange, Scheme, Uri, UriPath};
 
@@ -105,25 +105,32 @@ impl MediaDescription {
             .map(|(_, description)| description)
     }
 
-    /// Reads one `m=` section; `number` counts from 1, `needs_connection` says that a `c=` line
-    /// must be there on one of the levels.
+    /// Reads one `m=` section, `number` counted from 1, with the defaults of the session part;
+    /// `None` for an `m=` block, where the `c=` line is optional.
     pub(super) fn from_section(
-        session: &sdp_types::Session,
+        session: Option<&SessionLevel>,
         media: &sdp_types::Media,
         number: usize,
-        needs_connection: bool,
     ) -> Result<Self> {
         let fail = |rule: String| invalid(format!("m-line {number}: {rule}"));
 
         let line_protocol = check_media_line(media, number)?;
-        let connection = media.connections.first().or(session.connection.as_ref());
-        if needs_connection && connection.is_none() {
+        let address = match media.connections.first() {
+            Some(connection) => Some(parse_address(&connection.connection_address)),
+            None => session.and_then(|session| session.address.clone()),
+        };
+        if session.is_some() && address.is_none() {
             return Err(fail(
                 "no c= line here nor at session level (RFC 8866 §5.7)".to_owned(),
             ));
         }
 
-        let session_level = Levelled::read(&session.attributes).map_err(fail)?;
+        let no_defaults = Levelled::default();
+        let session_level = match session.map(|session| &session.defaults) {
+            Some(Ok(defaults)) => defaults,
+            Some(Err(rule)) => return Err(fail(rule.clone())),
+            None => &no_defaults,
+        };
         let media_level = Levelled::read(&media.attributes).map_err(fail)?;
         let own = MediaOnly::read(&media.attributes);
 
@@ -153,7 +160,7 @@ impl MediaDescription {
         Ok(Self {
             protocol: first,
             port: media.port,
-            address: connection.map(|connection| parse_address(&connection.connection_address)),
+            address,
             path,
             accept_types,
             accept_wrapped_types: own.accept_wrapped_types,
@@ -164,7 +171,7 @@ impl MediaDescription {
                 .or(session_level.direction)
                 .unwrap_or_default(),
             fingerprints: if media_level.fingerprints.is_empty() {
-                session_level.fingerprints
+                session_level.fingerprints.clone()
             } else {
                 media_level.fingerprints
             },
@@ -298,8 +305,28 @@ fn check_media_line(media: &sdp_types::Media, number: usize) -> Result<Protocol>
     Ok(protocol)
 }
 
+/// What the session part says that holds for `m=` sections too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionLevel {
+    address: Option<Host>,
+    /// Or the rule that is broken, for the error of each MSRP section.
+    defaults: Result<Levelled, String>,
+}
+
+impl SessionLevel {
+    pub(super) fn read(session: &sdp_types::Session) -> Self {
+        Self {
+            address: session
+                .connection
+                .as_ref()
+                .map(|connection| parse_address(&connection.connection_address)),
+            defaults: Levelled::read(&session.attributes),
+        }
+    }
+}
+
 /// Attributes that may stand at session level too, where they are defaults.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Levelled {
     /// Outer `None`: no such attribute; inner `None`: one that counts as absent.
     setup: Option<Option<SetupAttribute>>,
@@ -361,13 +388,10 @@ impl<'a> MediaOnly<'a> {
             let text = value.unwrap_or_default();
             match name {
                 "path" => own.paths.push(text),
-                "accept-types" => own
-                    .accept_types
-                    .get_or_insert_default()
-                    .extend(accept::parse_list(text)),
-                "accept-wrapped-types" => {
-                    own.accept_wrapped_types.extend(accept::parse_list(text));
+                "accept-types" => {
+                    add_ranges(own.accept_types.get_or_insert_default(), text);
                 }
+                "accept-wrapped-types" => add_ranges(&mut own.accept_wrapped_types, text),
                 "max-size" => own.max_size = own.max_size.or_else(|| parse_max_size(text)),
                 "msrp-cema" => own.cema = true,
                 ENGINE_MARK => own.engine_mark = own.engine_mark.or_else(|| value.map(Into::into)),
@@ -381,9 +405,21 @@ impl<'a> MediaOnly<'a> {
     }
 }
 
+/// Adds the entries of one attribute line, up to the limit.
+fn add_ranges(list: &mut Vec<MediaRange>, value: &str) {
+    let room = MAX_MEDIA_RANGES - list.len();
+    list.extend(accept::parse_list(value).take(room));
+}
+
 /// The value of a `path` attribute. Spaces around the URIs are tolerated.
 fn parse_path(value: &str) -> Result<UriPath, String> {
-    let path = UriPath::parse(value.trim().as_bytes(), MAX_PATH_URIS)
+    if value.len() > MAX_PATH_LEN {
+        let len = value.len();
+        return Err(format!(
+            "attribute path of {len} octets exceeds the limit of {MAX_PATH_LEN}"
+        ));
+    }
+    let path = UriPath::parse(value.as_bytes(), MAX_PATH_URIS)
         .map_err(|error| format!("attribute path: {error} (RFC 4975 §8.2)"))?;
     if path.iter().any(|uri| uri.port().is_none()) {
         return Err("attribute path: a URI has no explicit port (RFC 4975 §8.2)".to_owned());

@@ -46,6 +46,12 @@ pub const MAX_MEDIA_LINES: usize = 64;
 /// Most URIs of a `path` attribute.
 pub const MAX_PATH_URIS: usize = 64;
 
+/// Longest value of a `path` attribute in octets, so that it fits into a To-Path line of 8 KiB.
+pub const MAX_PATH_LEN: usize = 8 * 1024 - 16;
+
+/// Most entries of `accept-types` and of `accept-wrapped-types`; further ones are passed over.
+pub const MAX_MEDIA_RANGES: usize = 256;
+
 /// Name of the private attribute by which two ends of this engine know each other: its value is
 /// the session-id of the path beside it ([`MediaDescription::speaks_to_this_engine`]).
 pub const ENGINE_MARK: &str = "x-msrp-rs";

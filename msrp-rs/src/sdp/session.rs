@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::media::MediaDescription;
+use super::media::{MediaDescription, SessionLevel};
 use super::origin::{Connection, Origin};
 use super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,13 +18,13 @@ use crate::wire::Host;
 /// and unknown attributes as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionDescription {
-    session: sdp_types::Session,
+    /// What the session part says for all sections; `None` if there is no such part.
+    session_level: Option<SessionLevel>,
+    medias: Vec<sdp_types::Media>,
     /// `t=` and `r=` lines, CRLF-ended, in their order.
     time_lines: String,
     /// One text per `m=` section, line ends as they came.
     sections: Vec<String>,
-    /// Whether there is a session part.
-    is_whole: bool,
 }
 
 /// One `m=` line and the text of its section.
@@ -69,17 +69,16 @@ impl SessionDescription {
         };
         debug_assert_eq!(session.medias.len(), split.sections.len());
         Ok(Self {
-            session,
+            session_level: split.is_whole.then(|| SessionLevel::read(&session)),
+            medias: session.medias,
             time_lines: split.time_lines,
             sections: split.sections.into_iter().map(str::to_owned).collect(),
-            is_whole: split.is_whole,
         })
     }
 
     /// The `m=` lines in their order.
     pub fn media_lines(&self) -> impl ExactSizeIterator<Item = MediaLine<'_>> {
-        self.session
-            .medias
+        self.medias
             .iter()
             .zip(&self.sections)
             .map(|(media, text)| MediaLine {
@@ -93,7 +92,7 @@ impl SessionDescription {
 
     /// Whether this is a whole SDP, not only `m=` blocks.
     pub fn is_whole(&self) -> bool {
-        self.is_whole
+        self.session_level.is_some()
     }
 
     /// The MSRP description on the `m=` line at `index` (0-based), or on the first acceptable
@@ -114,7 +113,7 @@ impl SessionDescription {
             return Ok((index, self.media(index)?));
         }
         let mut first_error: Option<Error> = None;
-        for (index, media) in self.session.medias.iter().enumerate() {
+        for (index, media) in self.medias.iter().enumerate() {
             if media.media != "message" {
                 continue;
             }
@@ -133,12 +132,7 @@ impl SessionDescription {
     }
 
     fn media(&self, index: usize) -> Result<MediaDescription> {
-        MediaDescription::from_section(
-            &self.session,
-            &self.session.medias[index],
-            index + 1,
-            self.is_whole,
-        )
+        MediaDescription::from_section(self.session_level.as_ref(), &self.medias[index], index + 1)
     }
 
     /// The answer to this offer in which each line of `streams` is accepted with the description
@@ -174,7 +168,7 @@ impl SessionDescription {
     /// The answer with one entry of `accepted` for each `m=` line.
     fn compose(&self, accepted: &[Option<&MediaDescription>], origin: &Origin) -> String {
         let mut out = String::new();
-        if self.is_whole {
+        if self.is_whole() {
             let times = if self.time_lines.is_empty() {
                 FOREVER
             } else {
