@@ -65,7 +65,7 @@ impl Connection {
             header_section: limits.header_section,
             headers: limits.headers,
             path_uris: limits.path_uris,
-            non_send_body: limits.non_send_body,
+            non_send_body: limits.non_send_body as u64,
             ..ParserLimits::default()
         });
         Self {

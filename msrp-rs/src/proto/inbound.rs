@@ -14,7 +14,7 @@ use super::timers::Timer;
 use super::transaction::{Purpose, Transaction};
 use super::{CloseReason, Directory, Event, Failure, Lookup, MessageEnd, MessageHead, MessageKey, ReportMode, SessionKey};
 use crate::wire::{
-    Continuation, FailureReport, Frame, Head, HeaderName, MessageId, Method, StatusCode, Uri, UriPath,
+    Continuation, FailureReport, Frame, Head, HeaderName, MessageId, Method, StatusCode, Uri,
     encode_response,
 };
 

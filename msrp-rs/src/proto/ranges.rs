@@ -43,11 +43,6 @@ impl RangeSet {
         self.ranges.len()
     }
 
-    /// The end of the last range.
-    pub(super) fn end(&self) -> u64 {
-        self.ranges.last().map_or(0, |&(_, e)| e)
-    }
-
     /// Takes out everything from `end` on.
     pub(super) fn truncate(&mut self, end: u64) {
         self.ranges.retain(|&(s, _)| s < end);
@@ -84,7 +79,6 @@ mod tests {
             for end in 0..80 {
                 prop_assert_eq!(set.covers(end), (0..end).all(|p| model.contains(&p)));
             }
-            prop_assert_eq!(set.end(), model.last().map_or(0, |p| p + 1));
             set.truncate(cut);
             prop_assert_eq!(
                 set.iter().flat_map(|(s, e)| s..e).collect::<Vec<_>>(),

@@ -1,6 +1,6 @@
 //! Two connections in virtual time, joined by a pipe of octets that can split, stall and cut.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
