@@ -249,6 +249,8 @@ fn rfc4975_7_1_1_timer_runs_from_the_last_octet_of_the_chunk() {
     pair.a.capacity = 0;
     for _ in 0..240 {
         pair.a.capacity = 4096;
+        pair.step();
+        pair.a.capacity = 0;
         pair.advance(Duration::from_secs(15));
     }
     assert!(pair.a.take().iter().all(|event| !matches!(event, Event::Failed(..) | Event::Closed { .. })));
