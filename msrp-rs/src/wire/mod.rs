@@ -9,18 +9,31 @@
 //! catalogue of peers' habits says so and gives a [`Fault`] with the offset. `new`, `FromStr` and
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
+mod byte_range;
+mod end_line;
 mod fault;
+mod head;
+mod header;
 mod ident;
 mod media_type;
+mod method;
+mod parser;
 mod path;
 mod redacted;
 mod status;
 mod token;
 mod uri;
+mod work;
 
+pub use byte_range::ByteRange;
+pub use end_line::Continuation;
 pub use fault::{Fault, FaultKind};
+pub use head::Head;
+pub use header::{FailureReport, HeaderName};
 pub use ident::{MAX_IDENT_LEN, MessageId, TransactionId};
 pub use media_type::{MediaRange, MediaType};
+pub use method::Method;
+pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
 pub use redacted::Redacted;
 pub use status::{Status, StatusCode};
