@@ -10,6 +10,7 @@
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
 mod byte_range;
+mod encoder;
 mod end_line;
 mod fault;
 mod head;
@@ -20,12 +21,17 @@ mod method;
 mod parser;
 mod path;
 mod redacted;
+mod scanner;
 mod status;
 mod token;
 mod uri;
 mod work;
 
 pub use byte_range::ByteRange;
+pub use encoder::{
+    ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
+    validate_extra_header,
+};
 pub use end_line::Continuation;
 pub use fault::{Fault, FaultKind};
 pub use head::Head;
@@ -36,5 +42,6 @@ pub use method::Method;
 pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
 pub use redacted::Redacted;
+pub use scanner::EndLineScanner;
 pub use status::{Status, StatusCode};
 pub use uri::{Host, Scheme, Uri};
