@@ -25,7 +25,8 @@ fn held(events: &[(SessionKey, Event)], key: SessionKey) -> usize {
 }
 
 fn consume(side: &mut Side, now: std::time::Instant, key: SessionKey, len: usize) {
-    side.connection.handle_command(now, key, Command::Consumed(len));
+    side.connection
+        .handle_command(now, key, Command::Consumed(len));
 }
 
 #[test]
@@ -39,7 +40,11 @@ fn a_lone_stalled_consumer_is_plain_back_pressure() {
     assert!(!pair.b.connection.reading_allowed());
     let limits = Limits::default();
     let bound = limits.receive_window + limits.connection_slack + 64 * 1024;
-    assert!(held(&pair.b.events, S1) <= bound, "{}", held(&pair.b.events, S1));
+    assert!(
+        held(&pair.b.events, S1) <= bound,
+        "{}",
+        held(&pair.b.events, S1)
+    );
     // Half a minute of reading now and then: nothing is lost and no timer fires.
     let mut taken = 0;
     let mut all = Vec::new();
@@ -50,7 +55,11 @@ fn a_lone_stalled_consumer_is_plain_back_pressure() {
         taken += part;
         pair.advance(Duration::from_secs(10));
     }
-    let events: Vec<_> = all.into_iter().chain(pair.b.events.drain(..)).map(|(_, event)| event).collect();
+    let events: Vec<_> = all
+        .into_iter()
+        .chain(pair.b.events.drain(..))
+        .map(|(_, event)| event)
+        .collect();
     assert!(contents(&events) == [(content, true)]);
     assert!(pair.a.take().contains(&Event::Acknowledged(sent)));
 }
@@ -95,7 +104,19 @@ fn sixteen_sessions_with_one_stalled_consumer() {
     let mut paused = Duration::ZERO;
     let mut shed_held = None;
     let done = |events: &HashMap<SessionKey, Vec<Event>>| {
-        events.values().flatten().filter(|event| matches!(event, Event::MessageEnd { end: MessageEnd::Complete(_), .. })).count()
+        events
+            .values()
+            .flatten()
+            .filter(|event| {
+                matches!(
+                    event,
+                    Event::MessageEnd {
+                        end: MessageEnd::Complete(_),
+                        ..
+                    }
+                )
+            })
+            .count()
     };
     while done(&events) < 15 {
         let moved = pair.step();
@@ -108,14 +129,26 @@ fn sixteen_sessions_with_one_stalled_consumer() {
                 };
                 consume(&mut pair.b, pair.now, key, credit);
             } else if event == Event::Shed {
-                shed_held = Some(events[&stalled].iter().map(|event| match event { Event::MessageBody { data, .. } => data.len(), _ => 0 }).sum::<usize>());
+                shed_held = Some(
+                    events[&stalled]
+                        .iter()
+                        .map(|event| match event {
+                            Event::MessageBody { data, .. } => data.len(),
+                            _ => 0,
+                        })
+                        .sum::<usize>(),
+                );
             }
             events.entry(key).or_default().push(event);
         }
         if !moved {
             // Only time helps.
             let before = pair.now;
-            pair.now = pair.b.connection.poll_timeout().expect("a paused connection has a deadline");
+            pair.now = pair
+                .b
+                .connection
+                .poll_timeout()
+                .expect("a paused connection has a deadline");
             paused += pair.now - before;
             pair.b.connection.handle_timeout(pair.now);
             pair.a.connection.handle_timeout(pair.now);
@@ -124,15 +157,25 @@ fn sixteen_sessions_with_one_stalled_consumer() {
     assert!(paused <= Duration::from_secs(2), "paused for {paused:?}");
     let limits = Limits::default();
     let shed_held = shed_held.expect("the stalled session is shed");
-    assert!(shed_held <= limits.receive_window + limits.connection_slack + 128 * 1024, "{shed_held}");
-    assert!(matches!(events[&stalled].last(), Some(Event::MessageEnd { end: MessageEnd::Rejected(status), .. }) if status.0 == 413));
+    assert!(
+        shed_held <= limits.receive_window + limits.connection_slack + 128 * 1024,
+        "{shed_held}"
+    );
+    assert!(
+        matches!(events[&stalled].last(), Some(Event::MessageEnd { end: MessageEnd::Rejected(status), .. }) if status.0 == 413)
+    );
     for (key, events) in &events {
         if *key != stalled {
             assert!(contents(events) == [(content.clone(), true)]);
         }
     }
     pair.run();
-    let failures = pair.a.events.iter().filter(|(_, event)| matches!(event, Event::Failed(..))).map(|(key, _)| *key);
+    let failures = pair
+        .a
+        .events
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Failed(..)))
+        .map(|(key, _)| *key);
     assert_eq!(failures.collect::<Vec<_>>(), [stalled]);
 
     // While shed: refused. When it has caught up: taken again.
@@ -166,7 +209,10 @@ fn our_timers_stand_still_while_we_do_not_read() {
     pair.b.consume = true;
     pair.advance(Duration::from_secs(20));
     let b = pair.b.take();
-    assert!(b.contains(&Event::Acknowledged(asked)), "39 s later, but 19 of them were ours");
+    assert!(
+        b.contains(&Event::Acknowledged(asked)),
+        "39 s later, but 19 of them were ours"
+    );
 }
 
 #[test]
@@ -200,7 +246,12 @@ fn short_engine_memory_refuses_new_messages_and_recovers() {
     pair.b.connection.set_memory_pressure(true);
     let refused = pair.send_a(S1, message(Body::Whole("x".into())));
     pair.run();
-    assert!(pair.a.take().iter().any(|event| matches!(event, Event::Failed(key, _) if *key == refused)));
+    assert!(
+        pair.a
+            .take()
+            .iter()
+            .any(|event| matches!(event, Event::Failed(key, _) if *key == refused))
+    );
     pair.b.connection.set_memory_pressure(false);
     let taken = pair.send_a(S1, message(Body::Whole("x".into())));
     pair.run();
