@@ -1,9 +1,10 @@
 """The demo: a Python party and a C party chat and exchange files in one MSRP session.
 
-The Python party makes the SDP offer, the C party (`examples/c/party.c`, with its own poll loop) answers. The SDP
-texts travel over a pipe, as a SIP stack would carry them; the session itself is a TCP or TLS connection on loopback.
-Ten chat lines go each way, each with a success report, while a file goes from Python to C and another from C to
-Python. Both ends check the SHA-256 of what they got. The last line printed is `demo: ok`.
+The Python party makes the SDP offer, the C party (`examples/c/party.c`, with its own poll loop)
+answers. The SDP texts travel over a pipe, as a SIP stack would carry them; the session itself is a
+TCP or TLS connection on loopback. Ten chat lines go each way, each with a success report, while a
+file goes from Python to C and another from C to Python. Both ends check the SHA-256 of what they
+got. The last line printed is `demo: ok`.
 """
 
 from __future__ import annotations
@@ -61,9 +62,8 @@ class Screen:
             bars = []
             for direction, done in self._done.items():
                 filled = 20 * done // self._total
-                bars.append(
-                    f"{direction} [{'#' * filled}{'.' * (20 - filled)}] {100 * done // self._total:3d}%"
-                )
+                bar = "#" * filled + "." * (20 - filled)
+                bars.append(f"{direction} [{bar}] {100 * done // self._total:3d}%")
             sys.stdout.write("\r\x1b[K" + "   ".join(bars))
             sys.stdout.flush()
 
@@ -155,10 +155,9 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
                 party.kill()
             await party.wait()
 
-    screen.line(
-        "demo",
-        f"{2 * size / MIB:.0f} MiB in {seconds:.1f} s: {2 * size / MIB / seconds:.0f} MiB/s both ways together",
-    )
+    total = 2 * size / MIB
+    rate = total / seconds
+    screen.line("demo", f"{total:.0f} MiB in {seconds:.1f} s: {rate:.0f} MiB/s both ways together")
     problems = []
     if digest != theirs:
         problems.append("the file from C differs")
