@@ -195,7 +195,6 @@ mod tests {
         assert_eq!(parse_success_report(b"Yes"), Some(true));
     }
 
-    // covers: C-043
     #[test]
     fn other_report_values_are_refused() {
         assert_eq!(FailureReport::parse(b"maybe"), None);

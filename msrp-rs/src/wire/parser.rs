@@ -558,5 +558,5 @@ impl Section {
 }
 
 #[cfg(test)]
-#[path = "parser_tests.rs"]
+#[path = "parser_tests/mod.rs"]
 mod tests;
