@@ -90,7 +90,7 @@ EXAMPLES
 
   What is in this recording?
     msrp decode alice-to-bob.bin
-    tcpflow -c ... | msrp decode --messages --json -
+    ssh bob cat trace.bin | msrp decode --messages --json -
 
 EXIT CODES
   0    done; for recv and echo also: ended by Ctrl-C or by the peer
@@ -99,3 +99,13 @@ EXIT CODES
   3    no session: not connected in time, TLS refused, no answer
   4    the peer refused or aborted a message, or it was not delivered
   130  interrupted before the work was done";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

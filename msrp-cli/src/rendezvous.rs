@@ -15,6 +15,7 @@ use crate::output::Output;
 
 /// Where the offer and the answer, or the two paths, come from and go to.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Rendezvous")]
 pub(crate) struct Args {
     /// Make the offer and write it there; `-` for standard output.
@@ -79,6 +80,25 @@ impl fmt::Display for Place {
 }
 
 impl Args {
+    /// Whether the peer's side comes by standard input.
+    pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
+        if self.to.is_some() {
+            return false;
+        }
+        let place = match self.offers(habit) {
+            true => &self.answer_in,
+            false => &self.offer_in,
+        };
+        matches!(place, None | Some(Place::Standard))
+    }
+
+    /// Whether we make the offer.
+    fn offers(&self, habit: Habit) -> bool {
+        let offers = self.offer_out.is_some() || self.answer_in.is_some();
+        let answers = self.offer_in.is_some() || self.answer_out.is_some();
+        offers || (matches!(habit, Habit::Offer) && !answers)
+    }
+
     /// Tells the session who its peer is, and the peer, who we are. `active` says who connects where no SDP does.
     pub(crate) async fn meet(
         &self,
@@ -102,10 +122,8 @@ impl Args {
             let met = session.set_remote_path(theirs.trim(), active, "*");
             return met.map_err(|error| Failure::opening(&error));
         }
-        let offers = self.offer_out.is_some() || self.answer_in.is_some();
-        let answers = self.offer_in.is_some() || self.answer_out.is_some();
         let place = |place: &Option<Place>| place.clone().unwrap_or(Place::Standard);
-        if offers || (matches!(habit, Habit::Offer) && !answers) {
+        if self.offers(habit) {
             let offer = session.create_offer().map_err(|e| Failure::opening(&e))?;
             write(&place(&self.offer_out), "offer", &offer, output)?;
             let answer = read(&place(&self.answer_in), "answer", output, has_message_line).await?;

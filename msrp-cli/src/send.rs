@@ -48,6 +48,11 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
         active: true,
         interrupted: Exit::Interrupted,
     };
+    if args.stdin && args.peer.reads_standard_input(manner.habit) {
+        let text =
+            "--stdin leaves no standard input for the rendezvous: use --offer-in or --answer-in";
+        return Err(Failure::new(Exit::Usage, text));
+    }
     for path in &args.file {
         // Said before anyone is bothered with a session.
         std::fs::File::open(path).map_err(|error| Failure::io(path.display(), &error))?;

@@ -17,6 +17,7 @@ use crate::rendezvous::{self, Habit};
 
 /// How the session is set up.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     #[command(flatten)]
     rendezvous: rendezvous::Args,
@@ -174,6 +175,11 @@ async fn hold(
 }
 
 impl Args {
+    /// Whether the rendezvous needs standard input.
+    pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
+        self.rendezvous.reads_standard_input(habit)
+    }
+
     fn options(&self) -> SessionOptions {
         SessionOptions {
             host: self.listen.host.clone(),
