@@ -74,11 +74,6 @@ impl<M> WriteQueue<M> {
         usize::try_from(self.encoded - self.written).expect("the write-ahead fits in memory")
     }
 
-    /// Whether nothing is left to write, not even in the control lane.
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.control.is_empty()
-    }
-
     /// Appends what `encode` writes.
     pub(super) fn encode(&mut self, encode: impl FnOnce(&mut BytesMut)) -> usize {
         let before = self.flat.len();
@@ -125,7 +120,10 @@ impl<M> WriteQueue<M> {
     pub(super) fn advance(&mut self, mut len: usize) {
         self.written += len as u64;
         while len > 0 {
-            let front = self.queue.front_mut().expect("only sealed octets can have been written");
+            let front = self
+                .queue
+                .front_mut()
+                .expect("only sealed octets can have been written");
             if front.len() > len {
                 front.advance(len);
                 return;
