@@ -58,8 +58,8 @@ pub(crate) struct Deferred {
 impl Deferred {
     /// Wakes `domain` from now on, or nothing.
     pub(crate) fn set_domain(&self, domain: Option<Domain>) {
-        let old = std::mem::replace(&mut *self.domain.lock(), domain);
-        drop(old);
+        // What is replaced is dropped after the lock: with it go the last buffers, which come back here.
+        let _old = std::mem::replace(&mut *self.domain.lock(), domain);
     }
 
     /// Puts work into the queue and wakes dispatch.

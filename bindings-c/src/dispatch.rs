@@ -13,11 +13,12 @@ use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{CloseReason, MessageEnd, MessageHead};
 use parking_lot::Mutex;
 
+use crate::callbacks::CloseView;
 use crate::deferred::{Deferred, Work};
 use crate::engine::libmsrp_engine;
 use crate::log::libmsrp_log_level as Level;
 use crate::message::{Consumed, MessageView, libmsrp_body_verdict, libmsrp_message_end};
-use crate::session::{CloseView, SessionEntry, libmsrp_state};
+use crate::session::{SessionEntry, libmsrp_state};
 use crate::transfer::{TransferView, libmsrp_report};
 
 /// Who may dispatch now.
@@ -229,6 +230,9 @@ impl<'a> Dispatcher<'a> {
                     }
                 }
             }
+            Event::ReportsLost { count } => self.engine.log.write(Level::Warn, || {
+                format!("{entry}: {count} REPORTs were dropped before they were taken")
+            }),
             Event::Shed => self.engine.log.write(Level::Warn, || {
                 format!("{entry}: its consumer is too slow for a shared connection, messages are refused")
             }),

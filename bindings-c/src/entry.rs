@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use msrp_core::error::{Error, ErrorKind, Result};
 
-use crate::error::{LIBMSRP_OK, fail, libmsrp_result};
+use crate::error::{fail, libmsrp_result};
 
 /// The body of every function that can fail: an error becomes its number and the thread's last error text,
 /// a panic becomes LIBMSRP_ERR_INTERNAL.
@@ -34,7 +34,7 @@ pub(crate) fn enter(body: impl FnOnce() -> Result<()>) -> libmsrp_result {
     // Unwind safe: what a panic can leave half done stands behind the core's own locks, and the engine
     // object's tables are changed by single calls.
     match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => LIBMSRP_OK,
+        Ok(Ok(())) => libmsrp_result::LibmsrpOk,
         Ok(Err(error)) => fail(&error),
         Err(panic) => fail(&Error::local(
             ErrorKind::Internal,

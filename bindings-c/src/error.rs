@@ -5,58 +5,59 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char};
+use std::mem::MaybeUninit;
 
 use msrp_core::engine::ERROR_TABLE;
-use msrp_core::error::Error;
+use msrp_core::error::{Error, ErrorKind};
 
-/// What a function returns: LIBMSRP_OK, or a negative number, one of libmsrp_err.
-pub type libmsrp_result = i32;
+use crate::entry::{Enumerator, enumerator};
 
-/// The function did what it says.
-pub const LIBMSRP_OK: libmsrp_result = 0;
-
-/// Why a function failed. Numbers are never changed and never used again; new ones may come.
+/// What a function returns: LIBMSRP_OK, or a negative number that says why it failed. Numbers are never changed
+/// and never used again; new ones may come.
+/// cbindgen:rename-all=ScreamingSnakeCase
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum libmsrp_err {
+pub enum libmsrp_result {
+    /// The function did what it says.
+    LibmsrpOk = 0,
     /// An argument or option is NULL, out of its range or of the wrong form.
-    InvalidArgument = -1,
+    LibmsrpErrInvalidArgument = -1,
     /// A text is no MSRP URI (RFC 4975 §9), or may not be used where it was given.
-    InvalidUri = -2,
+    LibmsrpErrInvalidUri = -2,
     /// An SDP text breaks a rule; libmsrp_last_error() names the line and the rule.
-    InvalidSdp = -3,
+    LibmsrpErrInvalidSdp = -3,
     /// A window or queue is full now. on_writable follows.
-    Again = -4,
+    LibmsrpErrAgain = -4,
     /// Larger than a limit that does not change by waiting.
-    TooLarge = -5,
+    LibmsrpErrTooLarge = -5,
     /// The session, message, transfer or listener has ended.
-    Gone = -6,
+    LibmsrpErrGone = -6,
     /// A connection could not be made or was lost.
-    Connect = -7,
+    LibmsrpErrConnect = -7,
     /// TLS refused the peer, or the peer refused us.
-    Tls = -8,
+    LibmsrpErrTls = -8,
     /// Credentials were refused.
-    Auth = -9,
+    LibmsrpErrAuth = -9,
     /// The peer answered or reported a failure; the status code stands beside this number.
-    Status = -10,
+    LibmsrpErrStatus = -10,
     /// No answer in time (RFC 4975 §7.1.1: 30 s after the last octet), or a deadline passed.
-    Timeout = -11,
+    LibmsrpErrTimeout = -11,
     /// The peer broke the protocol so that the connection cannot go on.
-    Protocol = -12,
+    LibmsrpErrProtocol = -12,
     /// The message was ended with `#`, by either side.
-    Aborted = -13,
+    LibmsrpErrAborted = -13,
     /// A configured limit was reached.
-    Limit = -14,
+    LibmsrpErrLimit = -14,
     /// The peer does not accept this content type.
-    UnacceptedType = -15,
+    LibmsrpErrUnacceptedType = -15,
     /// Another thread is using the engine in a way that excludes this call.
-    Busy = -16,
+    LibmsrpErrBusy = -16,
     /// The call is not allowed inside a callback: it would wait for itself.
-    Deadlock = -17,
+    LibmsrpErrDeadlock = -17,
     /// The engine was made by another process, before a fork.
-    Forked = -18,
+    LibmsrpErrForked = -18,
     /// A defect of this library.
-    Internal = -19,
+    LibmsrpErrInternal = -19,
 }
 
 /// The symbol of a result, for logs: `LIBMSRP_ERR_GONE`, `LIBMSRP_OK`.
@@ -64,15 +65,16 @@ pub enum libmsrp_err {
 /// Never NULL; a number that is none gives `unknown result`. The text is static. Cannot fail; legal in
 /// callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
-pub extern "C" fn libmsrp_result_name(result: libmsrp_result) -> *const c_char {
-    if result == LIBMSRP_OK {
-        return c"LIBMSRP_OK".as_ptr();
+pub extern "C" fn libmsrp_result_name(result: MaybeUninit<libmsrp_result>) -> *const c_char {
+    match libmsrp_result::from_c(result, "result") {
+        Ok(libmsrp_result::LibmsrpOk) => c"LIBMSRP_OK",
+        Ok(error) => NAMES
+            .iter()
+            .find(|(other, _)| *other == error)
+            .map_or(UNKNOWN, |(_, name)| name),
+        Err(_) => UNKNOWN,
     }
-    NAMES
-        .iter()
-        .find(|(error, _)| *error as libmsrp_result == result)
-        .map_or(c"unknown result", |(_, name)| name)
-        .as_ptr()
+    .as_ptr()
 }
 
 /// The text of the calling thread's last failure: lower case, names the thing and the limit, holds no
@@ -94,40 +96,63 @@ pub(crate) fn fail(error: &Error) -> libmsrp_result {
     let text: String = error.context.chars().filter(|c| *c != '\0').collect();
     let text = CString::new(text).unwrap_or_default();
     let _ = LAST_ERROR.try_with(|last| *last.borrow_mut() = text);
-    error.kind.row().number
+    number(error.kind)
 }
+
+/// The number of a kind.
+pub(crate) fn number(kind: ErrorKind) -> libmsrp_result {
+    let row = kind.row().number;
+    NAMES
+        .iter()
+        .map(|(error, _)| *error)
+        .find(|error| *error as i32 == row)
+        .unwrap_or(libmsrp_result::LibmsrpErrInternal)
+}
+
+enumerator!(libmsrp_result: LibmsrpOk, LibmsrpErrInvalidArgument, LibmsrpErrInvalidUri, LibmsrpErrInvalidSdp, LibmsrpErrAgain, LibmsrpErrTooLarge, LibmsrpErrGone, LibmsrpErrConnect, LibmsrpErrTls, LibmsrpErrAuth, LibmsrpErrStatus, LibmsrpErrTimeout, LibmsrpErrProtocol, LibmsrpErrAborted, LibmsrpErrLimit, LibmsrpErrUnacceptedType, LibmsrpErrBusy, LibmsrpErrDeadlock, LibmsrpErrForked, LibmsrpErrInternal);
 
 thread_local! {
     static LAST_ERROR: RefCell<CString> = RefCell::default();
 }
 
-/// Every enumerator with its symbol, in the order of [`ERROR_TABLE`].
-const NAMES: &[(libmsrp_err, &CStr)] = &[
+const UNKNOWN: &CStr = c"unknown result";
+
+/// Every error with its symbol, in the order of [`ERROR_TABLE`].
+const NAMES: &[(libmsrp_result, &CStr)] = &[
     (
         libmsrp_err::InvalidArgument,
         c"LIBMSRP_ERR_INVALID_ARGUMENT",
     ),
-    (libmsrp_err::InvalidUri, c"LIBMSRP_ERR_INVALID_URI"),
-    (libmsrp_err::InvalidSdp, c"LIBMSRP_ERR_INVALID_SDP"),
-    (libmsrp_err::Again, c"LIBMSRP_ERR_AGAIN"),
-    (libmsrp_err::TooLarge, c"LIBMSRP_ERR_TOO_LARGE"),
-    (libmsrp_err::Gone, c"LIBMSRP_ERR_GONE"),
-    (libmsrp_err::Connect, c"LIBMSRP_ERR_CONNECT"),
-    (libmsrp_err::Tls, c"LIBMSRP_ERR_TLS"),
-    (libmsrp_err::Auth, c"LIBMSRP_ERR_AUTH"),
-    (libmsrp_err::Status, c"LIBMSRP_ERR_STATUS"),
-    (libmsrp_err::Timeout, c"LIBMSRP_ERR_TIMEOUT"),
-    (libmsrp_err::Protocol, c"LIBMSRP_ERR_PROTOCOL"),
-    (libmsrp_err::Aborted, c"LIBMSRP_ERR_ABORTED"),
-    (libmsrp_err::Limit, c"LIBMSRP_ERR_LIMIT"),
-    (libmsrp_err::UnacceptedType, c"LIBMSRP_ERR_UNACCEPTED_TYPE"),
-    (libmsrp_err::Busy, c"LIBMSRP_ERR_BUSY"),
-    (libmsrp_err::Deadlock, c"LIBMSRP_ERR_DEADLOCK"),
-    (libmsrp_err::Forked, c"LIBMSRP_ERR_FORKED"),
-    (libmsrp_err::Internal, c"LIBMSRP_ERR_INTERNAL"),
+    (
+        libmsrp_result::LibmsrpErrInvalidUri,
+        c"LIBMSRP_ERR_INVALID_URI",
+    ),
+    (
+        libmsrp_result::LibmsrpErrInvalidSdp,
+        c"LIBMSRP_ERR_INVALID_SDP",
+    ),
+    (libmsrp_result::LibmsrpErrAgain, c"LIBMSRP_ERR_AGAIN"),
+    (libmsrp_result::LibmsrpErrTooLarge, c"LIBMSRP_ERR_TOO_LARGE"),
+    (libmsrp_result::LibmsrpErrGone, c"LIBMSRP_ERR_GONE"),
+    (libmsrp_result::LibmsrpErrConnect, c"LIBMSRP_ERR_CONNECT"),
+    (libmsrp_result::LibmsrpErrTls, c"LIBMSRP_ERR_TLS"),
+    (libmsrp_result::LibmsrpErrAuth, c"LIBMSRP_ERR_AUTH"),
+    (libmsrp_result::LibmsrpErrStatus, c"LIBMSRP_ERR_STATUS"),
+    (libmsrp_result::LibmsrpErrTimeout, c"LIBMSRP_ERR_TIMEOUT"),
+    (libmsrp_result::LibmsrpErrProtocol, c"LIBMSRP_ERR_PROTOCOL"),
+    (libmsrp_result::LibmsrpErrAborted, c"LIBMSRP_ERR_ABORTED"),
+    (libmsrp_result::LibmsrpErrLimit, c"LIBMSRP_ERR_LIMIT"),
+    (
+        libmsrp_result::LibmsrpErrUnacceptedType,
+        c"LIBMSRP_ERR_UNACCEPTED_TYPE",
+    ),
+    (libmsrp_result::LibmsrpErrBusy, c"LIBMSRP_ERR_BUSY"),
+    (libmsrp_result::LibmsrpErrDeadlock, c"LIBMSRP_ERR_DEADLOCK"),
+    (libmsrp_result::LibmsrpErrForked, c"LIBMSRP_ERR_FORKED"),
+    (libmsrp_result::LibmsrpErrInternal, c"LIBMSRP_ERR_INTERNAL"),
 ];
 
-/// The enumerators are the core's table.
+/// The errors are the core's table.
 const _: () = {
     assert!(NAMES.len() == ERROR_TABLE.len());
     let mut row = 0;

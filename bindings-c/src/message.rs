@@ -28,7 +28,6 @@ pub type libmsrp_message = u64;
 pub const LIBMSRP_MAX_RETAINED_MESSAGES: usize = 1024;
 
 /// What on_body and on_message say about the octets.
-///
 /// cbindgen:rename-all=ScreamingSnakeCase
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl libmsrp_message_end {
         let (end, status, total_bytes) = match end {
             MessageEnd::Complete(total) => (libmsrp_end::Complete, 0, *total),
             MessageEnd::Aborted => (libmsrp_end::Aborted, 0, 0),
-            MessageEnd::Rejected(status) => (libmsrp_end::Rejected, status.get(), 0),
+            MessageEnd::Rejected(status) => (libmsrp_end::Rejected, status.0, 0),
             MessageEnd::Idle => (libmsrp_end::Idle, 0, 0),
             MessageEnd::SessionClosed => (libmsrp_end::SessionClosed, 0, 0),
         };
@@ -510,7 +509,11 @@ pub unsafe extern "C" fn libmsrp_message_report(
 }
 
 fn status_code(status: u16) -> Result<StatusCode> {
-    StatusCode::new(status).ok_or_else(|| {
-        Error::invalid_argument(format!("{status} is no status code (three digits)"))
-    })
+    if (100..=999).contains(&status) {
+        Ok(StatusCode(status))
+    } else {
+        Err(Error::invalid_argument(format!(
+            "{status} is no status code (three digits)"
+        )))
+    }
 }

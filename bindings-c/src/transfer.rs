@@ -11,7 +11,7 @@ use msrp_core::wire::{ByteRange, FailureReport, StatusCode};
 use crate::deferred::Lender;
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
-use crate::error::{LIBMSRP_OK, libmsrp_result};
+use crate::error::{libmsrp_result, number};
 use crate::session::libmsrp_session;
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
@@ -167,14 +167,14 @@ impl<'a> TransferView<'a> {
             event: self.event,
             result: self
                 .error
-                .map_or(LIBMSRP_OK, |error| error.kind.row().number),
+                .map_or(libmsrp_result::LibmsrpOk, |error| number(error.kind)),
             sent_bytes: self.sent,
             total_bytes: self.total,
             text: libmsrp_slice::new(self.text()),
             status: self
                 .error
                 .and_then(|error| error.status)
-                .map_or(0, StatusCode::get),
+                .map_or(0, |status| status.0),
         }
     }
 
@@ -198,7 +198,7 @@ impl libmsrp_report {
                 .and_then(|range| range.total)
                 .unwrap_or(LIBMSRP_LENGTH_UNKNOWN),
             comment: libmsrp_slice::new(comment),
-            status: status.get(),
+            status: status.0,
         }
     }
 }
