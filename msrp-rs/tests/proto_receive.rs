@@ -245,7 +245,8 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             flag,
         )
     };
-    let cases: &[(&[(&str, &str, char)], &str)] = &[
+    type Chunks = &'static [(&'static str, &'static str, char)];
+    let cases: &[(Chunks, &str)] = &[
         (&[("1-*/*", "whole", '$')], "whole"),
         (
             &[("5-8/8", "5678", '$'), ("1-4/8", "1234", '+')],

@@ -20,8 +20,7 @@ use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
 use super::write_queue::WriteQueue;
 use super::{
-    CloseReason, Command, Directory, Event, Failure, IdSource, MessageEnd, SessionConfig,
-    SessionKey,
+    CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
 };
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -69,7 +68,6 @@ impl Connection {
             headers: limits.headers,
             path_uris: limits.path_uris,
             non_send_body: limits.non_send_body as u64,
-            ..ParserLimits::default()
         });
         Self {
             transactions: Transactions::new(limits.transaction, limits.max_transactions, now),
@@ -151,11 +149,7 @@ impl Connection {
             Command::StreamData(transfer, data) => self.stream_data(index, transfer, data),
             Command::StreamFlush(transfer) => self.stream_flush(index, transfer),
             Command::StreamEnd(transfer) => self.stream_end(index, transfer),
-            Command::Abort(transfer) => {
-                if let Some(&transfer) = self.sessions[index].outgoing.by_key.get(&transfer) {
-                    self.fail_transfer(index, transfer, Failure::Aborted);
-                }
-            }
+            Command::Abort(transfer) => self.abort(index, transfer),
             Command::Consumed(len) => self.consumed(index, len),
             Command::Taken(message) => self.message_taken(index, message),
             Command::Reject(message, status, comment) => {

@@ -211,7 +211,7 @@ impl Connection {
         let index = match self.by_uri.get(uri) {
             Some(&index) => index,
             None => match directory.lookup(uri) {
-                Lookup::Ready(key, config) if !self.by_key.contains_key(&key) => {
+                Lookup::Ready(key, config) if !self.has_ended(key) => {
                     self.insert(now, key, *config)
                 }
                 Lookup::Ready(..) => return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION)),
@@ -232,6 +232,14 @@ impl Connection {
             self.by_text.insert(Bytes::copy_from_slice(text), index);
         }
         Ok(index)
+    }
+
+    /// Whether the session is on this connection, or ended on it and the directory does not know yet.
+    fn has_ended(&self, key: SessionKey) -> bool {
+        let closed = |(other, event): &(SessionKey, Event)| {
+            *other == key && matches!(event, Event::Closed { .. })
+        };
+        self.by_key.contains_key(&key) || self.events.iter().any(closed)
     }
 
     /// Answers a request as its method and Failure-Report allow (RFC 4975 §7.1.4, §7.2).

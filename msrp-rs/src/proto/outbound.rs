@@ -187,6 +187,16 @@ impl Connection {
         }
     }
 
+    /// Ends a message with `#`, unless its last chunk was sent.
+    pub(super) fn abort(&mut self, index: usize, key: TransferKey) {
+        let sending = &self.sessions[index].outgoing;
+        if let Some(&transfer) = sending.by_key.get(&key)
+            && sending.transfers[transfer].phase == Phase::Sending
+        {
+            self.fail_transfer(index, transfer, Failure::Aborted);
+        }
+    }
+
     /// Puts a session in line, if it has something to send.
     pub(super) fn wake(&mut self, index: usize) {
         let session = &mut self.sessions[index];

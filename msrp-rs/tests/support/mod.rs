@@ -293,6 +293,12 @@ pub fn read(from: &mut Side, to: &mut Side, now: Instant) -> bool {
 
 pub fn drain(side: &mut Side, now: Instant) {
     while let Some((key, event)) = side.connection.poll_event() {
+        if matches!(event, Event::Closed { .. }) {
+            // As whoever owns the table does.
+            side.table
+                .entries
+                .retain(|_, entry| !matches!(entry, Entry::Ready(other, _) if *other == key));
+        }
         if side.consume {
             match &event {
                 Event::Message {
