@@ -120,7 +120,7 @@ const UNKNOWN: &CStr = c"unknown result";
 /// Every error with its symbol, in the order of [`ERROR_TABLE`].
 const NAMES: &[(libmsrp_result, &CStr)] = &[
     (
-        libmsrp_err::InvalidArgument,
+        libmsrp_result::LibmsrpErrInvalidArgument,
         c"LIBMSRP_ERR_INVALID_ARGUMENT",
     ),
     (
