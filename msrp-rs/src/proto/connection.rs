@@ -1,87 +1,390 @@
-//! One connection.
+//! One connection: which sessions are on it, what time it is for them, how it ends.
+//!
+//! The rest of [`Connection`] stands in the files named by what they do: `inbound` takes requests and responses
+//! apart, `outbound` decides what goes out next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
+
+use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use slab::Slab;
 
-use super::{CloseReason, Command, Directory, Event, IdSource, SessionConfig, SessionKey};
-use crate::error::Error;
+use super::credit::Pausing;
+use super::inbound::{Current, Early, Gather};
+use super::outbound::{Mark, Schedule};
+use super::session::Session;
+use super::timers::{Timer, Timers};
+use super::transaction::{Purpose, SessionRef, Transactions};
+use super::transfer::Phase;
+use super::write_queue::WriteQueue;
+use super::{CloseReason, Command, Directory, Event, Failure, IdSource, MessageEnd, SessionConfig, SessionKey};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::wire::{Continuation, Parser, ParserLimits, StatusCode, Uri};
 
 /// One MSRP connection and the sessions on it.
+///
+/// After each call drain [`poll_event`](Self::poll_event), write what [`poll_transmit`](Self::poll_transmit) and
+/// [`transmit_slices`](Self::transmit_slices) give, and sleep until [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
-pub struct Connection {}
+pub struct Connection {
+    pub(super) limits: Arc<Limits>,
+    pub(super) ids: IdSource,
+    pub(super) parser: Parser,
+    pub(super) sessions: Slab<Session>,
+    next_serial: u64,
+    pub(super) by_key: HashMap<SessionKey, usize>,
+    pub(super) by_uri: HashMap<Uri, usize>,
+    /// To-Paths as they came, of requests that found their session.
+    pub(super) by_text: HashMap<Bytes, usize>,
+    /// Requests for sessions whose remote side is not known.
+    pub(super) early: HashMap<SessionKey, Early>,
+    pub(super) early_len: usize,
+    /// The request or response whose body is being read.
+    pub(super) current: Current,
+    pub(super) gather: Option<Gather>,
+    pub(super) events: VecDeque<(SessionKey, Event)>,
+    pub(super) output: WriteQueue<Mark>,
+    pub(super) schedule: Schedule,
+    pub(super) transactions: Transactions,
+    pub(super) timers: Timers,
+    pub(super) pausing: Pausing,
+    /// When output that waits must have moved.
+    write_deadline: Option<Instant>,
+    closed: Option<CloseReason>,
+}
 
 impl Connection {
     /// A new connection without sessions.
     pub fn new(limits: Arc<Limits>, ids: IdSource, now: Instant) -> Self {
-        unimplemented!()
+        let parser = Parser::new(ParserLimits {
+            start_line: limits.start_line,
+            header_line: limits.header_line,
+            header_section: limits.header_section,
+            headers: limits.headers,
+            path_uris: limits.path_uris,
+            non_send_body: limits.non_send_body as u64,
+            ..ParserLimits::default()
+        });
+        Self {
+            transactions: Transactions::new(limits.transaction, limits.max_transactions, now),
+            limits,
+            ids,
+            parser,
+            sessions: Slab::new(),
+            next_serial: 0,
+            by_key: HashMap::new(),
+            by_uri: HashMap::new(),
+            by_text: HashMap::new(),
+            early: HashMap::new(),
+            early_len: 0,
+            current: Current::Nothing,
+            gather: None,
+            events: VecDeque::new(),
+            output: WriteQueue::new(),
+            schedule: Schedule::default(),
+            timers: Timers::default(),
+            pausing: Pausing::default(),
+            write_deadline: None,
+            closed: None,
+        }
     }
-    /// Puts a session on this connection (the active side after its dial, or a held passive one whose remote
-    /// side became known). An active session queues its binding SEND.
-    pub fn attach(
-        &mut self,
-        now: Instant,
-        key: SessionKey,
-        config: SessionConfig,
-    ) -> Result<(), Error> {
-        unimplemented!()
+
+    /// Puts a session on this connection: the active side after its dial, or a passive one whose requests were held
+    /// until its remote side became known; these are then served. An active session sends its binding SEND.
+    ///
+    /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is closed.
+    pub fn attach(&mut self, now: Instant, key: SessionKey, config: SessionConfig) -> Result<(), Error> {
+        if self.closed.is_some() {
+            return Err(Error::local(ErrorKind::Gone, "the connection is closed"));
+        }
+        if self.by_key.contains_key(&key) || self.by_uri.contains_key(&config.local_uri) {
+            return Err(Error::invalid_argument("a session of this key or URI is on the connection already"));
+        }
+        self.insert(now, key, config);
+        self.serve_early(now, key);
+        self.update_pausing(now);
+        Ok(())
     }
+
+    /// Puts a session into the tables.
+    pub(super) fn insert(&mut self, now: Instant, key: SessionKey, config: SessionConfig) -> usize {
+        let entry = self.sessions.vacant_entry();
+        let reference = SessionRef { index: entry.key(), serial: self.next_serial };
+        self.next_serial += 1;
+        self.by_key.insert(key, reference.index);
+        self.by_uri.insert(config.local_uri.clone(), reference.index);
+        if let Some(interval) = config.keep_alive {
+            self.timers.set(now + interval, Timer::KeepAlive(key));
+        }
+        let active = config.active;
+        entry.insert(Session::new(reference, key, config, &self.limits, now));
+        if active {
+            self.queue_bodiless(reference.index, Purpose::Bind, None, Continuation::Complete);
+        }
+        reference.index
+    }
+
     /// A command for an attached session; for one that has ended it is ignored.
     pub fn handle_command(&mut self, now: Instant, key: SessionKey, command: Command) {
-        unimplemented!()
+        let Some(&index) = self.by_key.get(&key) else { return };
+        match command {
+            Command::Send(transfer, message) => self.send(now, index, transfer, *message),
+            Command::StreamData(transfer, data) => self.stream_data(index, transfer, data),
+            Command::StreamFlush(transfer) => self.stream_flush(index, transfer),
+            Command::StreamEnd(transfer) => self.stream_end(index, transfer),
+            Command::Abort(transfer) => {
+                if let Some(&transfer) = self.sessions[index].outgoing.by_key.get(&transfer) {
+                    self.fail_transfer(index, transfer, Failure::Aborted);
+                }
+            }
+            Command::Consumed(len) => self.consumed(index, len),
+            Command::Taken(message) => self.message_taken(index, message),
+            Command::Reject(message, status, comment) => self.reject(now, index, message, status, &comment),
+            Command::Report(message, status, comment) => self.report(index, message, status, &comment),
+            Command::Close(deadline) => {
+                self.sessions[index].closing = true;
+                self.timers.set(deadline, Timer::Close(key));
+            }
+            Command::CloseNow => self.end_session(index, &CloseReason::Local),
+        }
+        self.finish_closing(index, key);
+        self.update_pausing(now);
     }
-    /// Octets from the peer. After an error in them the connection is closed: see `close_reason`.
+
+    /// Octets from the peer. An error in them closes the connection: see [`close_reason`](Self::close_reason).
     pub fn handle_input(&mut self, now: Instant, data: Bytes, directory: &mut dyn Directory) {
-        unimplemented!()
+        if self.closed.is_some() {
+            return;
+        }
+        self.parser.push(data);
+        loop {
+            match self.parser.next() {
+                Ok(Some(frame)) => self.handle_frame(now, frame, directory),
+                Ok(None) => break,
+                Err(error) => {
+                    self.flush_gathered();
+                    self.fail(CloseReason::Protocol { offset: error.offset, reason: error.to_string() });
+                    return;
+                }
+            }
+            if self.closed.is_some() {
+                return;
+            }
+        }
+        self.flush_gathered();
+        self.update_pausing(now);
     }
-    /// The peer ended its side.
-    pub fn handle_eof(&mut self, now: Instant) {
-        unimplemented!()
+
+    /// The peer ended its side. Every session on the connection has failed (RFC 4975 §5.4).
+    pub fn handle_eof(&mut self, _now: Instant) {
+        let reason = match self.parser.finish() {
+            Ok(()) => CloseReason::PeerClosed,
+            Err(error) => CloseReason::ConnectionLost(format!("the peer closed the connection inside a message: {error}")),
+        };
+        self.fail(reason);
     }
+
     /// The connection is gone: every session gets `Closed` with this reason.
-    pub fn handle_failure(&mut self, now: Instant, reason: CloseReason) {
-        unimplemented!()
+    pub fn handle_failure(&mut self, _now: Instant, reason: CloseReason) {
+        self.fail(reason);
     }
+
     /// Whether the socket may be read now; else reading is paused.
     pub fn reading_allowed(&self) -> bool {
-        unimplemented!()
+        self.closed.is_none() && !self.pausing.is_paused()
     }
+
     /// Encodes what may go out next, up to the write-ahead. True when there is something to write.
     pub fn poll_transmit(&mut self, now: Instant) -> bool {
-        unimplemented!()
+        self.fill(now);
+        let waiting = self.output.len() > 0;
+        if !waiting {
+            self.write_deadline = None;
+        } else if self.write_deadline.is_none() {
+            self.write_deadline = Some(now + self.limits.write_stall);
+        }
+        // The control lane may have become short enough to read again.
+        self.update_pausing(now);
+        waiting
     }
+
     /// The octets to be written next; gives how many slices were filled.
     pub fn transmit_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        unimplemented!()
+        self.output.slices(slices)
     }
-    /// Octets were handed to the operating system (for TLS: flushed). Timers start here.
+
+    /// Octets of [`transmit_slices`](Self::transmit_slices) were handed to the operating system (for TLS: flushed).
+    /// Timers start here.
     pub fn handle_written(&mut self, now: Instant, len: usize) {
-        unimplemented!()
+        if len == 0 {
+            return;
+        }
+        self.output.advance(len);
+        self.write_deadline = (self.output.len() > 0).then(|| now + self.limits.write_stall);
+        self.handle_marks(now);
+        self.update_pausing(now);
     }
-    /// When `handle_timeout` wants to be called next.
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        unimplemented!()
+        if self.closed.is_some() {
+            return None;
+        }
+        [self.write_deadline, self.transactions.next_deadline(), self.timers.next(), self.pausing.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
-    /// The time has come.
+
+    /// The time has come. Harmless when it has not.
     pub fn handle_timeout(&mut self, now: Instant) {
-        unimplemented!()
+        if self.closed.is_some() {
+            return;
+        }
+        if self.write_deadline.is_some_and(|deadline| deadline <= now) {
+            self.fail(CloseReason::WriteStall);
+            return;
+        }
+        while let Some(transaction) = self.transactions.expire(now) {
+            self.transaction_expired(&transaction);
+        }
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Early(key) => self.early_expired(key),
+                Timer::KeepAlive(key) => self.keep_alive(now, key),
+                Timer::Incomplete(key) => self.drop_incomplete(now, key),
+                Timer::Close(key) => {
+                    if let Some(&index) = self.by_key.get(&key) {
+                        self.end_session(index, &CloseReason::Local);
+                    }
+                }
+            }
+        }
+        self.pausing_expired(now);
+        self.update_pausing(now);
     }
+
     /// The next event.
     pub fn poll_event(&mut self) -> Option<(SessionKey, Event)> {
-        unimplemented!()
+        self.events.pop_front()
     }
+
     /// Engine-wide memory is short: new chunks get 413 until it is not.
     pub fn set_memory_pressure(&mut self, short: bool) {
-        unimplemented!()
+        self.pausing.memory_short = short;
     }
-    /// Sessions attached now (held ones are not).
+
+    /// Sessions attached now; held ones are not.
     pub fn sessions(&self) -> usize {
-        unimplemented!()
+        self.sessions.len()
     }
+
+    /// Whether requests are held for a session whose remote side is not known.
+    pub fn holds_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// Why the connection has to be closed now, after what is encoded was written if it can be.
     pub fn close_reason(&self) -> Option<&CloseReason> {
-        unimplemented!()
+        self.closed.as_ref()
+    }
+
+    /// Closes the connection: every session ends.
+    pub(super) fn fail(&mut self, reason: CloseReason) {
+        if self.closed.is_some() {
+            return;
+        }
+        self.flush_gathered();
+        let indexes: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
+        for index in indexes {
+            self.end_session(index, &reason);
+        }
+        self.early.clear();
+        self.early_len = 0;
+        self.closed = Some(reason);
+    }
+
+    /// Ends a session: what is under way fails, and its last event is told.
+    pub(super) fn end_session(&mut self, index: usize, reason: &CloseReason) {
+        self.flush_gathered();
+        if self.schedule.is_open_for(index) {
+            self.end_chunk(Continuation::Abort);
+        }
+        self.current.forget(index);
+        self.release_slack(index);
+        let session = self.sessions.remove(index);
+        let key = session.key;
+        for incoming in session.incoming.open.values().filter(|incoming| incoming.begun) {
+            let end = MessageEnd::SessionClosed;
+            self.events.push_back((key, Event::MessageEnd { message: incoming.key, end }));
+        }
+        let unacknowledged = session
+            .outgoing
+            .transfers
+            .iter()
+            .filter(|(_, transfer)| matches!(transfer.phase, Phase::Sending | Phase::Encoded))
+            .map(|(_, transfer)| transfer.key)
+            .collect();
+        self.transactions.forget(session.reference);
+        self.schedule.forget(index);
+        self.by_key.remove(&key);
+        self.by_uri.remove(&session.config.local_uri);
+        self.by_text.retain(|_, other| *other != index);
+        self.events.push_back((key, Event::Closed { reason: reason.clone(), unacknowledged }));
+    }
+
+    /// Ends a session that was told to close and has nothing left to do.
+    pub(super) fn finish_closing(&mut self, index: usize, key: SessionKey) {
+        if let Some(session) = self.sessions.get(index)
+            && session.key == key
+            && session.closing
+            && session.settled()
+        {
+            self.end_session(index, &CloseReason::Local);
+        }
+    }
+
+    /// The session has become known to both sides.
+    pub(super) fn bind(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if !session.bound {
+            session.bound = true;
+            self.events.push_back((session.key, Event::Bound));
+            self.wake(index);
+        }
+    }
+
+    pub(super) fn index_of(&self, reference: SessionRef) -> Option<usize> {
+        self.sessions.get(reference.index).filter(|session| session.reference == reference)?;
+        Some(reference.index)
+    }
+
+    fn keep_alive(&mut self, now: Instant, key: SessionKey) {
+        let Some(&index) = self.by_key.get(&key) else { return };
+        let session = &mut self.sessions[index];
+        let Some(interval) = session.config.keep_alive else { return };
+        if session.last_sent + interval <= now && session.may_send() {
+            session.last_sent = now;
+            self.queue_bodiless(index, Purpose::Notice { required: true }, None, Continuation::Complete);
+        }
+        let next = (self.sessions[index].last_sent + interval).max(now + Duration::from_millis(1));
+        self.timers.set(next, Timer::KeepAlive(key));
+    }
+
+    fn drop_incomplete(&mut self, now: Instant, key: SessionKey) {
+        let Some(&index) = self.by_key.get(&key) else { return };
+        let idle = self.limits.incomplete_idle;
+        let open = &self.sessions[index].incoming.open;
+        let stale: Vec<_> =
+            open.iter().filter(|(_, incoming)| incoming.last_chunk + idle <= now).map(|(id, _)| *id).collect();
+        for id in stale {
+            self.end_incoming(index, id, MessageEnd::Idle, StatusCode::STOP_SENDING);
+        }
+        if let Some(next) = self.sessions[index].incoming.open.values().map(|incoming| incoming.last_chunk).min() {
+            self.timers.set(next + idle, Timer::Incomplete(key));
+        }
     }
 }

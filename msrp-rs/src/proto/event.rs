@@ -170,7 +170,8 @@ pub enum Event {
         /// How.
         end: MessageEnd,
     },
-    /// Octets of small messages were written: so much of the send window is free again.
+    /// Small messages were written or have failed: so much of the send window, as by
+    /// [`send_cost`](super::send_cost), is free again.
     WindowReleased(usize),
     /// A stream may be given so many octets more.
     DataWanted(TransferKey, usize),
@@ -216,7 +217,8 @@ pub struct MessageHead {
     pub message_id: MessageId,
     /// The media type, as it came.
     pub content_type: String,
-    /// All headers but the paths, in their order.
+    /// The headers that have no field here: all but the paths, Message-ID, Byte-Range, the report headers and
+    /// Content-Type, in their order.
     pub headers: Vec<(String, String)>,
     /// The announced length: a hint, until the message is complete.
     pub total: Option<u64>,
@@ -291,6 +293,6 @@ pub enum CloseReason {
         /// Its comment.
         comment: String,
     },
-    /// The first request was not answered in time.
+    /// The binding request, or a keep-alive, was not answered in time.
     BindTimeout,
 }

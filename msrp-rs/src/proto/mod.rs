@@ -6,13 +6,26 @@
 //! virtual time. Octets are read and written by `wire`; who may connect where, and what the SDP
 //! said, is decided above, in `engine`.
 
+mod bounded;
 mod connection;
+mod credit;
 mod event;
 mod ids;
+mod inbound;
+mod message;
+mod outbound;
+mod ranges;
+mod report;
+mod session;
+mod timers;
+mod transaction;
+mod transfer;
+mod write_queue;
 
 pub use connection::Connection;
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead, MessageKey,
+    OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
 };
 pub use ids::IdSource;
+pub use transfer::send_cost;

@@ -1,1 +1,70 @@
-//! Placeholder.
+//! Offer and answer for MSRP: what to put into an `m=message` section, and what one says.
+//!
+//! Responsible for RFC 4975 §8 (media line, path, accept-types, max-size), RFC 6135 with
+//! RFC 4145 §4 (who connects), the fingerprint attribute of RFC 8122 §5, direction attributes
+//! (RFC 4975 §8.9) and, of RFC 3264 and RFC 8866, what a media engine must do about the
+//! description around them. Pure: text in, values and text out.
+//!
+//! Left to others: the TLS check against fingerprints and the connection itself (`net`), what may
+//! be sent in which direction (`proto`), when to offer and what to do on a changed path
+//! (`engine`), carrying the text (the host's SIP stack). `msrp-cema` (RFC 6714) is recognised; the
+//! address of the `c=` line is kept and never used to connect (RFC 4975 §8.1).
+//!
+//! Errors that name an `m=` line count them from 1; arguments that choose one count from 0.
+
+mod accept;
+mod attribute;
+mod direction;
+mod fingerprint;
+mod media;
+mod negotiate;
+mod origin;
+mod session;
+mod setup;
+
+pub use accept::MANDATORY_TYPES;
+pub use attribute::Attribute;
+pub use direction::Direction;
+pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
+pub use media::{MediaDescription, Protocol};
+pub use negotiate::{Answer, AnswerWarning, LocalOptions, answer, offer, refuse, role_from_answer};
+pub use origin::Origin;
+pub use session::{MediaLine, SessionDescription};
+pub use setup::{Setup, SetupAttribute};
+
+use crate::error::{Error, ErrorKind};
+
+/// Largest SDP text in octets; a longer one is an error of kind `Limit`.
+pub const MAX_SDP_LEN: usize = 256 * 1024;
+
+/// Most lines of an SDP text; more are an error of kind `Limit`.
+pub const MAX_SDP_LINES: usize = 4096;
+
+/// Most `m=` lines of an SDP text; more are an error of kind `Limit`.
+pub const MAX_MEDIA_LINES: usize = 64;
+
+/// Most URIs of a `path` attribute.
+pub const MAX_PATH_URIS: usize = 64;
+
+/// Longest value of a `path` attribute in octets, so that it fits into a To-Path line of 8 KiB.
+pub const MAX_PATH_LEN: usize = 8 * 1024 - 16;
+
+/// Most entries of `accept-types` and of `accept-wrapped-types`; further ones are passed over.
+pub const MAX_MEDIA_RANGES: usize = 256;
+
+/// Name of the private attribute by which two ends of this engine know each other: its value is
+/// the session-id of the path beside it ([`MediaDescription::speaks_to_this_engine`]).
+pub const ENGINE_MARK: &str = "x-msrp-rs";
+
+/// The peer's SDP breaks a rule.
+fn invalid(context: impl Into<String>) -> Error {
+    Error::remote(ErrorKind::InvalidSdp, context)
+}
+
+/// The first characters of a peer's text, for an error.
+fn excerpt(text: &str) -> &str {
+    const MAX_CHARS: usize = 40;
+    text.char_indices()
+        .nth(MAX_CHARS)
+        .map_or(text, |(end, _)| &text[..end])
+}

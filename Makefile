@@ -1,0 +1,28 @@
+# The commands of this repository. Each does its own set-up and can be run first on a fresh machine.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check check-deep bench generate format
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: ## two sessions exchange messages and a file, in Python, C and Rust (TLS=1: over TLS)
+	@scripts/demo.sh
+
+test: ## all tests: Rust, C, Python, and the demo
+	@scripts/test.sh
+
+check: ## quick checks: format, lints, pure layers, docs, drift, types, C warnings, sanitizers
+	@scripts/check.sh
+
+check-deep: ## slow checks: valgrind, loom, long property tests, exit stress, Miri
+	@scripts/check_deep.sh
+
+bench: ## measure throughput and latency
+	@scripts/bench.sh
+
+generate: ## rewrite what is generated and committed: the C header, the coverage table
+	@scripts/generate.sh
+
+format: ## format Rust and Python sources
+	@scripts/format.sh

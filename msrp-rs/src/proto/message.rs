@@ -1,0 +1,220 @@
+//! One incoming message: its octets put together from chunks, in any order (RFC 4975 §7.3.1).
+//!
+//! Octets in order are handed on at once. Octets ahead of a gap are kept until it is filled; the session bounds
+//! them. Where a range comes twice the later octets win: among kept ones silently, for octets already handed on as
+//! a replacement that the consumer may apply.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::ranges::RangeSet;
+use super::{MessageHead, MessageKey};
+
+/// A message that is not complete yet.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) key: MessageKey,
+    pub(super) head: Arc<MessageHead>,
+    /// Of the request, for REPORTs.
+    pub(super) from_path: Bytes,
+    /// Octets of its first chunk's header section.
+    pub(super) header_len: usize,
+    /// Whether any chunk asked for a success REPORT.
+    pub(super) success_report: bool,
+    /// Whether the consumer was told of it.
+    pub(super) begun: bool,
+    /// What came.
+    received: RangeSet,
+    /// What came in chunks that asked for a success REPORT (a breach of §7.1.1 if not all do).
+    pub(super) confirmable: RangeSet,
+    /// Fixed by the chunk with `$`.
+    length: Option<u64>,
+    /// Octets handed on.
+    position: u64,
+    /// Octets ahead of `position`, by their offset; they do not overlap.
+    ahead: BTreeMap<u64, Bytes>,
+    ahead_len: usize,
+    pub(super) last_chunk: Instant,
+}
+
+impl Incoming {
+    pub(super) fn new(key: MessageKey, head: Arc<MessageHead>, from_path: Bytes, header_len: usize, now: Instant) -> Self {
+        Self {
+            key,
+            head,
+            from_path,
+            header_len,
+            success_report: false,
+            begun: false,
+            received: RangeSet::default(),
+            confirmable: RangeSet::default(),
+            length: None,
+            position: 0,
+            ahead: BTreeMap::new(),
+            ahead_len: 0,
+            last_chunk: now,
+        }
+    }
+
+    /// The length, once the chunk with `$` came.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Octets kept ahead of a gap.
+    pub(super) fn ahead_len(&self) -> usize {
+        self.ahead_len
+    }
+
+    /// Separate ranges received.
+    pub(super) fn range_count(&self) -> usize {
+        self.received.count()
+    }
+
+    /// Whether octets at `offset` would have to be kept.
+    pub(super) fn is_ahead(&self, offset: u64) -> bool {
+        offset > self.position
+    }
+
+    /// Takes octets at `offset`, which the caller checked against `length`, and hands on what is now in order:
+    /// `deliver(offset, octets)`.
+    pub(super) fn place(&mut self, offset: u64, mut data: Bytes, mut deliver: impl FnMut(u64, Bytes)) {
+        if data.is_empty() {
+            return;
+        }
+        if offset < self.position {
+            let again = usize::try_from(self.position - offset).unwrap_or(usize::MAX).min(data.len());
+            deliver(offset, data.split_to(again));
+            if data.is_empty() {
+                return;
+            }
+            self.place(self.position, data, deliver);
+        } else if offset == self.position {
+            self.position += data.len() as u64;
+            deliver(offset, data);
+            self.drop_ahead(offset, self.position);
+            while let Some(next) = self.ahead.first_entry() {
+                if *next.key() != self.position {
+                    break;
+                }
+                let data = next.remove();
+                self.ahead_len -= data.len();
+                let offset = self.position;
+                self.position += data.len() as u64;
+                deliver(offset, data);
+            }
+        } else {
+            let end = offset + data.len() as u64;
+            self.drop_ahead(offset, end);
+            self.ahead_len += data.len();
+            // A copy: a kept slice would hold its whole input block for as long as the gap lasts.
+            self.ahead.insert(offset, Bytes::copy_from_slice(&data));
+        }
+    }
+
+    /// A chunk of `start..end` ended.
+    pub(super) fn chunk_done(&mut self, start: u64, end: u64, confirmable: bool, now: Instant) {
+        self.last_chunk = now;
+        self.received.insert(start, end);
+        if confirmable {
+            self.confirmable.insert(start, end);
+        }
+    }
+
+    /// The chunk with `$` ended at `end`: that is the length. Octets beyond it were never part of the message.
+    pub(super) fn fix_length(&mut self, end: u64) {
+        if self.length.is_some() {
+            return;
+        }
+        self.length = Some(end);
+        self.drop_ahead(end, u64::MAX);
+        self.received.truncate(end);
+        self.confirmable.truncate(end);
+    }
+
+    /// Whether every octet is here.
+    pub(super) fn is_complete(&self) -> bool {
+        self.length.is_some_and(|length| self.position >= length && self.received.covers(length))
+    }
+
+    /// Cuts `start..end` out of what is kept ahead.
+    fn drop_ahead(&mut self, start: u64, end: u64) {
+        let mut cut = Vec::new();
+        for (&offset, data) in self.ahead.range(..end).rev() {
+            if offset + data.len() as u64 <= start {
+                break;
+            }
+            cut.push(offset);
+        }
+        for offset in cut {
+            let Some(mut data) = self.ahead.remove(&offset) else { continue };
+            self.ahead_len -= data.len();
+            let data_end = offset + data.len() as u64;
+            if data_end > end {
+                let tail = data.split_off(usize::try_from(end - offset).expect("inside the slice"));
+                self.ahead_len += tail.len();
+                self.ahead.insert(end, tail);
+            }
+            if offset < start {
+                data.truncate(usize::try_from(start - offset).expect("inside the slice"));
+                self.ahead_len += data.len();
+                self.ahead.insert(offset, data);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{FailureReport, MessageId};
+
+    fn incoming() -> Incoming {
+        let head = MessageHead {
+            message_id: MessageId::new("abcd").expect("an ident"),
+            content_type: "text/plain".into(),
+            headers: Vec::new(),
+            total: None,
+            success_report: false,
+            failure_report: FailureReport::Yes,
+        };
+        Incoming::new(MessageKey(1), Arc::new(head), Bytes::new(), 0, Instant::now())
+    }
+
+    proptest! {
+        // covers: C-151, C-153
+        #[test]
+        fn rfc4975_7_3_1_last_octets_win_in_any_order(
+            chunks in prop::collection::vec((0u64..50, 1usize..20), 1..30),
+            length in 1u64..60,
+        ) {
+            let mut incoming = incoming();
+            let mut model: Vec<Option<u8>> = vec![None; 80];
+            let mut content: Vec<Option<u8>> = vec![None; 80];
+            let mut chunks = chunks;
+            // Fill every gap at the end, so that the message becomes complete.
+            chunks.extend((0..length).step_by(7).map(|start| (start, 7)));
+            incoming.fix_length(length);
+            for (nth, (start, len)) in chunks.into_iter().enumerate() {
+                let end = (start + len as u64).min(length);
+                if start >= end { continue }
+                let data = Bytes::from(vec![nth as u8; (end - start) as usize]);
+                for p in start..end { model[p as usize] = Some(nth as u8); }
+                incoming.place(start, data, |offset, data| {
+                    for (i, octet) in data.iter().enumerate() { content[offset as usize + i] = Some(*octet); }
+                });
+                incoming.chunk_done(start, end, true, Instant::now());
+                prop_assert_eq!(incoming.ahead_len, incoming.ahead.values().map(Bytes::len).sum::<usize>());
+            }
+            prop_assert!(incoming.is_complete());
+            prop_assert_eq!(incoming.ahead_len(), 0);
+            prop_assert_eq!(&content[..length as usize], &model[..length as usize]);
+            prop_assert_eq!(&content[length as usize..], &vec![None; 80 - length as usize][..]);
+        }
+    }
+}

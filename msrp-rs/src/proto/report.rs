@@ -1,0 +1,121 @@
+//! REPORTs: those of the peer about our messages, and ours about its messages (RFC 4975 §7.1.2 to §7.1.4, §7.3.2).
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::inbound::ends_session;
+use super::session::Reportable;
+use super::transfer::Phase;
+use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
+use crate::wire::{ByteRange, Head, MessageId, ReportHead, StatusCode};
+
+impl Connection {
+    /// The peer, or a relay, tells what became of a message. Never answered, whatever is wrong with it.
+    pub(super) fn handle_report(&mut self, index: usize, head: &Head) {
+        let (Some(id), Some(report)) = (head.message_id(), head.report_status()) else { return };
+        if report.namespace != 0 {
+            return;
+        }
+        let session = &mut self.sessions[index];
+        let key = session.key;
+        let Some(&transfer) = session.outgoing.by_id.get(&id) else { return };
+        let outgoing = &mut session.outgoing.transfers[transfer];
+        let status = report.code;
+        let comment = report.comment.clone();
+        let range = head.byte_range();
+        self.events.push_back((
+            key,
+            Event::Report { transfer: outgoing.key, status, comment: comment.clone(), range },
+        ));
+        if status.is_success() {
+            // What was not sent cannot have arrived; so hostile ranges stay small, too.
+            let sent = outgoing.position;
+            let start = range.map_or(0, |range| range.offset());
+            let end = range.and_then(|range| range.end_offset()).unwrap_or(sent).min(sent);
+            if outgoing.confirmed.count() < self.limits.gaps {
+                outgoing.confirmed.insert(start, end);
+            }
+            let whole = matches!(outgoing.phase, Phase::Encoded | Phase::Acknowledged);
+            if whole && !outgoing.delivered && outgoing.success_report && outgoing.confirmed.covers(sent) {
+                outgoing.delivered = true;
+                self.events.push_back((key, Event::Delivered(outgoing.key)));
+            }
+            return;
+        }
+        // Read like a response with this code (§7.3.2).
+        let failure = if status == StatusCode::TIMEOUT {
+            Failure::Timeout
+        } else {
+            Failure::Status { code: status, comment: comment.clone() }
+        };
+        self.fail_transfer(index, transfer, failure);
+        // A range that was not received: the session has failed. 400, 403, 413, 415 and their like end the message alone.
+        if ends_session(status) || status == StatusCode::TIMEOUT {
+            self.end_session(index, &CloseReason::Status { code: status, comment });
+        } else {
+            self.finish_closing(index, key);
+        }
+    }
+
+    /// The consumer took the last part of a message: the sender may be told.
+    pub(super) fn message_taken(&mut self, index: usize, message: MessageKey) {
+        let session = &mut self.sessions[index];
+        if session.config.reports == ReportMode::Manual {
+            return;
+        }
+        let Some(reportable) = session.incoming.reportable.remove(&message) else { return };
+        self.queue_success(index, &reportable);
+    }
+
+    /// The consumer makes a REPORT.
+    pub(super) fn report(&mut self, index: usize, message: MessageKey, status: StatusCode, comment: &str) {
+        let session = &mut self.sessions[index];
+        let Some(reportable) = session.incoming.reportable.remove(&message) else { return };
+        if status.is_success() {
+            self.queue_success(index, &reportable);
+        } else if reportable.failures {
+            let range = byte_range(0, reportable.length, Some(reportable.length));
+            self.queue_report(index, reportable.message_id, &reportable.from_path, status, comment, range);
+        }
+    }
+
+    /// One success REPORT for each range of which one was asked for (§7.1.3).
+    fn queue_success(&mut self, index: usize, reportable: &Reportable) {
+        if !reportable.success_report {
+            return;
+        }
+        let length = reportable.length;
+        let empty = (length == 0).then_some((0, 0));
+        for (start, end) in reportable.confirmable.iter().chain(empty) {
+            let range = byte_range(start, end, Some(length));
+            self.queue_report(index, reportable.message_id, &reportable.from_path, StatusCode::OK, "OK", range);
+        }
+    }
+
+    /// Puts a REPORT into the control lane. `to_path` is the whole From-Path of the SEND.
+    pub(super) fn queue_report(
+        &mut self,
+        index: usize,
+        message_id: MessageId,
+        to_path: &Bytes,
+        status: StatusCode,
+        comment: &str,
+        byte_range: ByteRange,
+    ) {
+        let head = ReportHead {
+            transaction_id: self.ids.transaction_id(),
+            to_path,
+            from_path: &self.sessions[index].from_path,
+            message_id,
+            byte_range,
+            status,
+            comment,
+        };
+        head.encode(self.output.control());
+    }
+}
+
+/// The range of 0-based offsets `start..end`. Offsets come from octets that were counted, so they do not overflow.
+pub(super) fn byte_range(start: u64, end: u64, total: Option<u64>) -> ByteRange {
+    ByteRange::exact(start, end.saturating_sub(start), total).unwrap_or(ByteRange::EMPTY)
+}

@@ -1,0 +1,248 @@
+//! One session on a connection: its outgoing messages in two lanes, its incoming messages, its receive window.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::bounded::BoundedMap;
+use super::message::Incoming;
+use super::ranges::RangeSet;
+use super::transaction::SessionRef;
+use super::transfer::{Outgoing, Phase};
+use super::{MessageKey, SessionConfig, SessionKey, TransferKey};
+use crate::limits::Limits;
+use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
+
+/// A session that is attached to a connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) key: SessionKey,
+    pub(super) reference: SessionRef,
+    pub(super) config: SessionConfig,
+    /// Our URI and the peer's path as they stand on the wire.
+    pub(super) from_path: Bytes,
+    pub(super) to_path: Bytes,
+    /// Whether the peer is known to know the session: it answered, or it sent a request.
+    pub(super) bound: bool,
+    /// Set by `Close`; the session ends when everything is settled.
+    pub(super) closing: bool,
+    pub(super) outgoing: Sending,
+    pub(super) incoming: Receiving,
+    pub(super) last_sent: Instant,
+}
+
+/// The outgoing side.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) transfers: Slab<Outgoing>,
+    pub(super) by_key: HashMap<TransferKey, usize>,
+    pub(super) by_id: HashMap<MessageId, usize>,
+    /// Acknowledged ones about which a late REPORT may come, oldest first.
+    pub(super) remembered: VecDeque<usize>,
+    /// Messages up to `Limits::small_message`, in send order.
+    pub(super) small: VecDeque<usize>,
+    /// Larger ones and streams that have octets ready, by turns.
+    pub(super) large: VecDeque<usize>,
+    /// Small messages had a whole turn: a large one is next.
+    pub(super) prefer_large: bool,
+    /// Waiting for a turn, or having one.
+    pub(super) scheduled: bool,
+    /// Octets sent beyond the last turn's budget, negative.
+    pub(super) deficit: i64,
+    /// Chunks without a response that counts.
+    pub(super) unanswered: usize,
+    /// Octets of the send window to be given back with the next event.
+    pub(super) released: usize,
+    max_unanswered: usize,
+    max_remembered: usize,
+}
+
+/// The incoming side.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) open: HashMap<MessageId, Incoming>,
+    /// Of messages that are over.
+    pub(super) finished: BoundedMap<MessageId, Finished>,
+    /// Complete messages about which a REPORT may still be made.
+    pub(super) reportable: BoundedMap<MessageKey, Reportable>,
+    pub(super) next_message: u32,
+    /// Octets given to the consumer, or kept ahead of a gap, and not taken.
+    pub(super) unconsumed: usize,
+    pub(super) shed: bool,
+    /// The last Content-Type judged, and how.
+    judged: Option<(String, bool)>,
+}
+
+/// How a message ended, for chunks that come later.
+#[derive(Debug, Clone)]
+pub(super) enum Finished {
+    /// Delivered: repeats are answered and reported, not shown.
+    Complete { length: u64 },
+    /// Refused or aborted: repeats are answered with this.
+    Refused(StatusCode),
+}
+
+/// What a REPORT about a message needs.
+#[derive(Debug)]
+pub(super) struct Reportable {
+    pub(super) message_id: MessageId,
+    /// The whole From-Path of the message's last chunk: the REPORT's To-Path.
+    pub(super) from_path: Bytes,
+    /// Whether a success REPORT was asked for, and for which octets.
+    pub(super) success_report: bool,
+    pub(super) confirmable: RangeSet,
+    pub(super) length: u64,
+    /// Whether failures may be reported.
+    pub(super) failures: bool,
+}
+
+impl Session {
+    pub(super) fn new(reference: SessionRef, key: SessionKey, config: SessionConfig, limits: &Limits, now: Instant) -> Self {
+        Self {
+            key,
+            reference,
+            from_path: Bytes::from(config.local_uri.to_string()),
+            to_path: Bytes::from(config.remote_path.to_string()),
+            bound: false,
+            closing: false,
+            outgoing: Sending {
+                transfers: Slab::new(),
+                by_key: HashMap::new(),
+                by_id: HashMap::new(),
+                remembered: VecDeque::new(),
+                max_remembered: limits.remembered_ids,
+                small: VecDeque::new(),
+                large: VecDeque::new(),
+                prefer_large: false,
+                scheduled: false,
+                deficit: 0,
+                unanswered: 0,
+                released: 0,
+                max_unanswered: limits.max_transactions,
+            },
+            incoming: Receiving {
+                open: HashMap::new(),
+                finished: BoundedMap::new(limits.remembered_ids),
+                reportable: BoundedMap::new(limits.remembered_ids),
+                next_message: config.first_message,
+                unconsumed: 0,
+                shed: false,
+                judged: None,
+            },
+            config,
+            last_sent: now,
+        }
+    }
+
+    /// Whether it may send more than responses: a passive session waits for the peer's first request (RFC 4975
+    /// §5.4), since only that tells who connected.
+    pub(super) fn may_send(&self) -> bool {
+        self.config.active || self.bound
+    }
+
+    /// Whether a chunk could be opened now.
+    pub(super) fn sendable(&self) -> bool {
+        let sending = &self.outgoing;
+        self.may_send()
+            && sending.unanswered < sending.max_unanswered
+            && !(sending.small.is_empty() && sending.large.is_empty())
+    }
+
+    /// Octets of a chunk from which on it can be interrupted, and with which a stream's chunk is opened.
+    pub(super) fn full_chunk(&self) -> u64 {
+        match self.config.chunk_len {
+            0 => INTERRUPTIBLE,
+            len => INTERRUPTIBLE.min(u64::from(len)),
+        }
+    }
+
+    /// Whether every outgoing message has succeeded or failed.
+    pub(super) fn settled(&self) -> bool {
+        self.outgoing.transfers.iter().all(|(_, transfer)| match transfer.phase {
+            Phase::Acknowledged => true,
+            Phase::Failed => transfer.unwritten == 0,
+            Phase::Sending | Phase::Encoded => false,
+        })
+    }
+}
+
+impl Sending {
+    /// Puts a message into its lane, if it has something ready.
+    pub(super) fn enqueue(&mut self, index: usize, full_chunk: u64) {
+        let transfer = &mut self.transfers[index];
+        if transfer.in_lane || !transfer.ready(full_chunk) {
+            return;
+        }
+        transfer.in_lane = true;
+        if transfer.large {
+            self.large.push_back(index);
+        } else {
+            self.small.push_back(index);
+        }
+    }
+
+    /// Takes a message out of its lane.
+    pub(super) fn dequeue(&mut self, index: usize) {
+        let transfer = &mut self.transfers[index];
+        if !transfer.in_lane {
+            return;
+        }
+        transfer.in_lane = false;
+        let lane = if transfer.large { &mut self.large } else { &mut self.small };
+        if lane.front() == Some(&index) {
+            lane.pop_front();
+        } else {
+            lane.retain(|&other| other != index);
+        }
+    }
+
+    /// The message whose chunk is next.
+    pub(super) fn next(&self) -> Option<usize> {
+        let (first, second) =
+            if self.prefer_large { (&self.large, &self.small) } else { (&self.small, &self.large) };
+        first.front().or_else(|| second.front()).copied()
+    }
+
+    /// Keeps an acknowledged message for late REPORTs, and forgets the oldest such one instead.
+    pub(super) fn remember(&mut self, index: usize) {
+        self.remembered.push_back(index);
+        if self.remembered.len() > self.max_remembered
+            && let Some(oldest) = self.remembered.pop_front()
+        {
+            self.remove(oldest);
+        }
+    }
+
+    /// Forgets a message that is not remembered.
+    pub(super) fn remove(&mut self, index: usize) {
+        let transfer = self.transfers.remove(index);
+        self.by_key.remove(&transfer.key);
+        if self.by_id.get(&transfer.id) == Some(&index) {
+            self.by_id.remove(&transfer.id);
+        }
+    }
+}
+
+impl Receiving {
+    /// Whether the consumer takes this Content-Type; `None`: it is no media type.
+    pub(super) fn accepts(&mut self, content_type: &str, accept: &[MediaRange]) -> Option<bool> {
+        if let Some((judged, accepted)) = &self.judged
+            && judged == content_type
+        {
+            return Some(*accepted);
+        }
+        let media_type = MediaType::parse(content_type).ok()?;
+        let accepted = accept.iter().any(|range| range.matches(&media_type));
+        self.judged = Some((content_type.to_owned(), accepted));
+        Some(accepted)
+    }
+
+    pub(super) fn open_by_key(&self, key: MessageKey) -> Option<MessageId> {
+        self.open.values().find(|incoming| incoming.key == key).map(|incoming| incoming.head.message_id)
+    }
+}
+
+/// RFC 4975 §7.1.1: a chunk body above this must be interruptible.
+pub(super) const INTERRUPTIBLE: u64 = 2048;

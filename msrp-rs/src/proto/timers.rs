@@ -1,0 +1,45 @@
+//! When a connection wants to be called again for its sessions.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::SessionKey;
+
+/// What is due. A session has at most one timer of each kind; the handler looks whether it is really time and sets
+/// it again, so that activity does not have to move timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// Requests were held for an unknown remote side long enough.
+    Early(SessionKey),
+    /// Perhaps nothing was sent for the keep-alive interval.
+    KeepAlive(SessionKey),
+    /// Perhaps an incomplete message got no chunk for the idle limit.
+    Incomplete(SessionKey),
+    /// The session's time to close is over.
+    Close(SessionKey),
+}
+
+/// The pending timers, earliest first.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    due: BTreeSet<(Instant, Timer)>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, timer: Timer) {
+        self.due.insert((at, timer));
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Takes the next timer that is due.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Timer> {
+        let &(at, _) = self.due.first()?;
+        if at > now {
+            return None;
+        }
+        self.due.pop_first().map(|(_, timer)| timer)
+    }
+}

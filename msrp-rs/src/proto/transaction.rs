@@ -1,0 +1,147 @@
+//! Requests of ours under way, and the clock for their 30 s (RFC 4975 §7.1.1).
+//!
+//! The time runs from the last octet written, and stands still while we do not read: a response that waits in our
+//! own receive buffer is not late.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::wire::TransactionId;
+
+/// A session in the connection's table; `serial` tells it from a later one in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SessionRef {
+    pub(super) index: usize,
+    pub(super) serial: u64,
+}
+
+/// What a request of ours was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The first request of an active session.
+    Bind,
+    /// A bodiless SEND to show that we are there, or to end a message with `#`.
+    Notice {
+        /// Whether silence means that the session has failed.
+        required: bool,
+    },
+    /// A chunk of an outgoing message, by its place in the session.
+    Chunk(usize),
+    /// The same with `Failure-Report: partial`: silence is good.
+    SilentChunk(usize),
+}
+
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) session: SessionRef,
+    pub(super) purpose: Purpose,
+}
+
+/// The requests under way on one connection.
+#[derive(Debug)]
+pub(super) struct Transactions {
+    live: HashMap<TransactionId, Transaction>,
+    /// In the order of their deadlines, since all have the same time.
+    deadlines: VecDeque<(Duration, TransactionId)>,
+    /// `SilentChunk`s, oldest first.
+    silent: VecDeque<TransactionId>,
+    silent_limit: usize,
+    timeout: Duration,
+    start: Instant,
+    stood_still: Duration,
+    standing_since: Option<Instant>,
+}
+
+impl Transactions {
+    pub(super) fn new(timeout: Duration, silent_limit: usize, now: Instant) -> Self {
+        Self {
+            live: HashMap::new(),
+            deadlines: VecDeque::new(),
+            silent: VecDeque::new(),
+            silent_limit,
+            timeout,
+            start: now,
+            stood_still: Duration::ZERO,
+            standing_since: None,
+        }
+    }
+
+    pub(super) fn contains(&self, id: &TransactionId) -> bool {
+        self.live.contains_key(id)
+    }
+
+    pub(super) fn begin(&mut self, id: TransactionId, session: SessionRef, purpose: Purpose) {
+        if matches!(purpose, Purpose::SilentChunk(_)) {
+            self.silent.push_back(id);
+            if self.silent.len() > self.silent_limit
+                && let Some(oldest) = self.silent.pop_front()
+            {
+                self.live.remove(&oldest);
+            }
+        }
+        self.live.insert(id, Transaction { session, purpose });
+    }
+
+    /// The last octet was written: the time runs.
+    pub(super) fn start_timer(&mut self, id: TransactionId, now: Instant) {
+        if self.live.contains_key(&id) {
+            self.deadlines.push_back((self.elapsed(now) + self.timeout, id));
+        }
+    }
+
+    pub(super) fn finish(&mut self, id: &TransactionId) -> Option<Transaction> {
+        let transaction = self.live.remove(id);
+        // Answered ones go from the front, so that the queue is as long as what is under way at most.
+        while self.deadlines.front().is_some_and(|(_, id)| !self.live.contains_key(id)) {
+            self.deadlines.pop_front();
+        }
+        transaction
+    }
+
+    /// Takes the next one whose time is over.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Transaction> {
+        if self.standing_since.is_some() {
+            return None;
+        }
+        let elapsed = self.elapsed(now);
+        while let Some(&(deadline, id)) = self.deadlines.front() {
+            if deadline > elapsed {
+                return None;
+            }
+            self.deadlines.pop_front();
+            if let Some(transaction) = self.live.remove(&id) {
+                return Some(transaction);
+            }
+        }
+        None
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if self.standing_since.is_some() {
+            return None;
+        }
+        self.deadlines.front().map(|&(deadline, _)| self.start + self.stood_still + deadline)
+    }
+
+    /// Forgets those of a session.
+    pub(super) fn forget(&mut self, session: SessionRef) {
+        self.live.retain(|_, transaction| transaction.session != session);
+    }
+
+    /// Lets the time stand still, or run again.
+    pub(super) fn stand_still(&mut self, still: bool, now: Instant) {
+        match (still, self.standing_since) {
+            (true, None) => self.standing_since = Some(now),
+            (false, Some(since)) => {
+                self.stood_still += now.saturating_duration_since(since);
+                self.standing_since = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn elapsed(&self, now: Instant) -> Duration {
+        let now = self.standing_since.unwrap_or(now);
+        now.saturating_duration_since(self.start).saturating_sub(self.stood_still)
+    }
+}

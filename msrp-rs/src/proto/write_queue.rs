@@ -1,0 +1,140 @@
+//! What is encoded and waits for the socket, and what is to happen when it was written.
+//!
+//! Small pieces are flattened into one buffer, large bodies are queued as they are. *Marks* stand at positions
+//! of the output stream: timers start and credit returns when the octets before them were written (RFC 4975
+//! §7.1.1), not when they were encoded.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Bodies below this are copied into the flat buffer: a slice of its own costs more than the copy.
+const FLATTEN: usize = 4096;
+
+/// The output of one connection.
+#[derive(Debug)]
+pub(super) struct WriteQueue<M> {
+    /// Responses, REPORTs and binding requests, in order, waiting for their turn.
+    control: BytesMut,
+    control_marks: Vec<(usize, M)>,
+    /// Encoded, after everything in `queue`.
+    flat: BytesMut,
+    queue: VecDeque<Bytes>,
+    /// Octets encoded and written since the start.
+    encoded: u64,
+    written: u64,
+    marks: VecDeque<(u64, M)>,
+}
+
+impl<M> WriteQueue<M> {
+    pub(super) fn new() -> Self {
+        Self {
+            control: BytesMut::new(),
+            control_marks: Vec::new(),
+            flat: BytesMut::new(),
+            queue: VecDeque::new(),
+            encoded: 0,
+            written: 0,
+            marks: VecDeque::new(),
+        }
+    }
+
+    /// Octets in the control lane.
+    pub(super) fn control_len(&self) -> usize {
+        self.control.len()
+    }
+
+    /// The control lane, to append to.
+    pub(super) fn control(&mut self) -> &mut BytesMut {
+        &mut self.control
+    }
+
+    /// Something to happen when all that is in the control lane now was written.
+    pub(super) fn mark_control(&mut self, mark: M) {
+        self.control_marks.push((self.control.len(), mark));
+    }
+
+    /// Moves the control lane to the output. Between two requests only.
+    pub(super) fn take_control(&mut self) {
+        for (offset, mark) in self.control_marks.drain(..) {
+            self.marks.push_back((self.encoded + offset as u64, mark));
+        }
+        self.encoded += self.control.len() as u64;
+        if self.flat.is_empty() {
+            std::mem::swap(&mut self.flat, &mut self.control);
+        } else {
+            self.flat.extend_from_slice(&self.control);
+            self.control.clear();
+        }
+    }
+
+    /// Octets encoded and not yet written.
+    pub(super) fn len(&self) -> usize {
+        usize::try_from(self.encoded - self.written).expect("the write-ahead fits in memory")
+    }
+
+    /// Appends what `encode` writes.
+    pub(super) fn encode(&mut self, encode: impl FnOnce(&mut BytesMut)) -> usize {
+        let before = self.flat.len();
+        encode(&mut self.flat);
+        let len = self.flat.len() - before;
+        self.encoded += len as u64;
+        len
+    }
+
+    /// Appends body octets: small ones are copied, larger ones are kept by reference.
+    pub(super) fn body(&mut self, data: Bytes) {
+        self.encoded += data.len() as u64;
+        if data.len() < FLATTEN {
+            self.flat.extend_from_slice(&data);
+        } else {
+            self.seal();
+            self.queue.push_back(data);
+        }
+    }
+
+    /// Something to happen when all that is encoded now was written.
+    pub(super) fn mark(&mut self, mark: M) {
+        self.marks.push_back((self.encoded, mark));
+    }
+
+    /// Makes everything that is encoded visible to `slices`.
+    pub(super) fn seal(&mut self) {
+        if !self.flat.is_empty() {
+            self.queue.push_back(self.flat.split().freeze());
+        }
+    }
+
+    /// Fills `slices` with what is to be written next; gives how many were filled.
+    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, data) in slices.iter_mut().zip(&self.queue) {
+            *slice = IoSlice::new(data);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// `len` octets were written.
+    pub(super) fn advance(&mut self, mut len: usize) {
+        self.written += len as u64;
+        while len > 0 {
+            let front = self.queue.front_mut().expect("only sealed octets can have been written");
+            if front.len() > len {
+                front.advance(len);
+                return;
+            }
+            len -= front.len();
+            self.queue.pop_front();
+        }
+    }
+
+    /// The next mark that was reached.
+    pub(super) fn pop_mark(&mut self) -> Option<M> {
+        if self.marks.front()?.0 > self.written {
+            return None;
+        }
+        self.marks.pop_front().map(|(_, mark)| mark)
+    }
+}

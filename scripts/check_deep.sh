@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# `make check-deep`: what takes minutes. Miri runs where the nightly toolchain has it.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need_rust
+need_c
+need valgrind valgrind
+need_python
+
+loom() {
+    RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
+        cargo test --locked --quiet -p msrp --release --lib loom
+}
+
+# A model check that ran no model proves nothing.
+loom_ran() {
+    local output
+    output=$(loom 2>&1) || { printf '%s\n' "$output"; return 1; }
+    printf '%s\n' "$output"
+    grep -Eq 'test result: ok\. [1-9]' <<<"$output"
+}
+
+long_property_tests() {
+    PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --locked --quiet --release -p msrp
+}
+
+# The pure layers only: Miri knows no sockets. Property tests are left to the other steps.
+miri() {
+    PROPTEST_CASES=8 MIRIFLAGS="-Zmiri-disable-isolation" CARGO_TARGET_DIR=target/miri \
+        cargo +nightly miri test --locked --quiet -p msrp --no-default-features --lib
+}
+
+step "libmsrp" build_library
+step "C tests under valgrind" python scripts/c_tests.py run valgrind
+step "loom models" loom_ran
+step "long property tests" long_property_tests
+step "python module" build_module dev
+step "interpreter exit, 1000 runs" python python-tests/stress_exit.py --runs 1000
+step "TLS by ring" cargo test --locked --quiet -p msrp --no-default-features --features net,ring
+if cargo +nightly miri --version >/dev/null 2>&1; then
+    step "miri" miri
+else
+    echo "--    miri: not run, cargo +nightly miri is not installed"
+fi
+
+finish check-deep

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# `make generate`: rewrites what is generated and committed.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need_rust
+need_python
+cargo run --quiet -p xtask -- header
+python scripts/conformance.py
