@@ -1,0 +1,143 @@
+//! Counters of the engine, and its memory budget (RFC 4975 §14.5): octets held for consumers and for the
+//! network, over all sessions.
+//!
+//! The budget is a signal, not an allocator: above it, drivers tell their connections to refuse new
+//! chunks and `send` says `Again`. It ends at seven eighths of the limit, so that it does not flicker.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// What `Engine::stats` shows, and the budget.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    limit: usize,
+    receive_held: AtomicUsize,
+    receive_peak: AtomicUsize,
+    send_held: AtomicUsize,
+    short: AtomicBool,
+    /// Whether a sender was refused for the budget since it was exceeded.
+    refused: AtomicBool,
+    pub(crate) connections: AtomicU64,
+    pub(crate) messages_sent: AtomicU64,
+    pub(crate) messages_received: AtomicU64,
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    pub(crate) sessions_shed: AtomicU64,
+    pub(crate) reading_paused: AtomicU64,
+    pub(crate) protocol_errors: AtomicU64,
+    pub(crate) messages_failed: AtomicU64,
+}
+
+impl Memory {
+    /// A budget of `limit` octets.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            receive_held: AtomicUsize::new(0),
+            receive_peak: AtomicUsize::new(0),
+            send_held: AtomicUsize::new(0),
+            short: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
+            messages_sent: AtomicU64::new(0),
+            messages_received: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            bytes_received: AtomicU64::new(0),
+            sessions_shed: AtomicU64::new(0),
+            reading_paused: AtomicU64::new(0),
+            protocol_errors: AtomicU64::new(0),
+            messages_failed: AtomicU64::new(0),
+        }
+    }
+
+    /// Octets are now held for a consumer.
+    pub(crate) fn hold_received(&self, len: usize) {
+        if len > 0 {
+            let held = self.receive_held.fetch_add(len, Relaxed) + len;
+            self.receive_peak.fetch_max(held, Relaxed);
+            self.judge();
+        }
+    }
+
+    /// A consumer took octets, or they were dropped.
+    pub(crate) fn release_received(&self, len: usize) {
+        if len > 0 {
+            self.receive_held.fetch_sub(len, Relaxed);
+            self.judge();
+        }
+    }
+
+    /// Octets are now held for the network.
+    pub(crate) fn hold_sent(&self, len: usize) {
+        if len > 0 {
+            self.send_held.fetch_add(len, Relaxed);
+            self.judge();
+        }
+    }
+
+    /// Octets were written, or dropped.
+    pub(crate) fn release_sent(&self, len: usize) {
+        if len > 0 {
+            self.send_held.fetch_sub(len, Relaxed);
+            self.judge();
+        }
+    }
+
+    /// Whether the budget is exceeded now.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.load(Relaxed)
+    }
+
+    /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`.
+    pub(crate) fn refuses(&self) -> bool {
+        if self.is_short() {
+            self.refused.store(true, Relaxed);
+        }
+        self.is_short()
+    }
+
+    /// Whether senders were refused and may now try again; clears the mark.
+    pub(crate) fn take_refused(&self) -> bool {
+        !self.is_short() && self.refused.load(Relaxed) && self.refused.swap(false, Relaxed)
+    }
+
+    /// Octets held for consumers, now and at most.
+    pub(crate) fn received(&self) -> (usize, usize) {
+        (self.receive_held.load(Relaxed), self.receive_peak.load(Relaxed))
+    }
+
+    /// Octets held for the network.
+    pub(crate) fn sent(&self) -> usize {
+        self.send_held.load(Relaxed)
+    }
+
+    fn judge(&self) {
+        let held = self.receive_held.load(Relaxed) + self.send_held.load(Relaxed);
+        if held > self.limit {
+            if !self.short.swap(true, Relaxed) {
+                tracing::warn!(held, limit = self.limit, "engine memory budget exceeded");
+            }
+        } else if held <= self.limit / 8 * 7 && self.short.load(Relaxed) {
+            self.short.store(false, Relaxed);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    // covers: T-63
+    #[test]
+    fn the_budget_ends_at_seven_eighths() {
+        let memory = Memory::new(800);
+        memory.hold_received(500);
+        memory.hold_sent(301);
+        assert!(memory.is_short() && memory.refuses());
+        memory.release_sent(50);
+        assert!(memory.is_short() && !memory.take_refused());
+        memory.release_received(60);
+        assert!(!memory.is_short());
+        assert!(memory.take_refused() && !memory.take_refused());
+        assert_eq!((memory.received(), memory.sent()), ((440, 500), 251));
+    }
+}

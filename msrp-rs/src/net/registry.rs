@@ -1,0 +1,313 @@
+//! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
+//!
+//! A session is found by its session-id, which is unguessable, and then its whole URI is compared
+//! (RFC 4975 §6.1). A session is on one connection at most. An `msrps` URI is served over TLS only, a session
+//! of a listener only on connections that came in there: another listener may have another identity or
+//! another trust (RFC 4975 §5.4, §14.4).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::inbox::{Control, Inbox};
+use super::mailbox::Mailbox;
+use super::tls::Tls;
+use crate::error::Error;
+use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey};
+use crate::wire::Uri;
+
+/// Where a connection came from.
+#[derive(Debug, Clone)]
+pub(crate) enum Provenance {
+    /// The peer came to this listener.
+    Accepted {
+        /// The listener.
+        listener: u64,
+        /// Whether it speaks TLS.
+        secure: bool,
+    },
+    /// We dialled, with this TLS configuration.
+    Dialled(Option<Arc<Tls>>),
+}
+
+/// One session, as connections see it.
+pub(crate) struct Entry {
+    mailbox: Arc<Mailbox>,
+    session_id: String,
+    listener: u64,
+    tls: Option<Arc<Tls>>,
+    state: Mutex<State>,
+    on_end: Mutex<Option<OnEnd>>,
+    /// Rings when the session is bound or over; the task that watches the time of `open` waits for it.
+    pub(crate) decided: Notify,
+}
+
+/// What is to be done when a session is over.
+type OnEnd = Box<dyn FnOnce() + Send>;
+
+struct State {
+    uri: Uri,
+    binding: Binding,
+}
+
+enum Binding {
+    /// The remote side is not known; requests for it may be held by a connection.
+    NotReady(Option<Arc<Inbox>>),
+    /// To be bound by whoever comes first.
+    Ready(Box<SessionConfig>),
+    /// Served by this connection.
+    Bound(Arc<Inbox>),
+    /// Over.
+    Ended,
+}
+
+/// What `Entry::set_ready` did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SetReady {
+    /// Waits for a connection.
+    Waiting,
+    /// A connection that held requests for it has it now.
+    Attached,
+    /// It was bound before; nothing changed.
+    WasBound,
+    /// It is over.
+    Ended,
+}
+
+impl Entry {
+    /// A session with this URI of its own.
+    pub(crate) fn new(
+        mailbox: Arc<Mailbox>,
+        uri: Uri,
+        listener: u64,
+        tls: Option<Arc<Tls>>,
+        on_end: OnEnd,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            mailbox,
+            session_id: uri.session_id().unwrap_or_default().to_owned(),
+            listener,
+            tls,
+            state: Mutex::new(State { uri, binding: Binding::NotReady(None) }),
+            on_end: Mutex::new(Some(on_end)),
+            decided: Notify::new(),
+        })
+    }
+
+    /// The session's mailbox.
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// The session's TLS configuration, for `msrps`.
+    pub(crate) fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
+    /// The URI that the peer was told differs in its port from the one before.
+    pub(crate) fn set_uri(&self, uri: Uri) {
+        self.state.lock().uri = uri;
+    }
+
+    /// The remote side is known. Said again before the session is bound, the last one counts.
+    pub(crate) fn set_ready(self: &Arc<Self>, config: SessionConfig) -> SetReady {
+        let mut config = Box::new(config);
+        loop {
+            let holder = {
+                let mut state = self.state.lock();
+                match &state.binding {
+                    Binding::Ended => return SetReady::Ended,
+                    Binding::Bound(_) => return SetReady::WasBound,
+                    Binding::NotReady(Some(holder)) => {
+                        let holder = Arc::clone(holder);
+                        state.binding = Binding::Bound(Arc::clone(&holder));
+                        holder
+                    }
+                    Binding::NotReady(None) | Binding::Ready(_) => {
+                        state.binding = Binding::Ready(config);
+                        return SetReady::Waiting;
+                    }
+                }
+            };
+            match holder.push_control(Control::Attach(Arc::clone(self), config)) {
+                Ok(()) => return SetReady::Attached,
+                Err(Control::Attach(_, returned)) => {
+                    // The connection has closed meanwhile: what it held is lost.
+                    config = returned;
+                    let mut state = self.state.lock();
+                    if !matches!(state.binding, Binding::Ended) {
+                        state.binding = Binding::NotReady(None);
+                    }
+                }
+                Err(Control::Finish | Control::Evict) => return SetReady::Ended,
+            }
+        }
+    }
+
+    /// Gives the session to a connection that we dialled or share. False when it is bound or over.
+    pub(crate) fn bind_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Bind {
+        let config = {
+            let mut state = self.state.lock();
+            match std::mem::replace(&mut state.binding, Binding::Bound(Arc::clone(connection))) {
+                Binding::Ready(config) => config,
+                other => {
+                    state.binding = other;
+                    return Bind::NotNeeded;
+                }
+            }
+        };
+        match connection.push_control(Control::Attach(Arc::clone(self), config)) {
+            Ok(()) => Bind::Bound,
+            Err(Control::Attach(_, config)) => {
+                let mut state = self.state.lock();
+                if !matches!(state.binding, Binding::Ended) {
+                    state.binding = Binding::Ready(config);
+                }
+                Bind::ConnectionClosed
+            }
+            Err(Control::Finish | Control::Evict) => Bind::ConnectionClosed,
+        }
+    }
+
+    /// No connection gets the session any more. False when one has it, which then tells the end.
+    pub(crate) fn withdraw(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_bound = matches!(state.binding, Binding::Bound(_));
+        if !is_bound {
+            state.binding = Binding::Ended;
+        }
+        !is_bound
+    }
+
+    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Provenance) -> Lookup {
+        let mut state = self.state.lock();
+        if state.uri != *uri || !self.is_served_on(from, uri.is_secure()) {
+            return Lookup::Unknown;
+        }
+        let key = self.mailbox.key();
+        match std::mem::replace(&mut state.binding, Binding::Ended) {
+            Binding::Ended => Lookup::Unknown,
+            Binding::Ready(config) => {
+                state.binding = Binding::Bound(Arc::clone(asking));
+                Lookup::Ready(key, config)
+            }
+            Binding::NotReady(Some(holder)) if !Arc::ptr_eq(&holder, asking) && !holder.is_closed() => {
+                state.binding = Binding::NotReady(Some(holder));
+                Lookup::BoundElsewhere
+            }
+            Binding::NotReady(_) => {
+                state.binding = Binding::NotReady(Some(Arc::clone(asking)));
+                Lookup::NotReady(key)
+            }
+            Binding::Bound(connection) => {
+                let is_here = Arc::ptr_eq(&connection, asking);
+                state.binding = Binding::Bound(connection);
+                // The asking connection had it, so it is being closed there.
+                if is_here { Lookup::Unknown } else { Lookup::BoundElsewhere }
+            }
+        }
+    }
+
+    fn is_served_on(&self, from: &Provenance, secure: bool) -> bool {
+        match from {
+            Provenance::Accepted { listener, secure: over_tls } => {
+                *listener == self.listener && *over_tls == secure
+            }
+            Provenance::Dialled(None) => !secure,
+            Provenance::Dialled(Some(tls)) => {
+                secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))
+            }
+        }
+    }
+}
+
+/// What `Entry::bind_to` did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Bind {
+    /// The connection has it.
+    Bound,
+    /// It is bound to another, or over.
+    NotNeeded,
+    /// The connection takes nothing any more.
+    ConnectionClosed,
+}
+
+/// All sessions of an engine that are not over.
+#[derive(Default)]
+pub(crate) struct Registry {
+    sessions: Mutex<HashMap<String, Arc<Entry>>>,
+    ended: Notify,
+}
+
+impl Registry {
+    /// Adds a session under its session-id.
+    pub(crate) fn insert(&self, entry: Arc<Entry>) {
+        self.sessions.lock().insert(entry.session_id.clone(), entry);
+    }
+
+    /// Ends a session that no connection has.
+    pub(crate) fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
+        entry.mailbox.end(reason, error);
+        self.ended(entry);
+    }
+
+    /// The mailbox of this session has told its end: forgets it.
+    pub(crate) fn ended(&self, entry: &Entry) {
+        entry.state.lock().binding = Binding::Ended;
+        let known = self.sessions.lock().remove(&entry.session_id);
+        let on_end = entry.on_end.lock().take();
+        if let Some(on_end) = on_end {
+            on_end();
+        }
+        entry.decided.notify_one();
+        self.ended.notify_waiters();
+        drop(known);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.lock().len()
+    }
+
+    /// Waits until there is none.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn wait_empty(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.len() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// All of them now.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.sessions.lock().values().cloned().collect()
+    }
+
+    /// What `uri` means to the connection `asking`, and the session that it names if it may go on.
+    pub(crate) fn lookup(
+        &self,
+        uri: &Uri,
+        asking: &Arc<Inbox>,
+        from: &Provenance,
+    ) -> (Lookup, Option<Arc<Entry>>) {
+        let entry = uri.session_id().and_then(|id| self.sessions.lock().get(id).cloned());
+        let Some(entry) = entry else { return (Lookup::Unknown, None) };
+        let answer = entry.lookup(uri, asking, from);
+        (answer, Some(entry))
+    }
+}
+
+/// The session's key: shorthand for logs.
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SessionKey(key) = self.mailbox.key();
+        f.debug_struct("Entry").field("key", &key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! TCP and TLS under one connection (RFC 4975 §5.4, §14.2), polled by the driver.
+//!
+//! **Written means flushed**: a TLS stream may take octets and keep them while the socket blocks. So
+//! `poll_write` takes octets, `poll_flush` says how many of them the operating system has, and nothing is
+//! written before the last write is flushed. TLS records are coalesced from slices into at most 16 KiB.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context as TaskContext, Poll, ready};
+
+use bytes::{BufMut, Bytes};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use super::block::{self, BlockPool};
+
+/// Most plaintext in one write to TLS: one record.
+const TLS_WRITE: usize = 16 * 1024;
+/// What rustls may keep: one record with its header and tag, and room for an alert or a key update.
+const TLS_BUFFER: usize = TLS_WRITE + 1024;
+/// Unsent octets that the kernel may hold before it says that the socket is full; without this, autotuned
+/// megabytes stand before every response.
+const NOTSENT_LOWAT: u32 = 32 * 1024;
+
+/// One connection's stream.
+pub(crate) struct Transport {
+    stream: Stream,
+    /// Taken by `poll_write` and not yet reported as flushed.
+    unflushed: usize,
+    /// TLS may have plaintext although the socket is not readable.
+    may_hold_input: bool,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Sets the options of a new socket.
+pub(crate) fn configure(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+    Ok(())
+}
+
+impl Transport {
+    /// Cleartext.
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self { stream: Stream::Tcp(stream), unflushed: 0, may_hold_input: false }
+    }
+
+    /// After the handshake.
+    pub(crate) fn tls(mut stream: TlsStream<TcpStream>) -> Self {
+        match &mut stream {
+            TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER)),
+            TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER)),
+        }
+        // The peer's first octets may have come with the end of the handshake.
+        Self { stream: Stream::Tls(Box::new(stream)), unflushed: 0, may_hold_input: true }
+    }
+
+    /// The next octets; none at the end of the peer's side. A block is borrowed only when there are some.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        pool: &BlockPool,
+    ) -> Poll<io::Result<Bytes>> {
+        let socket = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        if let Poll::Pending = socket.poll_read_ready(cx)?
+            && !self.may_hold_input
+        {
+            return Poll::Pending;
+        }
+        let mut block = pool.borrow();
+        let read = match &mut self.stream {
+            Stream::Tcp(stream) => poll_read_buf(stream, cx, &mut block),
+            Stream::Tls(stream) => {
+                let read = poll_read_buf(stream, cx, &mut block);
+                self.may_hold_input = read.is_ready();
+                read
+            }
+        };
+        let octets = block::split(&mut block);
+        pool.give_back(block);
+        match ready!(read) {
+            Ok(_) => Poll::Ready(Ok(octets)),
+            // A peer that does not say goodbye in TLS: MSRP's own framing shows whether something is missing.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Ok(Bytes::new()))
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Whether `poll_flush` has something to say.
+    pub(crate) fn is_flush_pending(&self) -> bool {
+        self.unflushed > 0
+    }
+
+    /// Takes the first octets of `slices`; not before everything is flushed.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+        pool: &BlockPool,
+    ) -> Poll<io::Result<()>> {
+        debug_assert!(!self.is_flush_pending());
+        let taken = match &mut self.stream {
+            Stream::Tcp(stream) => ready!(Pin::new(stream).poll_write_vectored(cx, slices))?,
+            Stream::Tls(stream) => match slices.first() {
+                Some(first) if first.len() >= TLS_WRITE || slices.len() == 1 => {
+                    let first = &first[..first.len().min(TLS_WRITE)];
+                    ready!(Pin::new(stream).poll_write(cx, first))?
+                }
+                _ => {
+                    // Copied, at most one record: small frames would make a record each.
+                    let mut record = pool.borrow();
+                    for slice in slices {
+                        let room = TLS_WRITE - record.len();
+                        record.put_slice(&slice[..slice.len().min(room)]);
+                        if record.len() == TLS_WRITE {
+                            break;
+                        }
+                    }
+                    let written = Pin::new(stream).poll_write(cx, &record);
+                    pool.give_back(record);
+                    ready!(written)?
+                }
+            },
+        };
+        if taken == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.unflushed += taken;
+        Poll::Ready(Ok(()))
+    }
+
+    /// How many octets the operating system has taken since this was last said.
+    pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+        if let Stream::Tls(stream) = &mut self.stream {
+            ready!(Pin::new(stream).poll_flush(cx))?;
+        }
+        Poll::Ready(Ok(std::mem::take(&mut self.unflushed)))
+    }
+
+    /// Ends our side: `close_notify` for TLS, then `shutdown(2)`, since a forked child may hold the descriptor.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    /// Reads and drops what still comes, straight from the socket. Ready at its end.
+    pub(crate) fn poll_discard(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let socket = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        let mut buffer = [0; 4096];
+        loop {
+            if ready!(socket.poll_read_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            match socket.try_read(&mut buffer) {
+                Ok(0) => return Poll::Ready(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// One step of `read_buf`, which is cancel safe.
+fn poll_read_buf(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut TaskContext<'_>,
+    block: &mut bytes::BytesMut,
+) -> Poll<io::Result<usize>> {
+    pin!(stream.read_buf(block)).poll(cx)
+}
