@@ -9,19 +9,39 @@
 //! catalogue of peers' habits says so and gives a [`Fault`] with the offset. `new`, `FromStr` and
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
+mod byte_range;
+mod encoder;
+mod end_line;
 mod fault;
+mod head;
+mod header;
 mod ident;
 mod media_type;
+mod method;
+mod parser;
 mod path;
 mod redacted;
+mod scanner;
 mod status;
 mod token;
 mod uri;
+mod work;
 
+pub use byte_range::ByteRange;
+pub use encoder::{
+    ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
+    validate_extra_header,
+};
+pub use end_line::Continuation;
 pub use fault::{Fault, FaultKind};
+pub use head::Head;
+pub use header::{FailureReport, HeaderName};
 pub use ident::{MAX_IDENT_LEN, MessageId, TransactionId};
 pub use media_type::{MediaRange, MediaType};
+pub use method::Method;
+pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
 pub use redacted::Redacted;
+pub use scanner::EndLineScanner;
 pub use status::{Status, StatusCode};
 pub use uri::{Host, Scheme, Uri};

@@ -19,6 +19,15 @@ pub(super) fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
+/// Whether `text` is free of control octets other than HTAB, and of DEL, as `utf8text` demands. Does
+/// not look at the encoding: a bad UTF-8 sequence is harmless where the text is only shown.
+pub(super) fn is_text(text: &[u8]) -> bool {
+    // One flag for all octets instead of an early exit: the compiler makes vector code of it.
+    !text
+        .iter()
+        .fold(false, |bad, octet| bad | is_control(*octet))
+}
+
 /// Where the first octet is that `utf8text` does not allow.
 pub(super) fn find_control(text: &[u8]) -> Option<usize> {
     text.iter().position(|octet| is_control(*octet))
