@@ -1,6 +1,8 @@
-"""One dispatcher per event loop and engine: waits on the domain's descriptor and hands events to sessions.
+"""One dispatcher per event loop and engine: waits on the domain's descriptor and hands events to
+sessions.
 
-All Python work of an engine happens here, on the loop's own thread. The engine's threads only write to the descriptor.
+All Python work of an engine happens here, on the loop's own thread. The engine's threads only write
+to the descriptor.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from .exceptions import ForkedError, SessionClosed
 if TYPE_CHECKING:
     from .session import Session
 
-#: A drain takes at most so many events and octets, so that other callbacks of the loop get their turn.
+#: A drain takes at most so many events and octets, so that other callbacks of the loop get their
+#: turn.
 MAX_EVENTS = 1024
 MAX_BYTES = 256 * 1024
 
@@ -31,7 +34,8 @@ Handlers = tuple[Callable[["Session", Any], None], ...]
 class Dispatcher:
     """The sessions of one engine on one loop.
 
-    The loop owns it, by the reader callback, and it owns the guard by which it learns of the loop's end.
+    The loop owns it, by the reader callback, and it owns the guard by which it learns of the loop's
+    end.
     """
 
     __slots__ = (
@@ -61,7 +65,8 @@ class Dispatcher:
         self._handlers = handlers
         self._drain = self.domain.drain
         self._ended: asyncio.Future[None] = loop.create_future()
-        # A list, because the finalizer needs the number and must not hold the sessions, which hold the loop.
+        # A list, because the finalizer needs the number and must not hold the sessions, which hold
+        # the loop.
         self._open = [0]
         fd = self.domain.fd
         if fd is None:
@@ -71,10 +76,11 @@ class Dispatcher:
             loop.add_reader(fd, self._ready)
         except NotImplementedError:
             raise RuntimeError(
-                f"{type(loop).__name__} cannot watch a descriptor; use a selector event loop or uvloop"
+                f"{type(loop).__name__} cannot watch a descriptor; "
+                "use a selector event loop or uvloop"
             ) from None
-        # `shutdown_asyncgens`, which `asyncio.run` calls, closes the guard; a loop that is closed without it is
-        # noticed when it is collected, or at the interpreter's exit.
+        # `shutdown_asyncgens`, which `asyncio.run` calls, closes the guard; a loop that is closed
+        # without it is noticed when it is collected, or at the interpreter's exit.
         self._guard = _watch_loop(weakref.ref(self))
         with contextlib.suppress(StopIteration):
             self._guard.__anext__().send(None)
@@ -134,7 +140,7 @@ class Dispatcher:
                 if session is not None:
                     try:
                         handlers[event[0]](session, event)
-                    except Exception as error:  # noqa: BLE001 - the other events must be handled
+                    except Exception as error:
                         self.report(error, "error in the dispatch of an MSRP event", session)
                 elif event[0] == _ENGINE_CLOSED and not self._ended.done():
                     self._ended.set_result(None)
@@ -151,9 +157,10 @@ class Dispatcher:
     def wrong_loop(self, session_id: str) -> RuntimeError:
         """The error for a call that does not come from this loop."""
         running = asyncio._get_running_loop()
+        here = "no running loop" if running is None else repr(running)
         return RuntimeError(
-            f"session {session_id} belongs to {self.loop!r} (thread {self.thread}), but was used from "
-            f"{'no running loop' if running is None else repr(running)} (thread {threading.get_ident()})"
+            f"session {session_id} belongs to {self.loop!r} (thread {self.thread}), "
+            f"but was used from {here} (thread {threading.get_ident()})"
         )
 
 

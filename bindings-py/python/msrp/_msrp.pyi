@@ -1,4 +1,4 @@
-"""The engine in Python's types. Private: `msrp` is the API."""
+# The engine in Python's types. Private: `msrp` is the API.
 
 from collections.abc import Sequence
 from typing import Any, Final, final

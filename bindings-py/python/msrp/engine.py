@@ -33,11 +33,12 @@ class Engine:
                 offer = session.create_offer()
                 ...
 
-    `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`: for sessions and
-    listeners that ask for TLS without a configuration of their own.
+    `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
+    for sessions and listeners that ask for TLS without a configuration of their own.
 
-    An engine may serve several event loops; a session belongs to the loop that made it. After `os.fork` the child makes
-    its own: everything here raises `ForkedError` there. Raises `ValueError` for options out of their range.
+    An engine may serve several event loops; a session belongs to the loop that made it. After
+    `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
+    `ValueError` for options out of their range.
     """
 
     __slots__ = ("__weakref__", "_closed", "_core", "_dispatchers", "_finalizer", "_limits", "_pid")
@@ -78,17 +79,20 @@ class Engine:
         reports: Literal["auto", "manual"] = "auto",
         keep_alive: float | None = None,
     ) -> Session:
-        """A new session of the running event loop. It listens on `listener`, or on a port of its own at `host`.
+        """A new session of the running event loop. It listens on `listener`, or on a port of its
+        own at `host`.
 
-        `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and port for our URI and SDP,
-        where they differ from the bound ones. `accept_types`: what we take; the default is text/plain and the types
-        that RFC 4975 makes mandatory. `setup`: which side we want to be (RFC 6135). `max_size`: the largest message that
-        we take, in octets. `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
-        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its own, for bulk.
-        `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many seconds without anything sent.
+        `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and
+        port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
+        take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
+        side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
+        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
+        own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
+        seconds without anything sent.
 
-        Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and `RuntimeError` without
-        a running loop.
+        Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
+        `RuntimeError` without a running loop.
         """
         if isinstance(accept_types, str) or isinstance(accept_wrapped_types, str):
             raise TypeError("accept_types and accept_wrapped_types are sequences of str")
@@ -125,8 +129,8 @@ class Engine:
     ) -> Listener:
         """One port for many sessions. It is bound when this returns; port 0 is any free one.
 
-        Raises `ValueError`, also for a wildcard address without `advertise` (0.0.0.0 cannot stand in a path), `ConnectError`
-        and `TlsError`.
+        Raises `ValueError`, also for a wildcard address without `advertise` (0.0.0.0 cannot stand
+        in a path), `ConnectError` and `TlsError`.
 
         Cancellation: the port is given back.
         """
@@ -149,8 +153,8 @@ class Engine:
         return Stats(**self._core.stats())
 
     async def aclose(self) -> None:
-        """Closes every session, giving what is under way up to 5 seconds, then the connections, and joins the threads;
-        bounded to about 7 seconds in all. Does nothing the second time.
+        """Closes every session, giving what is under way up to 5 seconds, then the connections, and
+        joins the threads; bounded to about 7 seconds in all. Does nothing the second time.
 
         Cancellation: what is under way is aborted; the threads are joined nevertheless.
         """
@@ -181,7 +185,9 @@ class Engine:
 
     def __del__(self) -> None:
         if not self._closed and self._pid == os.getpid():
-            warnings.warn("an MSRP engine was not closed", ResourceWarning, stacklevel=2, source=self)
+            warnings.warn(
+                "an MSRP engine was not closed", ResourceWarning, stacklevel=2, source=self
+            )
 
     def __repr__(self) -> str:
         return f"<Engine {'closed' if self._closed else 'running'}>"

@@ -21,9 +21,12 @@
      ├── ForkedError           (also RuntimeError)
      └── InternalError
 
-Beside these, a wrong argument is `ValueError` or `TypeError`, and a call on the wrong event loop is `RuntimeError`.
-`asyncio.CancelledError` always propagates. Texts name the thing and the limit; a session-id is cut to four characters.
+Beside these, a wrong argument is `ValueError` or `TypeError`, and a call on the wrong event loop is
+`RuntimeError`. `asyncio.CancelledError` always propagates. Texts name the thing and the limit; a
+session-id is cut to four characters.
 """
+
+# ruff: noqa: N818 - the names are those of the table of errors, the same in every language.
 
 from __future__ import annotations
 
@@ -110,7 +113,9 @@ class StatusError(MsrpError):
 
 
 class TransactionTimeout(MsrpError, TimeoutError):
-    """No answer in time: 30 s after the last octet of a request (RFC 4975 §7.1.1), or a deadline passed."""
+    """No answer in time: 30 s after the last octet of a request (RFC 4975 §7.1.1), or a deadline
+    passed.
+    """
 
 
 class ProtocolError(MsrpError):
@@ -158,7 +163,9 @@ def _from_engine(
     status: int | None,
     offset: int | None,
 ) -> Exception:
-    """The exception for an error of the engine; called by `_msrp` with the class that its table names."""
+    """The exception for an error of the engine; called by `_msrp` with the class that its table
+    names.
+    """
     cls: type[Exception] = globals().get(name) or getattr(builtins, name)
     if cls is StatusError:
         error: Exception = StatusError(status or 0, text)

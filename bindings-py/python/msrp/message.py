@@ -9,6 +9,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import _msrp
@@ -28,11 +29,13 @@ _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)', re.IGNORECASE)
 
 
 class Message:
-    """An incoming message. `Session.recv` gives it when it begins; a larger body is then still on its way.
+    """An incoming message. `Session.recv` gives it when it begins; a larger body is then still on
+    its way.
 
-    The body is taken once: by `read`, `text`, `save`, or part by part with ``async for part in message``. What is not
-    taken holds the session's receive window shut, and with it the peer, so a message that is not wanted is to be
-    refused with `reject`, or dropped: when the last reference goes, its octets are thrown away.
+    The body is taken once: by `read`, `text`, `save`, or part by part with ``async for part in
+    message``. What is not taken holds the session's receive window shut, and with it the peer, so a
+    message that is not wanted is to be refused with `reject`, or dropped: when the last reference
+    goes, its octets are thrown away.
     """
 
     __slots__ = ("_body", "_handle", "_head", "_headers", "_lease", "_session")
@@ -87,8 +90,9 @@ class Message:
     async def read(self) -> bytes:
         """The whole content. May be called again.
 
-        Raises `MessageAborted` when the sender ended the message with ``#``, it was refused, or it stopped coming; why
-        the session ended, when that came first; `ConcurrencyError` when parts were taken otherwise.
+        Raises `MessageAborted` when the sender ended the message with ``#``, it was refused, or it
+        stopped coming; why the session ended, when that came first; `ConcurrencyError` when parts
+        were taken otherwise.
 
         Cancellation: loses nothing; call it again.
         """
@@ -107,7 +111,8 @@ class Message:
     async def text(self) -> str:
         """The whole content as text, by the charset of the content type, UTF-8 without one.
 
-        Raises what `read` raises, `UnicodeDecodeError`, and `LookupError` for a charset that Python does not know.
+        Raises what `read` raises, `UnicodeDecodeError`, and `LookupError` for a charset that Python
+        does not know.
 
         Cancellation: loses nothing; call it again.
         """
@@ -115,8 +120,9 @@ class Message:
         return (await self.read()).decode(charset[1] if charset else "utf-8")
 
     def __aiter__(self) -> AsyncIterator[memoryview]:
-        """The parts in order, as views on the engine's memory without a copy. Keeping one keeps its octets, but not
-        the window: that opens when the next part is asked for. Raises what `read` raises.
+        """The parts in order, as views on the engine's memory without a copy. Keeping one keeps its
+        octets, but not the window: that opens when the next part is asked for. Raises what `read`
+        raises.
 
         Cancellation: loses nothing; the next part comes with the next step.
         """
@@ -125,18 +131,17 @@ class Message:
         self._incoming().claim("an iteration")
         return _Parts(self)
 
-    async def save(
-        self, path: str | os.PathLike[str], *, progress: Progress | None = None
-    ) -> int:
-        """Writes the content to a file, and gives its length in octets. The file appears under its name when it is
-        complete. `progress` is called on the loop's thread with the octets written so far and `total`.
+    async def save(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+        """Writes the content to a file, and gives its length in octets. The file appears under its
+        name when it is complete. `progress` is called on the loop's thread with the octets written
+        so far and `total`.
 
         Raises what `read` raises, and `OSError`.
 
         Cancellation: the unfinished file is removed and the rest of the message is thrown away.
         """
         loop = asyncio.get_running_loop()
-        target = _Target(os.fspath(path), self._handle)
+        target = _Target(Path(path), self._handle)
         finished = False
         try:
             await loop.run_in_executor(None, target.open)
@@ -154,13 +159,12 @@ class Message:
             if not finished:
                 if self._lease is not None:
                     self._lease.incoming.discard()
-                # Not awaited: this may be a cancellation, and a write may still be running in its thread.
+                # Not awaited: this may be a cancellation, and a write may still be running in its
+                # thread.
                 loop.run_in_executor(None, target.discard)
         return target.length
 
-    async def _next_blocks(
-        self, position: int
-    ) -> tuple[int, list[bytes | _msrp.Part]] | None:
+    async def _next_blocks(self, position: int) -> tuple[int, list[bytes | _msrp.Part]] | None:
         """What is there of the body next, with its 0-based offset."""
         if self._body is not None:
             return (0, [self._body]) if position < len(self._body) else None
@@ -172,8 +176,8 @@ class Message:
         return offset, [data, *incoming.following(offset + len(data), _WRITE_BLOCK)]
 
     async def report(self, status: int = 200, comment: str = "") -> None:
-        """Sends a REPORT about this message (RFC 4975 §7.1.2), for a session with ``reports="manual"``. Nothing goes out
-        that the sender did not ask for.
+        """Sends a REPORT about this message (RFC 4975 §7.1.2), for a session with
+        ``reports="manual"``. Nothing goes out that the sender did not ask for.
 
         Raises `ValueError` in a session with automatic reports, and `SessionClosed`.
 
@@ -183,8 +187,8 @@ class Message:
         self._session._core.report(self._handle, status, comment)
 
     async def reject(self, status: int = 413, comment: str = "") -> None:
-        """Refuses the rest of the message: its chunks are answered with `status`, and what has come of it is thrown
-        away. Does nothing when it is complete.
+        """Refuses the rest of the message: its chunks are answered with `status`, and what has come
+        of it is thrown away. Does nothing when it is complete.
 
         Raises `ValueError` for a status that is none.
 
@@ -196,7 +200,8 @@ class Message:
             self._lease.incoming.discard()
 
     def _incoming(self) -> Incoming:
-        assert self._lease is not None
+        if self._lease is None:
+            raise ValueError("a small message has no parts under way")
         return self._lease.incoming
 
     def __repr__(self) -> str:
@@ -233,7 +238,8 @@ class Incoming:
         self.length = 0
         self.status: int | None = None
         self.collected = bytearray()
-        # What the consumer took, and holds until it asks for more. Starts with what the headers count.
+        # What the consumer took, and holds until it asks for more. Starts with what the headers
+        # count.
         self._owed = credit
         self._waiter: asyncio.Future[None] | None = None
         self._claimed: str | None = None
@@ -243,7 +249,9 @@ class Incoming:
     def claim(self, how: str) -> None:
         """The body is taken in one way only."""
         if self._claimed is not None and not (self._claimed == how == "read()"):
-            raise ConcurrencyError(f"the parts of this message are taken by {self._claimed} already")
+            raise ConcurrencyError(
+                f"the parts of this message are taken by {self._claimed} already"
+            )
         self._claimed = how
 
     def add(self, offset: int, data: bytes | _msrp.Part, credit: int) -> None:
@@ -270,7 +278,9 @@ class Incoming:
             self._waiter.set_result(None)
 
     async def next_part(self) -> tuple[int, bytes | _msrp.Part] | None:
-        """The next part and its 0-based offset; None after the last. Asking gives back the credit of the one before."""
+        """The next part and its 0-based offset; None after the last. Asking gives back the credit
+        of the one before.
+        """
         session = self._session
         if self._owed:
             session._take_credit(self._owed)
@@ -387,44 +397,52 @@ class _WholeParts(AsyncIterator[memoryview]):
 class _Target:
     """The file that a message is saved to. Every method runs in a thread, one at a time."""
 
-    __slots__ = ("_at", "_file", "_lock", "_path", "_temporary", "length")
+    __slots__ = ("_at", "_file", "_lock", "_path", "_written", "length")
 
-    def __init__(self, path: str, handle: int) -> None:
+    def __init__(self, path: Path, handle: int) -> None:
         self._path = path
-        # Beside it, so that the last step is a rename in one file system. What is no regular file is written as it is.
-        self._temporary: str | None = f"{path}.{handle:x}.part"
+        # Beside it, so that the last step is a rename in one file system.
+        self._written = path.with_name(f"{path.name}.{handle:x}.part")
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
         self._at = 0
         self.length = 0
 
     def open(self) -> None:
+        """Makes the file."""
         with self._lock:
-            if os.path.exists(self._path) and not os.path.isfile(self._path):
-                self._temporary = None
-            self._file = open(self._temporary or self._path, "wb")  # noqa: SIM115
+            if self._path.exists() and not self._path.is_file():
+                # A pipe or device is written as it is.
+                self._written = self._path
+            self._file = self._written.open("wb")
 
     def write(self, offset: int, parts: list[bytes | _msrp.Part]) -> None:
+        """Writes parts that follow each other from `offset`."""
         with self._lock:
-            assert self._file is not None
+            file = self._opened()
             # Where a range came again, the later octets count (RFC 4975 §7.3.1).
             if offset != self._at:
-                self._at = self._file.seek(offset)
+                self._at = file.seek(offset)
             for part in parts:
-                self._at += self._file.write(part)
+                self._at += file.write(part)
             self.length = max(self.length, self._at)
 
     def finish(self) -> None:
+        """Gives the complete file its name."""
         with self._lock:
-            assert self._file is not None
-            self._file.close()
-            if self._temporary is not None:
-                os.replace(self._temporary, self._path)
+            self._opened().close()
+            if self._written != self._path:
+                self._written.replace(self._path)
 
     def discard(self) -> None:
+        """Removes the incomplete file."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
-                if self._temporary is not None:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(self._temporary)
+                if self._written != self._path:
+                    self._written.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise ValueError("the file is not open")
+        return self._file

@@ -42,7 +42,8 @@ _STATES = (State.NEW, State.CONNECTING, State.OPEN, State.CLOSING, State.CLOSED)
 #: Credit that is given back at once; less waits for the end of the loop's turn.
 _CREDIT_STEP = 64 * 1024
 
-#: Acknowledged messages that are remembered for a late failure REPORT, as many as the engine remembers.
+#: Acknowledged messages that are remembered for a late failure REPORT, as many as the engine
+#: remembers.
 _REMEMBERED = 1024
 
 #: What a message counts for beside its octets.
@@ -54,8 +55,8 @@ HeadersIn = Mapping[str, str] | Iterable[tuple[str, str]]
 class Session:
     """An MSRP session. `Engine.session` makes it; it belongs to the event loop that ran then.
 
-    An async context manager, which closes it, and an async iterator of its messages, which ends when either side
-    closed the session and raises when it broke.
+    An async context manager, which closes it, and an async iterator of its messages, which ends
+    when either side closed the session and raises when it broke.
     """
 
     __slots__ = (
@@ -98,7 +99,8 @@ class Session:
         self._close_error: Exception | None = None
         self._open_waiter: asyncio.Future[None] | None = None
         self._close_waiters: list[asyncio.Future[None]] = []
-        # Receiving: what was not taken by `recv` yet, and what was taken and not told to the engine yet.
+        # Receiving: what was not taken by `recv` yet, and what was taken and not told to the engine
+        # yet.
         self._queue: deque[tuple[Any, ...] | Incoming] = deque()
         self._incoming: dict[int, Incoming] = {}
         self._receiver: asyncio.Future[None] | None = None
@@ -155,16 +157,16 @@ class Session:
     # SDP.
 
     def create_offer(self) -> str:
-        """A whole minimal SDP with our ``m=message`` block as an offer. A host with an SDP of its own takes
-        `local_media`.
+        """A whole minimal SDP with our ``m=message`` block as an offer. A host with an SDP of its
+        own takes `local_media`.
 
         Raises `SessionClosed`.
         """
         return self._core.create_offer()
 
     def create_answer(self, offer: str, *, index: int | None = None) -> str:
-        """Takes the peer's offer, and gives a whole SDP that answers it. `index` is the 0-based number of the media
-        block, if it is not the first one of MSRP.
+        """Takes the peer's offer, and gives a whole SDP that answers it. `index` is the 0-based
+        number of the media block, if it is not the first one of MSRP.
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
@@ -178,8 +180,8 @@ class Session:
         return self._core.local_media()
 
     def set_remote(self, sdp: str, *, index: int | None = None) -> None:
-        """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that `local_media` then
-        answers. May be called again. `index` as for `create_answer`.
+        """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
+        `local_media` then answers. May be called again. `index` as for `create_answer`.
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
@@ -193,8 +195,8 @@ class Session:
         active: bool,
         accept_types: str = "*",
     ) -> None:
-        """The peer's path without any SDP: text with spaces between the URIs, or a sequence. `active`: we connect.
-        `accept_types`: what the peer takes, as in SDP.
+        """The peer's path without any SDP: text with spaces between the URIs, or a sequence.
+        `active`: we connect. `accept_types`: what the peer takes, as in SDP.
 
         Raises `InvalidUri`, `ValueError`, `SessionClosed`.
         """
@@ -204,11 +206,12 @@ class Session:
     # Life.
 
     async def open(self, timeout: float | None = 30) -> None:
-        """Connects, or waits for the peer, as negotiated; at most `timeout` seconds. Afterwards the session is bound:
-        the peer answered our first request, or sent its own.
+        """Connects, or waits for the peer, as negotiated; at most `timeout` seconds. Afterwards the
+        session is bound: the peer answered our first request, or sent its own.
 
-        Raises `ConnectError`, `TlsError`, `StatusError`, `TransactionTimeout`, `SessionClosed`; then the session is over.
-        `ValueError` when the remote side is missing, `ConcurrencyError` when another coroutine opens it.
+        Raises `ConnectError`, `TlsError`, `StatusError`, `TransactionTimeout`, `SessionClosed`;
+        then the session is over. `ValueError` when the remote side is missing, `ConcurrencyError`
+        when another coroutine opens it.
 
         Cancellation: ends the session.
         """
@@ -233,8 +236,9 @@ class Session:
             raise self._closed_error()
 
     async def close(self, timeout: float | None = 5) -> None:
-        """Ends the session when what is under way is acknowledged; what is left after `timeout` seconds is aborted with
-        ``#``. Messages that arrived before can still be received. Does nothing when it is closed.
+        """Ends the session when what is under way is acknowledged; what is left after `timeout`
+        seconds is aborted with ``#``. Messages that arrived before can still be received. Does
+        nothing when it is closed.
 
         Cancellation: the session closes nevertheless.
         """
@@ -284,17 +288,17 @@ class Session:
         size: int | None = None,
         progress: Progress | None = None,
     ) -> Transfer:
-        """Sends a message. Returns when it is admitted: it is in the send window, or has one of the transfer slots; waits
-        while these are full.
+        """Sends a message. Returns when it is admitted: it is in the send window, or has one of the
+        transfer slots; waits while these are full.
 
-        `body` is str, bytes-like, the path of a file (`os.PathLike`; a str is text), a binary file, or an (async)
-        iterable of bytes-like blocks. Files and iterables are pulled as the network takes them; `size` announces their
-        length where it is known. Immutable `bytes` are not copied if they are long. `success_report` and
-        `failure_report` ask the peer for REPORTs (RFC 4975 §7.1.2). `progress` is called on the loop's thread with
-        octets written and the total.
+        `body` is str, bytes-like, the path of a file (`os.PathLike`; a str is text), a binary file,
+        or an (async) iterable of bytes-like blocks. Files and iterables are pulled as the network
+        takes them; `size` announces their length where it is known. Immutable `bytes` are not
+        copied if they are long. `success_report` and `failure_report` ask the peer for REPORTs (RFC
+        4975 §7.1.2). `progress` is called on the loop's thread with octets written and the total.
 
-        Raises `UnacceptedType`, `TooLarge`, `ValueError`, `TypeError`, `OSError` for a file that cannot be read, and
-        `SessionClosed` or why the session ended.
+        Raises `UnacceptedType`, `TooLarge`, `ValueError`, `TypeError`, `OSError` for a file that
+        cannot be read, and `SessionClosed` or why the session ended.
 
         Cancellation: before it returns, nothing was sent.
         """
@@ -303,11 +307,18 @@ class Session:
             # A sender that never waits must not starve the readers of its loop.
             self._burst = 0
             await asyncio.sleep(0)
+        options = (
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+            size,
+            progress,
+        )
         if not self._send_lock.locked():
             try:
-                return self._admit(
-                    body, content_type, message_id, success_report, failure_report, headers, size, progress
-                )
+                return self._admit(body, *options)
             except QueueFull:
                 pass
         # Those who wait are served in turn.
@@ -316,9 +327,7 @@ class Session:
                 if self._state is State.CLOSED:
                     raise self._closed_error()
                 try:
-                    return self._admit(
-                        body, content_type, message_id, success_report, failure_report, headers, size, progress
-                    )
+                    return self._admit(body, *options)
                 except QueueFull:
                     self._burst = 0
                     self._writable = self._dispatcher.loop.create_future()
@@ -391,10 +400,11 @@ class Session:
     # Receiving.
 
     async def recv(self) -> Message:
-        """The next message. A small one is complete; of a larger one the beginning has arrived, see `Message`.
+        """The next message. A small one is complete; of a larger one the beginning has arrived, see
+        `Message`.
 
-        Raises `SessionClosed`, or why the session broke, when there is nothing more; `ConcurrencyError` when another
-        coroutine is in it.
+        Raises `SessionClosed`, or why the session broke, when there is nothing more;
+        `ConcurrencyError` when another coroutine is in it.
 
         Cancellation: loses nothing.
         """
@@ -404,8 +414,8 @@ class Session:
         return self._take(self._queue.popleft())
 
     async def recv_many(self, max_messages: int = 256) -> list[Message]:
-        """Waits for the next message, and gives up to `max_messages` that are there then, at least one. For many small
-        messages this is the fast way.
+        """Waits for the next message, and gives up to `max_messages` that are there then, at least
+        one. For many small messages this is the fast way.
 
         Raises what `recv` raises, and `ValueError`.
 
@@ -441,7 +451,9 @@ class Session:
             if self._state is State.CLOSED:
                 raise self._closed_error()
             if self._receiver is not None:
-                raise ConcurrencyError(f"another coroutine receives from session {self._short_id()}")
+                raise ConcurrencyError(
+                    f"another coroutine receives from session {self._short_id()}"
+                )
             self._receiver = self._dispatcher.loop.create_future()
             try:
                 await self._receiver
@@ -449,14 +461,13 @@ class Session:
                 self._receiver = None
 
     def _take(self, item: tuple[Any, ...] | Incoming) -> Message:
-        if type(item) is tuple:
+        if not isinstance(item, Incoming):
             _, _, handle, head, body, credit = item
             self._taken.append(handle)
             self._credit += credit
             if not self._flushing or self._credit >= _CREDIT_STEP:
                 self._flush_soon()
             return Message(self, handle, head, body, None)
-        assert isinstance(item, Incoming)
         return Message(self, item.handle, item.head, None, Lease(item))
 
     def _take_credit(self, credit: int) -> None:
@@ -493,9 +504,9 @@ class Session:
     # Other events.
 
     def events(self) -> EventStream:
-        """What else happens, from now on: `StateChanged`, `Report`, `TransferFailed`. An async iterator that ends with the
-        session. When nobody reads it, it keeps `Limits.event_stream` entries, and then says by `EventsLost` how many
-        are missing.
+        """What else happens, from now on: `StateChanged`, `Report`, `TransferFailed`. An async
+        iterator that ends with the session. When nobody reads it, it keeps `Limits.event_stream`
+        entries, and then says by `EventsLost` how many are missing.
 
         Cancellation: loses nothing.
         """
@@ -538,9 +549,7 @@ class Session:
         self._queue.append(incoming)
         _wake(self._receiver)
 
-    def _on_message_body(
-        self, event: tuple[int, int, int, int, bytes | _msrp.Part, int]
-    ) -> None:
+    def _on_message_body(self, event: tuple[int, int, int, int, bytes | _msrp.Part, int]) -> None:
         _, _, handle, offset, data, credit = event
         incoming = self._incoming.get(handle)
         if incoming is not None:

@@ -39,8 +39,9 @@ _FILE_BLOCK = 256 * 1024
 class Transfer:
     """An outgoing message under way. `Session.send` makes it.
 
-    Four kinds of "done": *admitted* (it will be sent; `send` returned), *accepted* (the last octet was taken from the
-    caller), *acknowledged* (the next hop answered 200 to every chunk), *delivered* (success REPORTs cover it all).
+    Four kinds of "done": *admitted* (it will be sent; `send` returned), *accepted* (the last octet
+    was taken from the caller), *acknowledged* (the next hop answered 200 to every chunk),
+    *delivered* (success REPORTs cover it all).
     """
 
     __slots__ = (
@@ -89,8 +90,8 @@ class Transfer:
 
     @property
     def sent_bytes(self) -> int:
-        """Octets written so far, 0 <= sent_bytes <= total. Grows when the network took them, not when the peer
-        answered.
+        """Octets written so far, 0 <= sent_bytes <= total. Grows when the network took them, not
+        when the peer answered.
         """
         if self._state & ACKNOWLEDGED and self._total is not None:
             return self._total
@@ -122,11 +123,12 @@ class Transfer:
                 raise self._failure()
 
     async def acknowledged(self) -> None:
-        """Waits until every chunk was answered 200 by the next hop; with Failure-Report "no" or "partial", until the
-        last octet was written. Returns without suspending if that is so already.
+        """Waits until every chunk was answered 200 by the next hop; with Failure-Report "no" or
+        "partial", until the last octet was written. Returns without suspending if that is so
+        already.
 
-        Raises `StatusError`, `TransactionTimeout`, `MessageAborted`, `SessionClosed` or why the session ended, and
-        whatever the body's own iterator raised.
+        Raises `StatusError`, `TransactionTimeout`, `MessageAborted`, `SessionClosed` or why the
+        session ended, and whatever the body's own iterator raised.
 
         Cancellation: changes nothing; the message goes on.
         """
@@ -136,11 +138,12 @@ class Transfer:
                 raise self._failure()
 
     async def delivered(self, timeout: float | None = None) -> Report:
-        """Waits until success REPORTs cover the whole message, at most `timeout` seconds. Ask for them with
-        ``success_report=True``; without, this waits for a late failure, or the session's end.
+        """Waits until success REPORTs cover the whole message, at most `timeout` seconds. Ask for
+        them with ``success_report=True``; without, this waits for a late failure, or the session's
+        end.
 
-        Raises `TimeoutError`, what `acknowledged` raises, the `StatusError` of a failure REPORT, and `SessionClosed`
-        when the session ends before.
+        Raises `TimeoutError`, what `acknowledged` raises, the `StatusError` of a failure REPORT,
+        and `SessionClosed` when the session ends before.
 
         Cancellation: changes nothing.
         """
@@ -152,7 +155,8 @@ class Transfer:
         raise self._failure()
 
     async def abort(self) -> None:
-        """Ends the message with ``#``. Does nothing when it is complete. `acknowledged` then raises `MessageAborted`.
+        """Ends the message with ``#``. Does nothing when it is complete. `acknowledged` then raises
+        `MessageAborted`.
 
         Cancellation: it does not suspend.
         """
@@ -165,7 +169,11 @@ class Transfer:
         if self._state & FAILED:
             how = f"failed: {self._error}"
         else:
-            names = ((DELIVERED, "delivered"), (ACKNOWLEDGED, "acknowledged"), (ACCEPTED, "accepted"))
+            names = (
+                (DELIVERED, "delivered"),
+                (ACKNOWLEDGED, "acknowledged"),
+                (ACCEPTED, "accepted"),
+            )
             how = next((name for flag, name in names if self._state & flag), "admitted")
         return f"<Transfer {self.message_id} {how}>"
 
@@ -225,7 +233,9 @@ class Pump:
         self._wanted += octets
         if self._task is None:
             loop = self._transfer._session._dispatcher.loop
-            self._task = loop.create_task(self._run(), name=f"msrp body of {self._transfer.message_id}")
+            self._task = loop.create_task(
+                self._run(), name=f"msrp body of {self._transfer.message_id}"
+            )
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -243,7 +253,7 @@ class Pump:
                 if not await self._push(block):
                     return
             finished = True
-        except Exception as error:  # noqa: BLE001 - whatever the caller's iterable raises is for `acknowledged`
+        except Exception as error:
             transfer._source_error = error
         finally:
             with contextlib.suppress(MsrpError):
@@ -302,7 +312,8 @@ def source(body: object) -> AsyncIterator[bytes]:
     if isinstance(body, Iterable):
         return _blocks(body)
     raise TypeError(
-        f"a body is str, bytes-like, a path, a binary file or an iterable of bytes, not {type(body).__name__}"
+        "a body is str, bytes-like, a path, a binary file or an iterable of bytes, "
+        f"not {type(body).__name__}"
     )
 
 

@@ -46,10 +46,16 @@ class State(enum.Enum):
 class CloseReason:
     """Why a session ended."""
 
-    #: ``local``: by us. ``peer-closed``: by the peer between two messages. ``status``: the peer's response or REPORT
-    #: ended the session. ``bind-timeout``: the first request was not answered.
+    #: ``local``: by us. ``peer-closed``: by the peer between two messages. ``status``: the peer's
+    #: response or REPORT ended the session. ``bind-timeout``: the first request was not answered.
     kind: Literal[
-        "local", "peer-closed", "connection-lost", "write-stall", "protocol", "status", "bind-timeout"
+        "local",
+        "peer-closed",
+        "connection-lost",
+        "write-stall",
+        "protocol",
+        "status",
+        "bind-timeout",
     ]
     #: For people.
     text: str
@@ -72,7 +78,8 @@ class Report:
     status: int
     #: What went with it.
     comment: str = ""
-    #: First octet (counted from 1), last octet and total, as they stood there; None: the whole message.
+    #: First octet (counted from 1), last octet and total, as they stood there; None: the whole
+    #: message.
     byte_range: tuple[int, int | None, int | None] | None = None
 
 
@@ -106,8 +113,8 @@ Event: TypeAlias = StateChanged | Report | TransferFailed | EventsLost
 class Limits:
     """Every bound of an engine. Sizes are octets, times are seconds.
 
-    What happens at each bound stands in `docs/limits.md`. `ValueError` when an engine is made with one that is out of
-    its range.
+    What happens at each bound stands in `docs/limits.md`. `ValueError` when an engine is made with
+    one that is out of its range.
     """
 
     start_line: int = 1024
@@ -177,10 +184,11 @@ Pem: TypeAlias = str | os.PathLike[str] | bytes
 class TLSConfig:
     """TLS identity and trust.
 
-    ``ca``: trusted certificates; None: the system's. ``cert`` and ``key``: our own chain and its key; a listener needs
-    them. ``verify``: how the peer's certificate is judged: ``"ca"`` by a CA and the host name in the URI,
-    ``"fingerprint"`` by the ``a=fingerprint`` line of its SDP (RFC 4975 §14.4), ``"none"`` not at all, for tests.
-    ``server_name``: the name to check instead of the URI's host.
+    ``ca``: trusted certificates; None: the system's. ``cert`` and ``key``: our own chain and its
+    key; a listener needs them. ``verify``: how the peer's certificate is judged: ``"ca"`` by a CA
+    and the host name in the URI, ``"fingerprint"`` by the ``a=fingerprint`` line of its SDP (RFC
+    4975 §14.4), ``"none"`` not at all, for tests. ``server_name``: the name to check instead of the
+    URI's host.
     """
 
     ca: Pem | None = None
@@ -195,7 +203,9 @@ class TLSConfig:
             if isinstance(value, ssl.SSLContext):
                 raise TypeError(_SSL_CONTEXT)
             if value is not None and not isinstance(value, str | bytes | os.PathLike):
-                raise TypeError(f"{name} is a path or PEM text as bytes, not {type(value).__name__}")
+                raise TypeError(
+                    f"{name} is a path or PEM text as bytes, not {type(value).__name__}"
+                )
         if self.verify not in ("ca", "fingerprint", "none"):
             raise ValueError(f"verify is 'ca', 'fingerprint' or 'none', not {self.verify!r}")
         if (self.cert is None) != (self.key is None):
