@@ -39,7 +39,7 @@ from .exceptions import (
 )
 from .message import Message
 from .session import EventStream, Session
-from .transfer import Transfer
+from .transfer import Body, Transfer
 from .types import (
     CloseReason,
     Event,
@@ -56,6 +56,7 @@ from .types import (
 
 __all__ = [
     "AuthError",
+    "Body",
     "CloseReason",
     "ConcurrencyError",
     "ConnectError",

@@ -15,7 +15,7 @@ from .types import Report
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["Transfer"]
+__all__ = ["Body", "Transfer"]
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 Body: TypeAlias = (
