@@ -2,6 +2,10 @@
 
 #[cfg(feature = "net")]
 pub mod engine;
+
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 pub mod error;
 pub mod limits;
 #[cfg(feature = "net")]

@@ -15,7 +15,10 @@ fn rfc4975_5_4_active_side_binds_with_a_bodiless_send() {
     let frames = pair.a.frames();
     let (head, body, continuation) = &frames[0];
     assert_eq!(head.method(), Some(&Method::Send));
-    assert_eq!((head.content_type(), head.has_body_section(), body.len()), (None, false, 0));
+    assert_eq!(
+        (head.content_type(), head.has_body_section(), body.len()),
+        (None, false, 0)
+    );
     assert_eq!(head.byte_range(), Some(ByteRange::EMPTY));
     assert_eq!(*continuation, Continuation::Complete);
     assert_eq!(pair.b.frames()[0].0.status(), Some(StatusCode::OK));
@@ -25,11 +28,25 @@ fn rfc4975_5_4_active_side_binds_with_a_bodiless_send() {
 fn rfc4975_5_4_passive_side_sends_nothing_before_the_first_request() {
     // covers: C-193
     let mut pair = Pair::bare(&Limits::default());
-    pair.b.connection.attach(pair.now, S1, support::config("b.example", "a.example", 1, false)).expect("attached");
+    pair.b
+        .connection
+        .attach(
+            pair.now,
+            S1,
+            support::config("b.example", "a.example", 1, false),
+        )
+        .expect("attached");
     pair.send_b(S1, message(Body::Whole("early".into())));
     pair.run();
     assert!(pair.b.sent.is_empty());
-    pair.a.connection.attach(pair.now, S1, support::config("a.example", "b.example", 1, true)).expect("attached");
+    pair.a
+        .connection
+        .attach(
+            pair.now,
+            S1,
+            support::config("a.example", "b.example", 1, true),
+        )
+        .expect("attached");
     pair.run();
     assert_eq!(contents(&pair.a.take()), [(b"early".to_vec(), true)]);
 }
@@ -48,9 +65,18 @@ fn a_chat_line_each_way_is_acknowledged() {
     assert!(b.contains(&Event::Acknowledged(theirs)), "{b:?}");
     assert_eq!(contents(&b), [(b"abc".to_vec(), true)]);
     let text = String::from_utf8(pair.a.sent.clone()).expect("text");
-    assert!(text.contains("Byte-Range: 1-3/3\r\nContent-Type: text/plain\r\n\r\nabc\r\n-------"), "{text}");
+    assert!(
+        text.contains("Byte-Range: 1-3/3\r\nContent-Type: text/plain\r\n\r\nabc\r\n-------"),
+        "{text}"
+    );
     // No REPORT: none was asked for.
-    assert!(pair.a.frames().iter().chain(&pair.b.frames()).all(|(head, ..)| !head.is_report()));
+    assert!(
+        pair.a
+            .frames()
+            .iter()
+            .chain(&pair.b.frames())
+            .all(|(head, ..)| !head.is_report())
+    );
 }
 
 #[test]
@@ -65,9 +91,16 @@ fn every_split_gives_the_same_messages() {
         pair.send_a(S1, message(Body::Whole(content.clone().into())));
         pair.send_a(S1, message(Body::Whole("second".into())));
         pair.run();
-        assert_eq!(contents(&pair.b.take()), [(content.clone(), true), (b"second".to_vec(), true)], "split {split}");
+        assert_eq!(
+            contents(&pair.b.take()),
+            [(content.clone(), true), (b"second".to_vec(), true)],
+            "split {split}"
+        );
         let sent = expected.get_or_insert_with(|| pair.a.sent.clone());
-        assert_eq!(*sent, pair.a.sent, "what is sent does not depend on how it arrives");
+        assert_eq!(
+            *sent, pair.a.sent,
+            "what is sent does not depend on how it arrives"
+        );
     }
 }
 
@@ -77,8 +110,16 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
     let mut pair = Pair::new();
     pair.send_a(S1, message(Body::Whole(octets(5000, 3).into())));
     pair.run();
-    let chunks: Vec<_> = pair.a.frames().into_iter().filter(|(head, ..)| head.content_type().is_some()).collect();
-    let ranges: Vec<_> = chunks.iter().map(|(head, body, flag)| (head.byte_range().unwrap().to_string(), body.len(), *flag)).collect();
+    let chunks: Vec<_> = pair
+        .a
+        .frames()
+        .into_iter()
+        .filter(|(head, ..)| head.content_type().is_some())
+        .collect();
+    let ranges: Vec<_> = chunks
+        .iter()
+        .map(|(head, body, flag)| (head.byte_range().unwrap().to_string(), body.len(), *flag))
+        .collect();
     assert_eq!(
         ranges,
         [
@@ -87,9 +128,13 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
             ("4097-5000/5000".into(), 904, Continuation::Complete),
         ]
     );
-    let ids: std::collections::HashSet<_> = chunks.iter().map(|(head, ..)| head.message_id()).collect();
+    let ids: std::collections::HashSet<_> =
+        chunks.iter().map(|(head, ..)| head.message_id()).collect();
     assert_eq!(ids.len(), 1);
-    let transactions: std::collections::HashSet<_> = chunks.iter().map(|(head, ..)| head.transaction_id()).collect();
+    let transactions: std::collections::HashSet<_> = chunks
+        .iter()
+        .map(|(head, ..)| head.transaction_id())
+        .collect();
     assert_eq!(transactions.len(), 3);
 }
 
@@ -109,23 +154,47 @@ fn rfc4975_7_1_empty_message_is_a_message_and_a_bodiless_send_is_none() {
 #[test]
 fn rfc4975_5_3_all_six_pairs_of_reports() {
     // covers: C-170, C-171, C-172, C-173, C-210, C-211, C-214, C-215, C-233, C-234, C-249, C-250, T-06, T-07, T-08
-    for failure_report in [FailureReport::Yes, FailureReport::No, FailureReport::Partial] {
+    for failure_report in [
+        FailureReport::Yes,
+        FailureReport::No,
+        FailureReport::Partial,
+    ] {
         for success_report in [false, true] {
             let mut pair = Pair::new();
             let answers = pair.b.frames().len();
             let sent = pair.send_a(
                 S1,
-                msrp::proto::OutgoingMessage { success_report, failure_report, ..message(Body::Whole(octets(3000, 1).into())) },
+                msrp::proto::OutgoingMessage {
+                    success_report,
+                    failure_report,
+                    ..message(Body::Whole(octets(3000, 1).into()))
+                },
             );
             pair.run();
             assert_eq!(contents(&pair.b.take()).len(), 1);
             let a = pair.a.take();
-            assert!(a.contains(&Event::Acknowledged(sent)), "{failure_report:?} {success_report}: {a:?}");
+            assert!(
+                a.contains(&Event::Acknowledged(sent)),
+                "{failure_report:?} {success_report}: {a:?}"
+            );
             assert_eq!(a.contains(&Event::Delivered(sent)), success_report);
             let frames = pair.b.frames().split_off(answers);
-            let responses = frames.iter().filter(|(head, ..)| !head.is_request()).count();
-            assert_eq!(responses, if failure_report == FailureReport::Yes { 2 } else { 0 });
-            let reports: Vec<_> = frames.iter().filter(|(head, ..)| head.is_report()).collect();
+            let responses = frames
+                .iter()
+                .filter(|(head, ..)| !head.is_request())
+                .count();
+            assert_eq!(
+                responses,
+                if failure_report == FailureReport::Yes {
+                    2
+                } else {
+                    0
+                }
+            );
+            let reports: Vec<_> = frames
+                .iter()
+                .filter(|(head, ..)| head.is_report())
+                .collect();
             assert_eq!(reports.len(), usize::from(success_report));
             if let Some((report, ..)) = reports.first() {
                 assert_eq!(report.byte_range().unwrap().to_string(), "1-3000/3000");
@@ -144,11 +213,29 @@ fn success_report_waits_until_the_consumer_took_the_message() {
     // covers: C-211, T-11
     let mut pair = Pair::new();
     pair.b.consume = false;
-    let sent = pair.send_a(S1, msrp::proto::OutgoingMessage { success_report: true, ..message(Body::Whole("x".into())) });
+    let sent = pair.send_a(
+        S1,
+        msrp::proto::OutgoingMessage {
+            success_report: true,
+            ..message(Body::Whole("x".into()))
+        },
+    );
     pair.run();
     let b = pair.b.take();
-    let Event::Message { message: received, .. } = &b[0] else { panic!("{b:?}") };
-    assert_eq!(pair.a.take().iter().filter(|event| matches!(event, Event::Delivered(_))).count(), 0);
+    let Event::Message {
+        message: received, ..
+    } = &b[0]
+    else {
+        panic!("{b:?}")
+    };
+    assert_eq!(
+        pair.a
+            .take()
+            .iter()
+            .filter(|event| matches!(event, Event::Delivered(_)))
+            .count(),
+        0
+    );
     pair.command_b(S1, Command::Taken(*received));
     pair.run();
     assert!(pair.a.take().contains(&Event::Delivered(sent)));
@@ -168,7 +255,11 @@ fn rfc4975_7_1_body_that_holds_our_own_end_lines_arrives_unchanged() {
         let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = chunk_len);
         pair.send_a(S1, message(Body::Whole(body.clone().into())));
         pair.run();
-        assert_eq!(contents(&pair.b.take()), [(body.clone(), true)], "chunk_len {chunk_len}");
+        assert_eq!(
+            contents(&pair.b.take()),
+            [(body.clone(), true)],
+            "chunk_len {chunk_len}"
+        );
         for (head, chunk, _) in pair.a.frames() {
             let needle = format!("-------{}", head.transaction_id());
             assert_eq!(memchr::memmem::find(&chunk, needle.as_bytes()), None);
@@ -184,14 +275,22 @@ fn a_stream_of_unknown_length_ends_without_an_empty_chunk() {
         let stream = pair.send_a(S1, message(Body::Stream(None)));
         let content = octets(2048 * 3, 9);
         for part in content.chunks(1000) {
-            pair.command_a(S1, Command::StreamData(stream, Bytes::copy_from_slice(part)));
+            pair.command_a(
+                S1,
+                Command::StreamData(stream, Bytes::copy_from_slice(part)),
+            );
             pair.run();
         }
         pair.command_a(S1, Command::StreamEnd(stream));
         pair.run();
         assert_eq!(contents(&pair.b.take()), [(content, true)]);
         assert!(pair.a.take().contains(&Event::Acknowledged(stream)));
-        let chunks: Vec<_> = pair.a.frames().into_iter().filter(|(head, ..)| head.content_type().is_some()).collect();
+        let chunks: Vec<_> = pair
+            .a
+            .frames()
+            .into_iter()
+            .filter(|(head, ..)| head.content_type().is_some())
+            .collect();
         assert!(chunks.iter().all(|(_, body, _)| !body.is_empty()));
         assert_eq!(chunks.last().unwrap().2, Continuation::Complete);
     }
@@ -206,9 +305,19 @@ fn a_stream_that_gives_another_length_than_announced_fails_with_both_numbers() {
         pair.run();
         pair.command_a(S1, Command::StreamEnd(stream));
         pair.run();
-        let failed = Event::Failed(stream, msrp::proto::Failure::WrongLength { announced, given: given as u64 });
+        let failed = Event::Failed(
+            stream,
+            msrp::proto::Failure::WrongLength {
+                announced,
+                given: given as u64,
+            },
+        );
         assert!(pair.a.take().contains(&failed));
-        assert!(contents(&pair.b.take()).iter().all(|(_, complete)| !complete));
+        assert!(
+            contents(&pair.b.take())
+                .iter()
+                .all(|(_, complete)| !complete)
+        );
     }
 }
 
@@ -227,12 +336,22 @@ fn rfc4975_7_1_abort_ends_the_message_with_a_hash() {
         pair.send_a(S1, message(Body::Whole("after".into())));
         pair.run();
         let a = pair.a.take();
-        assert!(a.contains(&Event::Failed(sent, msrp::proto::Failure::Aborted)), "{a:?}");
+        assert!(
+            a.contains(&Event::Failed(sent, msrp::proto::Failure::Aborted)),
+            "{a:?}"
+        );
         let contents = contents(&pair.b.take());
         assert_eq!(contents.len(), 2);
         assert!(!contents[0].1);
         assert_eq!(contents[1], (b"after".to_vec(), true));
-        assert_eq!(pair.a.frames().iter().filter(|(_, _, flag)| *flag == Continuation::Abort).count(), 1);
+        assert_eq!(
+            pair.a
+                .frames()
+                .iter()
+                .filter(|(_, _, flag)| *flag == Continuation::Abort)
+                .count(),
+            1
+        );
     }
 }
 
@@ -243,12 +362,32 @@ fn transfers_of_many_sizes_arrive_whole_and_in_order() {
     for n in 0..200 {
         let content = octets(n * 37 % 9000, n as u64);
         expected.push((content.clone(), true));
-        assert_eq!(pair.send_a(S1, message(Body::Whole(content.into()))), TransferKey(n as u32 + 1));
+        assert_eq!(
+            pair.send_a(S1, message(Body::Whole(content.into()))),
+            TransferKey(n as u32 + 1)
+        );
     }
     pair.run();
     assert_eq!(contents(&pair.b.take()), expected);
     let a = pair.a.take();
-    assert_eq!(a.iter().filter(|event| matches!(event, Event::Acknowledged(_))).count(), 200);
-    let released: usize = a.iter().filter_map(|event| match event { Event::WindowReleased(len) => Some(*len), _ => None }).sum();
-    assert_eq!(released, expected.iter().map(|(content, _)| msrp::proto::send_cost(content.len())).sum::<usize>());
+    assert_eq!(
+        a.iter()
+            .filter(|event| matches!(event, Event::Acknowledged(_)))
+            .count(),
+        200
+    );
+    let released: usize = a
+        .iter()
+        .filter_map(|event| match event {
+            Event::WindowReleased(len) => Some(*len),
+            _ => None,
+        })
+        .sum();
+    assert_eq!(
+        released,
+        expected
+            .iter()
+            .map(|(content, _)| msrp::proto::send_cost(content.len()))
+            .sum::<usize>()
+    );
 }

@@ -62,7 +62,7 @@ pub enum Event {
         /// The octets.
         data: Bytes,
     },
-    /// It is over. Without `Complete`, undelivered parts of it were dropped.
+    /// It is over. If it was aborted or rejected, undelivered parts of it were dropped.
     MessageEnd {
         /// The message.
         message: MessageHandle,
@@ -117,6 +117,11 @@ pub enum Event {
         comment: String,
         /// Its range.
         range: Option<ByteRange>,
+    },
+    /// Nobody took the REPORTs of this session for so long that the oldest were dropped.
+    ReportsLost {
+        /// How many.
+        count: u64,
     },
     /// The consumer was too slow on a shared connection: open messages were aborted, further ones are refused.
     Shed,

@@ -4,13 +4,30 @@
 //! that stay safe when the thing they name has ended ([`ErrorKind::Gone`](crate::error::ErrorKind::Gone)).
 //! What happens comes back as [`Event`]s through a [`Domain`], one per consumer. No function here blocks on
 //! the network, and none calls back into the host except through [`Wake`].
+//!
+//! Sockets, queues and wake-ups are the business of [`net`](crate::net), SDP texts of [`sdp`](crate::sdp), the
+//! protocol of [`proto`](crate::proto). Here are options and their checks, handles, the negotiation of one session,
+//! and the life of the engine itself.
 
+#![cfg(not(loom))]
+
+
+mod domain;
 mod error;
 mod event;
 mod handle;
+mod lifecycle;
+mod listeners;
+mod negotiation;
 mod options;
+mod session;
+mod slots;
 mod stats;
+mod translate;
+mod trust;
+mod validate;
 
+pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
@@ -21,121 +38,273 @@ pub use options::{
 pub use stats::Stats;
 
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
-use crate::error::Result;
-use crate::wire::{StatusCode, UriPath};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::net::file::{self, FileSource};
+use crate::net::mailbox::{Mailbox, Phase, Source};
+use crate::net::registry::{Entry, SetReady};
+use crate::net::tls::Tls;
+use crate::proto::{self, Body, Command, IdSource, OutgoingMessage, ReportMode};
+use crate::sdp::{MediaDescription, SessionDescription};
+use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
+use lifecycle::Core;
+use listeners::Listener;
+use negotiation::{Heard, Local, Negotiation};
+use session::Session;
+
+/// The port of a session that listens nowhere (RFC 4145 §4.1).
+const DISCARD_PORT: u16 = 9;
 
 /// An MSRP engine. Clones are the same engine; the last one dropped aborts what is left.
-#[derive(Debug, Clone)]
-pub struct Engine {}
-
-/// How a domain tells its consumer that `next_batch` has something. It is called from engine threads, never
-/// with a lock held, and not again before the consumer took a batch.
-pub enum Wake {
-    /// An eventfd (a socketpair where there is none) made by the domain: `Domain::fd` is readable.
-    Fd,
-    /// Any function that neither blocks nor calls the engine.
-    Callback(Arc<dyn Fn() + Send + Sync>),
+///
+/// In a process that was forked from the engine's, every function returns [`ErrorKind::Forked`] and nothing is
+/// touched, also when it is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    /// Emptied, not dropped, in a forked child.
+    core: Option<Arc<Core>>,
 }
 
-/// One consumer of events: a host's loop, an asyncio loop, a callback thread, a Rust task. Holds each session
-/// with something to tell at most once, so that nothing grows behind a slow consumer.
-#[derive(Debug, Clone)]
-pub struct Domain {}
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
 
-impl Domain {
-    /// The descriptor that is readable while there is work, for [`Wake::Fd`]. It belongs to the domain: watch it,
-    /// do not read or close it (`next_batch` reads it).
-    pub fn fd(&self) -> Option<RawFd> {
-        unimplemented!()
-    }
-    /// Appends up to about `max_events` events and `max_bytes` octets of content to `out`, sessions in turn (at most
-    /// 32 events or 64 KiB a visit). True when more is waiting; then the wake is armed again, so that a host that
-    /// stops here is called again.
-    pub fn next_batch(
-        &self,
-        max_events: usize,
-        max_bytes: usize,
-        out: &mut Vec<(SessionHandle, Event)>,
-    ) -> bool {
-        unimplemented!()
-    }
-    /// Signals the wake although there is nothing to tell.
-    pub fn wake(&self) {
-        unimplemented!()
-    }
-    /// Ends every session of this domain at once, and stops waking.
-    pub fn close(&self) {
-        unimplemented!()
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.core.as_ref().is_some_and(|core| core.shared.is_forked()) {
+            std::mem::forget(self.core.take());
+        }
     }
 }
 
 impl Engine {
-    /// Starts an engine: its threads run until [`shutdown`](Self::shutdown) or the last clone is dropped.
+    /// Starts an engine: its threads run until [`join`](Self::join) or the last clone is dropped.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, `Limit` if the system gives no threads.
     pub fn new(options: EngineOptions) -> Result<Self> {
-        unimplemented!()
+        validate::engine(&options)?;
+        Ok(Self { core: Some(Arc::new(Core::new(options)?)) })
     }
+
+    fn core(&self) -> Result<&Arc<Core>> {
+        let gone = || Error::local(ErrorKind::Gone, "engine is gone");
+        let core = self.core.as_ref().ok_or_else(gone)?;
+        core.shared.check_process()?;
+        Ok(core)
+    }
+
+    fn find(&self, session: SessionHandle) -> Result<Arc<Session>> {
+        self.core()?.shared.session(session)
+    }
+
+    fn find_transfer(&self, transfer: TransferHandle) -> Result<(Arc<Mailbox>, proto::TransferKey)> {
+        let (session, key) = self.core()?.shared.transfer(transfer)?;
+        Ok((Arc::clone(session.mailbox()), key))
+    }
+
+    /// The bounds that the engine was made with. In a forked child the defaults.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.core().map(|core| Arc::clone(&core.shared.context.limits)).unwrap_or_default()
+    }
+
     /// A new consumer.
+    ///
+    /// # Errors
+    /// `Limit` if there is no descriptor for it, `Gone` after `shutdown`, `Forked`.
     pub fn domain(&self, wake: Wake) -> Result<Domain> {
-        unimplemented!()
+        let core = self.core()?;
+        core.check_running()?;
+        let domain = Domain::new(Arc::clone(&core.shared), wake)?;
+        if let Some(ready) = domain.ready() {
+            core.add_domain(Arc::clone(ready));
+        }
+        Ok(domain)
     }
+
     /// One port for many sessions. The address is bound when this returns.
+    ///
+    /// # Errors
+    /// `Connect` if it cannot be bound, `InvalidArgument` (a secure listener needs a certificate), `Gone`, `Forked`.
     pub fn listen(&self, options: ListenOptions) -> Result<ListenerHandle> {
-        unimplemented!()
+        let core = self.core()?;
+        core.check_running()?;
+        let tls = options.secure.then(|| trust(core, options.tls.as_ref())).transpose()?;
+        let advertise = options.advertise.as_ref();
+        let mut listener = Listener::open(core, &options.host, options.port, tls, advertise)?;
+        let mut listeners = core.listeners.lock();
+        let reserved = listeners.reserve()?;
+        listener.handle = reserved.handle;
+        listeners.fill(reserved, listener);
+        Ok(ListenerHandle(reserved.handle))
     }
+
     /// Where it listens; the port is the real one.
     pub fn listener_address(&self, listener: ListenerHandle) -> Result<SocketAddr> {
-        unimplemented!()
+        Ok(find_listener(self.core()?, listener)?.address)
     }
+
     /// Accepts nothing more. Sessions live on.
     pub fn close_listener(&self, listener: ListenerHandle) -> Result<()> {
-        unimplemented!()
+        let removed = self.core()?.listeners.lock().remove(listener.0, None);
+        removed.ok_or_else(listener_gone)?.close();
+        Ok(())
     }
 
     /// A new session, told to `domain`. Binds a port of its own if the options name no listener.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, `Connect` if the port cannot be bound, `Gone` if the
+    /// listener, the domain or the engine is closed, `Limit`, `Forked`.
     pub fn session(&self, domain: &Domain, options: SessionOptions) -> Result<SessionHandle> {
-        unimplemented!()
+        let core = self.core()?;
+        core.check_running()?;
+        let types = validate::session(&options)?;
+        let place = Place::find(core, &options)?;
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let ready = domain.ready().ok_or_else(closed)?;
+
+        let context = &core.shared.context;
+        let (session_id, seed) = context.ids(|ids| (ids.session_id(), ids.seed()));
+        let scheme = if place.tls.is_some() { Scheme::Msrps } else { Scheme::Msrp };
+        let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
+        let [a, b, c, d, e, f, g, h, ..] = seed;
+        let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let local = Local {
+            accept_types: types.accept,
+            accept_wrapped_types: types.wrapped,
+            max_size: options.max_size,
+            setup: options.setup,
+            listens: place.listens(),
+            chunk_len: options.chunk_len,
+            reports: options.reports,
+            keep_alive: options.keep_alive,
+        };
+        let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
+
+        if !ready.add_session() {
+            return Err(closed());
+        }
+        let reserved = core.shared.sessions.write().reserve()?;
+        let handle = SessionHandle(reserved.handle);
+        let (first_transfer, first_message) = reserved.numbers;
+        let mailbox = Mailbox::new(
+            proto::SessionKey(reserved.handle),
+            Arc::clone(&context.limits),
+            Arc::clone(&context.memory),
+            Arc::clone(ready),
+            first_transfer,
+            first_message,
+        );
+        let (listener, own) = (place.number, place.own);
+        let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
+        let on_end = Box::new(move || {
+            if let Some(own) = own {
+                own.close();
+            }
+            if orphaned.is_closed() {
+                shared.forget(handle);
+            }
+        });
+        let entry = Entry::new(mailbox, uri, listener, place.tls, on_end);
+        let session = Session {
+            handle,
+            entry: Arc::clone(&entry),
+            negotiation,
+            share: options.connection_sharing == ConnectionSharing::Peer,
+            manual_reports: options.reports == ReportMode::Manual,
+            first_message,
+        };
+        core.shared.sessions.write().fill(reserved, Arc::new(session));
+        context.registry.insert(entry);
+        Ok(handle)
     }
-    /// Our path: one URI (or our relays' and ours).
+
+    /// Our path: one URI (or our relays' and ours). It stays as it is from the first time that it is asked for, here
+    /// or in an SDP.
     pub fn local_path(&self, session: SessionHandle) -> Result<UriPath> {
-        unimplemented!()
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        Ok(negotiation.path().clone())
     }
+
     /// The peer's path, once known.
     pub fn remote_path(&self, session: SessionHandle) -> Result<Option<UriPath>> {
-        unimplemented!()
+        let session = self.find(session)?;
+        let negotiation = session.negotiation.lock();
+        Ok(negotiation.remote().map(|remote| remote.path.clone()))
     }
+
     /// Our m= block as an offer, or as the answer to what `set_remote` was given.
     pub fn local_media(&self, session: SessionHandle) -> Result<String> {
-        unimplemented!()
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        let text = negotiation.describe()?.to_media();
+        session.entry.set_uri(negotiation.uri().clone());
+        Ok(text)
     }
+
     /// A whole minimal SDP with our m= block as an offer.
     pub fn create_offer(&self, session: SessionHandle) -> Result<String> {
-        unimplemented!()
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        let description = negotiation.offer()?.clone();
+        session.entry.set_uri(negotiation.uri().clone());
+        Ok(description.to_sdp(negotiation.origin()))
     }
-    /// Takes the offer as the remote side and gives the whole answer.
+
+    /// Takes the offer as the remote side and gives the whole answer: as many m= lines as the offer, all but ours
+    /// refused with port 0.
+    ///
+    /// # Errors
+    /// As `set_remote`.
     pub fn create_answer(
         &self,
         session: SessionHandle,
         offer: &str,
         index: Option<usize>,
     ) -> Result<String> {
-        unimplemented!()
+        let offer = SessionDescription::parse(offer)?;
+        let (index, theirs) = offer.select(index)?;
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        negotiation.forget_offer();
+        hear(&session, &mut negotiation, |negotiation| negotiation.take(&theirs))?;
+        let origin = negotiation.origin().clone();
+        offer.answer(&[(index, negotiation.describe()?)], &origin)
     }
+
     /// The peer's whole SDP or its m= block: the answer to our offer, or an offer that `local_media` then answers.
+    /// May be called again before the session is bound; later only with the path that is known.
+    ///
+    /// # Errors
+    /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types, `Gone` if its
+    /// port is 0, `InvalidArgument` (a changed path of a bound session), `Forked`.
     pub fn set_remote(
         &self,
         session: SessionHandle,
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        unimplemented!()
+        let theirs = MediaDescription::parse(sdp, index)?;
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        hear(&session, &mut negotiation, |negotiation| negotiation.take(&theirs))
     }
-    /// The peer's path without any SDP.
+
+    /// The peer's path without any SDP; `active` says whether we connect.
+    ///
+    /// # Errors
+    /// `InvalidUri`, `InvalidArgument`, `Gone`, `Forked`.
     pub fn set_remote_path(
         &self,
         session: SessionHandle,
@@ -143,96 +312,372 @@ impl Engine {
         active: bool,
         accept_types: &str,
     ) -> Result<()> {
-        unimplemented!()
-    }
-    /// Connects or waits for the peer, as negotiated. [`Event::Opened`] or [`Event::Closed`] follows.
-    pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
-        unimplemented!()
-    }
-    /// Where the session is in its life.
-    pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
-        unimplemented!()
-    }
-    /// Stops taking messages: nothing is given to the consumer until `resume`, and the window fills.
-    pub fn pause(&self, session: SessionHandle) -> Result<()> {
-        unimplemented!()
-    }
-    /// Goes on.
-    pub fn resume(&self, session: SessionHandle) -> Result<()> {
-        unimplemented!()
-    }
-    /// Ends the session when what is under way is done, at the latest after `timeout`. [`Event::Closed`] follows.
-    pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
-        unimplemented!()
-    }
-    /// Ends the session at once. [`Event::Closed`] follows.
-    pub fn abort_session(&self, session: SessionHandle) -> Result<()> {
-        unimplemented!()
+        let session = self.find(session)?;
+        let mut negotiation = session.negotiation.lock();
+        hear(&session, &mut negotiation, |negotiation| {
+            negotiation.take_path(path, active, accept_types)
+        })
     }
 
-    /// Admits a message. `Again` when the window or the transfer slots are full ([`Event::Writable`] follows),
-    /// `TooLarge` when a copied body exceeds the window, `UnacceptedType`, `Gone`.
+    /// Connects or waits for the peer, as negotiated. [`Event::Opened`] or [`Event::Closed`] follows, the latter with
+    /// `Timeout` when the time is over. A passive session is bound by its peer also without `open`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
+    pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
+        let core = self.core()?;
+        core.check_running()?;
+        let session = core.shared.session(session)?;
+        let hop = {
+            let negotiation = session.negotiation.lock();
+            let Some(remote) = negotiation.remote() else {
+                return Err(Error::invalid_argument(
+                    "open needs the remote side: call set_remote or set_remote_path first",
+                ));
+            };
+            remote.active.then(|| remote.path.first().clone())
+        };
+        if !session.mailbox().start_connecting() {
+            return match session.mailbox().phase() {
+                Phase::New | Phase::Open => Ok(()),
+                Phase::Connecting => {
+                    Err(Error::local(ErrorKind::Busy, "session is being opened"))
+                }
+                Phase::Closing | Phase::Closed => {
+                    Err(Error::local(ErrorKind::Gone, "session is closed"))
+                }
+            };
+        }
+        core.handle.spawn(session::open(
+            Arc::clone(&core.shared.context),
+            Arc::clone(&session.entry),
+            hop,
+            session.share,
+            validate::timeout(timeout),
+        ));
+        Ok(())
+    }
+
+    /// Where the session is in its life.
+    pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
+        Ok(self.find(session)?.mailbox().phase().into())
+    }
+
+    /// Stops taking messages: nothing is given to the consumer until `resume`, and the window fills. Events about our
+    /// own messages still come; the end of the session waits behind what was received before it, until `resume`,
+    /// `close` or `abort_session`.
+    pub fn pause(&self, session: SessionHandle) -> Result<()> {
+        self.find(session)?.mailbox().pause();
+        Ok(())
+    }
+
+    /// Goes on.
+    pub fn resume(&self, session: SessionHandle) -> Result<()> {
+        self.find(session)?.mailbox().resume();
+        Ok(())
+    }
+
+    /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
+    /// [`Event::Closed`] follows.
+    pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
+        let core = self.core()?;
+        let session = core.shared.session(session)?;
+        core.shared.close(&session, Instant::now() + validate::timeout(timeout));
+        Ok(())
+    }
+
+    /// Ends the session at once. [`Event::Closed`] follows.
+    pub fn abort_session(&self, session: SessionHandle) -> Result<()> {
+        let core = self.core()?;
+        let session = core.shared.session(session)?;
+        core.shared.abort(&session, None);
+        Ok(())
+    }
+
+    /// Admits a message; before the session is bound it waits. Content that is refused is dropped before this returns.
+    ///
+    /// # Errors
+    /// `Again` when the window or the transfer slots are full ([`Event::Writable`] follows), `TooLarge` beyond the
+    /// peer's max-size, `UnacceptedType`, `InvalidArgument` (also before `set_remote`, and for a file that cannot be
+    /// read), `Gone`, `Forked`.
     pub fn send(
         &self,
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
     ) -> Result<TransferHandle> {
-        unimplemented!()
+        let core = self.core()?;
+        let handle = session;
+        let session = core.shared.session(session)?;
+        let (media_type, message_id) = validate::send(&options)?;
+        let mut file = None;
+        let body = match body {
+            SendBody::Bytes(data) => Body::Whole(data),
+            SendBody::Stream(total) => Body::Stream(total),
+            SendBody::File(path) => {
+                let (opened, len) = file::open(&path)?;
+                file = Some((opened, len, Arc::new(FileSource::default())));
+                Body::Stream(Some(len))
+            }
+        };
+        let len = match &body {
+            Body::None => Some(0),
+            Body::Whole(data) => Some(data.len() as u64),
+            Body::Stream(total) => *total,
+        };
+        match session.negotiation.lock().remote() {
+            Some(remote) => remote.check(&media_type, len)?,
+            None => {
+                return Err(Error::invalid_argument(
+                    "send needs the remote side: call set_remote or set_remote_path first",
+                ));
+            }
+        }
+        let context = &core.shared.context;
+        let message = Box::new(OutgoingMessage {
+            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
+            content_type: options.content_type,
+            headers: options.headers,
+            success_report: options.success_report,
+            failure_report: options.failure_report,
+            body,
+        });
+        let source = file.as_ref().map(|(_, _, source)| {
+            let source: Arc<dyn Source> = Arc::clone(source) as _;
+            source
+        });
+        let key = session.mailbox().admit(message, source)?;
+        if let Some((file, len, source)) = file {
+            let mailbox = Arc::clone(session.mailbox());
+            core.handle.spawn(file::feed(mailbox, key, source, file, len));
+        }
+        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
     }
-    /// The Message-ID of a transfer.
+
+    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.message_id(key)
     }
-    /// Octets written so far, and the total if known.
+
+    /// Octets written so far, and the total if known. Of a small message nothing is told before its end.
     pub fn transfer_progress(&self, transfer: TransferHandle) -> Result<(u64, Option<u64>)> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.progress(key)
     }
+
     /// Gives a stream its next octets, at most what [`Event::DataWanted`] asked for.
+    ///
+    /// # Errors
+    /// `Again` beyond that, `Gone` when the stream has ended, `InvalidArgument` for what is no stream, `Forked`.
     pub fn stream_push(&self, transfer: TransferHandle, data: Bytes) -> Result<()> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.push_stream(key, data)
     }
+
     /// Sends what the stream has, even if it makes a small chunk.
     pub fn stream_flush(&self, transfer: TransferHandle) -> Result<()> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.flush_stream(key)
     }
+
     /// The stream is complete.
     pub fn stream_end(&self, transfer: TransferHandle) -> Result<()> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.end_stream(key)
     }
-    /// Ends an outgoing message with `#`.
+
+    /// Ends an outgoing message with `#`. [`Event::Failed`] follows, unless it was complete.
     pub fn abort(&self, transfer: TransferHandle) -> Result<()> {
-        unimplemented!()
+        let (mailbox, key) = self.find_transfer(transfer)?;
+        mailbox.abort(key, None)
     }
 
-    /// The consumer took octets of a session: their credit goes back to its receive window.
+    /// The consumer took octets of a session: their credit goes back to its receive window. More than was given
+    /// counts as all of it.
     pub fn consume(&self, session: SessionHandle, credit: usize) -> Result<()> {
-        unimplemented!()
-    }
-    /// The consumer took the last part of these messages of one session: their success REPORTs go out.
-    pub fn taken(&self, session: SessionHandle, messages: &[MessageHandle]) -> Result<()> {
-        unimplemented!()
-    }
-    /// Refuses (the rest of) a message.
-    pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
-        unimplemented!()
-    }
-    /// Makes a REPORT, where the session's reports are manual.
-    pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
-        unimplemented!()
+        let core = self.core()?;
+        core.shared.session(session)?.mailbox().consume(credit);
+        core.shared.context.relieve_senders();
+        Ok(())
     }
 
-    /// Counters and sizes now.
+    /// The consumer took the last part of these messages of one session: their success REPORTs go out. Handles of
+    /// other sessions are passed over.
+    pub fn taken(&self, session: SessionHandle, messages: &[MessageHandle]) -> Result<()> {
+        let found = self.find(session)?;
+        let own = messages
+            .iter()
+            .filter(|message| slots::numbered(session.0, 0) == slots::numbered(message.0, 0))
+            .map(|message| proto::MessageKey(message.0 as u32));
+        found.mailbox().taken(own);
+        Ok(())
+    }
+
+    /// Refuses (the rest of) a message: its further chunks are answered with `status`. 413 asks the peer to stop.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a status that is no failure, `Gone`, `Forked`.
+    pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
+        let (session, key) = self.core()?.shared.message(message)?;
+        if status.is_success() {
+            return Err(Error::invalid_argument(format!("status {status} refuses nothing")));
+        }
+        session.mailbox().judge(key, Command::Reject(key, status, comment.to_owned()))
+    }
+
+    /// Makes a REPORT, where the session's reports are manual.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where they are not, `Gone`, `Forked`.
+    pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
+        let (session, key) = self.core()?.shared.message(message)?;
+        if !session.manual_reports {
+            return Err(Error::invalid_argument("reports of this session are automatic"));
+        }
+        session.mailbox().judge(key, Command::Report(key, status, comment.to_owned()))
+    }
+
+    /// Counters and sizes now. In a forked child all are 0.
     pub fn stats(&self) -> Stats {
-        unimplemented!()
+        let Ok(core) = self.core() else { return Stats::default() };
+        let context = &core.shared.context;
+        let memory = &context.memory;
+        let (receive_held, receive_held_peak) = memory.received();
+        Stats {
+            connections: memory.connections.load(Relaxed),
+            unbound_connections: context.unbound.len() as u64,
+            sessions: context.registry.len() as u64,
+            messages_sent: memory.messages_sent.load(Relaxed),
+            messages_received: memory.messages_received.load(Relaxed),
+            bytes_sent: memory.bytes_sent.load(Relaxed),
+            bytes_received: memory.bytes_received.load(Relaxed),
+            receive_held: receive_held as u64,
+            send_held: memory.sent() as u64,
+            receive_held_peak: receive_held_peak as u64,
+            sessions_shed: memory.sessions_shed.load(Relaxed),
+            reading_paused: memory.reading_paused.load(Relaxed),
+            protocol_errors: memory.protocol_errors.load(Relaxed),
+            messages_failed: memory.messages_failed.load(Relaxed),
+        }
     }
+
     /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain
-    /// last. Returns at once.
+    /// last. Returns at once. Said again, the earliest deadline counts.
     pub fn shutdown(&self, deadline: Duration) {
-        unimplemented!()
+        if let Ok(core) = self.core() {
+            core.shutdown(validate::timeout(Some(deadline)));
+        }
     }
-    /// Aborts what is left and joins the threads, within about a second. Not from an engine thread.
+
+    /// Aborts what is left and joins the threads, within about a second. From an engine thread it only aborts.
     pub fn join(&self) {
-        unimplemented!()
+        if let Ok(core) = self.core() {
+            core.join();
+        }
+    }
+}
+
+/// Where a session is reached.
+struct Place {
+    number: u64,
+    authority: (Host, u16),
+    tls: Option<Arc<Tls>>,
+    /// The session's own listener.
+    own: Option<Listener>,
+    shared: bool,
+}
+
+impl Place {
+    fn find(core: &Core, options: &SessionOptions) -> Result<Self> {
+        validate::advertise(options.advertise.as_ref())?;
+        let wildcard = || {
+            Error::invalid_argument(
+                "a wildcard address cannot stand in a path: give advertise=(host, port)",
+            )
+        };
+        if let Some(handle) = options.listener {
+            let listener = find_listener(core, handle)?;
+            if options.secure && listener.tls.is_none() {
+                return Err(Error::invalid_argument("secure: the listener does not speak TLS"));
+            }
+            let tls = match &options.tls {
+                Some(config) if listener.tls.is_some() => Some(core.trust.get(config)?),
+                _ => listener.tls,
+            };
+            let authority = match &options.advertise {
+                Some((host, 0)) => Some((host.parse()?, listener.address.port())),
+                Some((host, port)) => Some((host.parse()?, *port)),
+                None => listener.authority,
+            };
+            return Ok(Self {
+                number: listener.number,
+                authority: authority.ok_or_else(wildcard)?,
+                tls,
+                own: None,
+                shared: true,
+            });
+        }
+        let tls = options.secure.then(|| trust(core, options.tls.as_ref())).transpose()?;
+        if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
+            // Without a certificate a session can only connect.
+            let host = match &options.advertise {
+                Some((host, _)) => host.parse()?,
+                None => options.host.parse()?,
+            };
+            let number = core.shared.context.number();
+            return Ok(Self { number, authority: (host, DISCARD_PORT), tls, own: None, shared: false });
+        }
+        let advertise = options.advertise.as_ref();
+        let own = Listener::open(core, &options.host, options.port, tls.clone(), advertise)?;
+        let Some(authority) = own.authority.clone() else {
+            own.close();
+            return Err(wildcard());
+        };
+        Ok(Self { number: own.number, authority, tls, own: Some(own), shared: false })
+    }
+
+    fn listens(&self) -> bool {
+        self.shared || self.own.is_some()
+    }
+}
+
+/// The TLS of a session or listener: its own, or the engine's.
+fn trust(core: &Core, config: Option<&TlsConfig>) -> Result<Arc<Tls>> {
+    match config.or(core.tls.as_ref()) {
+        Some(config) => core.trust.get(config),
+        None => core.trust.get(&TlsConfig::default()),
+    }
+}
+
+fn find_listener(core: &Core, listener: ListenerHandle) -> Result<Listener> {
+    core.listeners.lock().get(listener.0).cloned().ok_or_else(listener_gone)
+}
+
+fn listener_gone() -> Error {
+    Error::local(ErrorKind::Gone, "listener is closed")
+}
+
+/// Takes the remote side and hands it to the connections.
+fn hear(
+    session: &Session,
+    negotiation: &mut Negotiation,
+    take: impl FnOnce(&Negotiation) -> Result<Heard>,
+) -> Result<()> {
+    if session.mailbox().phase() >= Phase::Closing {
+        return Err(Error::local(ErrorKind::Gone, "session is closed"));
+    }
+    let heard = take(negotiation)?;
+    let config = negotiation.config(&heard, session.first_message);
+    session.entry.set_uri(config.local_uri.clone());
+    match session.entry.set_ready(config) {
+        SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
+            "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
+        )),
+        SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
+        SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
+            negotiation.settle(heard);
+            Ok(())
+        }
     }
 }

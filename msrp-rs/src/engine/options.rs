@@ -32,12 +32,22 @@ impl Default for EngineOptions {
 }
 
 /// PEM text, by file or by value.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PemSource {
     /// A file, read when the configuration is first used.
     File(PathBuf),
     /// The text.
     Text(Vec<u8>),
+}
+
+/// Never shows the text: it may be a private key.
+impl std::fmt::Debug for PemSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
+        }
+    }
 }
 
 /// How a peer's certificate is judged.
@@ -52,8 +62,8 @@ pub enum TlsVerify {
     None,
 }
 
-/// TLS identity and trust.
-#[derive(Debug, Clone, Default)]
+/// TLS identity and trust. Sessions with equal ones may share a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsConfig {
     /// Trusted CAs; without it the system's.
     pub ca: Option<PemSource>,

@@ -24,9 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{
     Body, CloseReason, Command, Event, Failure, MessageEnd, MessageKey, OutgoingMessage,
-    SessionKey, TransferKey,
+    SessionKey, TransferKey, send_cost,
 };
-use crate::wire::StatusCode;
 
 /// Messages that may be admitted without their outcome having been taken by the consumer. Beyond: `Again`.
 pub(crate) const MAX_UNSETTLED: usize = 4096;
@@ -58,7 +57,16 @@ pub(crate) enum Item {
     /// Octets of a large message written so far.
     Progress(TransferKey, u64),
     /// A transfer failed; the error says more than the failure where it came from this side.
-    Failed(TransferKey, Failure, Option<Error>),
+    Failed {
+        /// Which.
+        transfer: TransferKey,
+        /// What the connection said.
+        failure: Failure,
+        /// What this side knows of it.
+        error: Option<Error>,
+        /// It had an outcome before.
+        late: bool,
+    },
     /// So many REPORTs were dropped since the last one taken.
     ReportsLost(u64),
     /// Anything else, as `proto` said it.
@@ -129,6 +137,7 @@ struct State {
     transfers: Transfers,
     reports: usize,
     reports_lost: u64,
+    first_message: u32,
     next_message: u32,
     close_cause: Option<(CloseReason, Option<Error>)>,
 }
@@ -227,6 +236,7 @@ impl Mailbox {
                 },
                 reports: 0,
                 reports_lost: 0,
+                first_message,
                 next_message: first_message,
                 close_cause: None,
             }),
@@ -310,6 +320,7 @@ impl Mailbox {
             Body::Whole(body) => (Kind::Large, body.len(), Some(body.len() as u64)),
             Body::Stream(total) => (Kind::Stream, 0, *total),
         };
+        let cost = if kind == Kind::Small { send_cost(len) } else { len };
         let refused = self.memory.refuses();
         let again = |text: String| Err(Error::local(ErrorKind::Again, text));
         // A refused message is dropped after the lock: it may hold content.
@@ -327,11 +338,11 @@ impl Mailbox {
             }
             if kind == Kind::Small {
                 let window = self.limits.send_window;
-                if transfers.window_used > 0 && transfers.window_used + len > window {
-                    transfers.wanted.window = Some(len);
+                if transfers.window_used > 0 && transfers.window_used + cost > window {
+                    transfers.wanted.window = Some(cost);
                     return again(format!("send window of {window} octets is full"));
                 }
-                transfers.window_used += len;
+                transfers.window_used += cost;
             } else {
                 let slots = self.limits.transfers;
                 if transfers.slots_used >= slots {
@@ -343,7 +354,7 @@ impl Mailbox {
             let key = transfers.next;
             transfers.next = transfers.next.wrapping_add(1);
             transfers.unsettled += 1;
-            after.held += len;
+            after.held += cost;
             let transfer = Transfer {
                 message_id,
                 total,
@@ -447,43 +458,40 @@ impl Mailbox {
         self.with(|state, after| state.consume(credit, after));
     }
 
-    /// A command that needs no bookkeeping here.
-    pub(crate) fn command(self: &Arc<Self>, command: Command) {
-        // A command that comes too late is dropped after the lock: it may hold content.
-        let _late = self.with(|state, after| {
-            if state.phase == Phase::Closed {
-                return Some(command);
+    /// The consumer took the last part of these messages.
+    pub(crate) fn taken(self: &Arc<Self>, messages: impl Iterator<Item = MessageKey>) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.commands.extend(messages.map(Command::Taken));
+                state.mark_dirty(after);
             }
-            state.queue(command, after);
-            None
         });
     }
 
-    /// Refuses (the rest of) an incoming message.
-    pub(crate) fn reject(
-        self: &Arc<Self>,
-        message: MessageKey,
-        status: StatusCode,
-        comment: &str,
-    ) -> Result<()> {
+    /// A command about an incoming message of this session.
+    pub(crate) fn judge(self: &Arc<Self>, message: MessageKey, command: Command) -> Result<()> {
         self.with(|state, after| {
             state.check_alive()?;
-            state.queue(Command::Reject(message, status, comment.to_owned()), after);
+            let age = state.next_message.wrapping_sub(state.first_message);
+            if message.0.wrapping_sub(state.first_message) >= age {
+                return Err(Error::local(ErrorKind::Gone, "message is of an earlier session"));
+            }
+            state.queue(command, after);
             Ok(())
         })
     }
 
-    /// Goes to `Closing`; the command for the driver comes with it. False when it was there already.
-    pub(crate) fn start_closing(self: &Arc<Self>, deadline: Instant) -> bool {
+    /// Goes to `Closing`; the command for the driver comes with it. Said again, the earliest deadline counts.
+    pub(crate) fn start_closing(self: &Arc<Self>, deadline: Instant) {
         self.with(|state, after| {
             state.lift_pause(after);
-            if state.phase >= Phase::Closing {
-                return false;
+            if state.phase < Phase::Closing {
+                state.enter(Phase::Closing, after);
             }
-            state.enter(Phase::Closing, after);
-            state.queue(Command::Close(deadline), after);
-            true
-        })
+            if state.phase == Phase::Closing {
+                state.queue(Command::Close(deadline), after);
+            }
+        });
     }
 
     /// Ends the session at once, when a driver has it; `cause` replaces what the driver will say.
@@ -676,8 +684,10 @@ impl Mailbox {
             }
             Event::Failed(key, failure) => {
                 self.memory.messages_failed.fetch_add(1, Relaxed);
+                let late = state.is_settled(*key);
                 let error = state.settle(*key, &self.limits, after);
-                state.push(Item::Failed(*key, failure.clone(), error), after);
+                let failure = failure.clone();
+                state.push(Item::Failed { transfer: *key, failure, error, late }, after);
                 return;
             }
             Event::Report { .. } => {
@@ -807,7 +817,7 @@ impl State {
                 }
             }
             Item::Event(Event::Report { .. }) => self.reports -= 1,
-            Item::Event(Event::Acknowledged(_)) | Item::Failed(..) => {
+            Item::Event(Event::Acknowledged(_)) | Item::Failed { late: false, .. } => {
                 self.transfers.unsettled = self.transfers.unsettled.saturating_sub(1);
                 self.tell_room(limits, after);
             }
@@ -877,6 +887,10 @@ impl State {
             return Err(Error::local(ErrorKind::Gone, "stream has ended"));
         }
         Ok(transfer)
+    }
+
+    fn is_settled(&self, key: TransferKey) -> bool {
+        self.transfers.live.get(&key.0).is_none_or(|transfer| transfer.is_settled)
     }
 
     /// A transfer has its outcome; gives the error that explains it, if this side has one.

@@ -14,7 +14,11 @@ pub(super) struct BoundedMap<K, V> {
 impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     /// An empty map. A capacity of 0 remembers nothing.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), capacity }
+        Self {
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            capacity,
+        }
     }
 
     /// Adds or replaces; gives the entry that was forgotten for it.

@@ -19,7 +19,9 @@ use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
 use super::write_queue::WriteQueue;
-use super::{CloseReason, Command, Directory, Event, Failure, IdSource, MessageEnd, SessionConfig, SessionKey};
+use super::{
+    CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
+};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::wire::{Continuation, Parser, ParserLimits, StatusCode, Uri};
@@ -66,7 +68,6 @@ impl Connection {
             headers: limits.headers,
             path_uris: limits.path_uris,
             non_send_body: limits.non_send_body as u64,
-            ..ParserLimits::default()
         });
         Self {
             transactions: Transactions::new(limits.transaction, limits.max_transactions, now),
@@ -96,12 +97,19 @@ impl Connection {
     /// until its remote side became known; these are then served. An active session sends its binding SEND.
     ///
     /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is closed.
-    pub fn attach(&mut self, now: Instant, key: SessionKey, config: SessionConfig) -> Result<(), Error> {
+    pub fn attach(
+        &mut self,
+        now: Instant,
+        key: SessionKey,
+        config: SessionConfig,
+    ) -> Result<(), Error> {
         if self.closed.is_some() {
             return Err(Error::local(ErrorKind::Gone, "the connection is closed"));
         }
         if self.by_key.contains_key(&key) || self.by_uri.contains_key(&config.local_uri) {
-            return Err(Error::invalid_argument("a session of this key or URI is on the connection already"));
+            return Err(Error::invalid_argument(
+                "a session of this key or URI is on the connection already",
+            ));
         }
         self.insert(now, key, config);
         self.serve_early(now, key);
@@ -112,10 +120,14 @@ impl Connection {
     /// Puts a session into the tables.
     pub(super) fn insert(&mut self, now: Instant, key: SessionKey, config: SessionConfig) -> usize {
         let entry = self.sessions.vacant_entry();
-        let reference = SessionRef { index: entry.key(), serial: self.next_serial };
+        let reference = SessionRef {
+            index: entry.key(),
+            serial: self.next_serial,
+        };
         self.next_serial += 1;
         self.by_key.insert(key, reference.index);
-        self.by_uri.insert(config.local_uri.clone(), reference.index);
+        self.by_uri
+            .insert(config.local_uri.clone(), reference.index);
         if let Some(interval) = config.keep_alive {
             self.timers.set(now + interval, Timer::KeepAlive(key));
         }
@@ -129,21 +141,23 @@ impl Connection {
 
     /// A command for an attached session; for one that has ended it is ignored.
     pub fn handle_command(&mut self, now: Instant, key: SessionKey, command: Command) {
-        let Some(&index) = self.by_key.get(&key) else { return };
+        let Some(&index) = self.by_key.get(&key) else {
+            return;
+        };
         match command {
             Command::Send(transfer, message) => self.send(now, index, transfer, *message),
             Command::StreamData(transfer, data) => self.stream_data(index, transfer, data),
             Command::StreamFlush(transfer) => self.stream_flush(index, transfer),
             Command::StreamEnd(transfer) => self.stream_end(index, transfer),
-            Command::Abort(transfer) => {
-                if let Some(&transfer) = self.sessions[index].outgoing.by_key.get(&transfer) {
-                    self.fail_transfer(index, transfer, Failure::Aborted);
-                }
-            }
+            Command::Abort(transfer) => self.abort(index, transfer),
             Command::Consumed(len) => self.consumed(index, len),
             Command::Taken(message) => self.message_taken(index, message),
-            Command::Reject(message, status, comment) => self.reject(now, index, message, status, &comment),
-            Command::Report(message, status, comment) => self.report(index, message, status, &comment),
+            Command::Reject(message, status, comment) => {
+                self.reject(now, index, message, status, &comment)
+            }
+            Command::Report(message, status, comment) => {
+                self.report(index, message, status, &comment)
+            }
             Command::Close(deadline) => {
                 self.sessions[index].closing = true;
                 self.timers.set(deadline, Timer::Close(key));
@@ -166,7 +180,10 @@ impl Connection {
                 Ok(None) => break,
                 Err(error) => {
                     self.flush_gathered();
-                    self.fail(CloseReason::Protocol { offset: error.offset, reason: error.to_string() });
+                    self.fail(CloseReason::Protocol {
+                        offset: error.offset,
+                        reason: error.to_string(),
+                    });
                     return;
                 }
             }
@@ -182,7 +199,9 @@ impl Connection {
     pub fn handle_eof(&mut self, _now: Instant) {
         let reason = match self.parser.finish() {
             Ok(()) => CloseReason::PeerClosed,
-            Err(error) => CloseReason::ConnectionLost(format!("the peer closed the connection inside a message: {error}")),
+            Err(error) => CloseReason::ConnectionLost(format!(
+                "the peer closed the connection inside a message: {error}"
+            )),
         };
         self.fail(reason);
     }
@@ -233,10 +252,15 @@ impl Connection {
         if self.closed.is_some() {
             return None;
         }
-        [self.write_deadline, self.transactions.next_deadline(), self.timers.next(), self.pausing.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.write_deadline,
+            self.transactions.next_deadline(),
+            self.timers.next(),
+            self.pausing.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The time has come. Harmless when it has not.
@@ -317,9 +341,20 @@ impl Connection {
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;
-        for incoming in session.incoming.open.values().filter(|incoming| incoming.begun) {
+        for incoming in session
+            .incoming
+            .open
+            .values()
+            .filter(|incoming| incoming.begun)
+        {
             let end = MessageEnd::SessionClosed;
-            self.events.push_back((key, Event::MessageEnd { message: incoming.key, end }));
+            self.events.push_back((
+                key,
+                Event::MessageEnd {
+                    message: incoming.key,
+                    end,
+                },
+            ));
         }
         let unacknowledged = session
             .outgoing
@@ -333,7 +368,13 @@ impl Connection {
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
         self.by_text.retain(|_, other| *other != index);
-        self.events.push_back((key, Event::Closed { reason: reason.clone(), unacknowledged }));
+        self.events.push_back((
+            key,
+            Event::Closed {
+                reason: reason.clone(),
+                unacknowledged,
+            },
+        ));
     }
 
     /// Ends a session that was told to close and has nothing left to do.
@@ -358,32 +399,54 @@ impl Connection {
     }
 
     pub(super) fn index_of(&self, reference: SessionRef) -> Option<usize> {
-        self.sessions.get(reference.index).filter(|session| session.reference == reference)?;
+        self.sessions
+            .get(reference.index)
+            .filter(|session| session.reference == reference)?;
         Some(reference.index)
     }
 
     fn keep_alive(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else { return };
+        let Some(&index) = self.by_key.get(&key) else {
+            return;
+        };
         let session = &mut self.sessions[index];
-        let Some(interval) = session.config.keep_alive else { return };
+        let Some(interval) = session.config.keep_alive else {
+            return;
+        };
         if session.last_sent + interval <= now && session.may_send() {
             session.last_sent = now;
-            self.queue_bodiless(index, Purpose::Notice { required: true }, None, Continuation::Complete);
+            self.queue_bodiless(
+                index,
+                Purpose::Notice { required: true },
+                None,
+                Continuation::Complete,
+            );
         }
         let next = (self.sessions[index].last_sent + interval).max(now + Duration::from_millis(1));
         self.timers.set(next, Timer::KeepAlive(key));
     }
 
     fn drop_incomplete(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else { return };
+        let Some(&index) = self.by_key.get(&key) else {
+            return;
+        };
         let idle = self.limits.incomplete_idle;
         let open = &self.sessions[index].incoming.open;
-        let stale: Vec<_> =
-            open.iter().filter(|(_, incoming)| incoming.last_chunk + idle <= now).map(|(id, _)| *id).collect();
+        let stale: Vec<_> = open
+            .iter()
+            .filter(|(_, incoming)| incoming.last_chunk + idle <= now)
+            .map(|(id, _)| *id)
+            .collect();
         for id in stale {
             self.end_incoming(index, id, MessageEnd::Idle, StatusCode::STOP_SENDING);
         }
-        if let Some(next) = self.sessions[index].incoming.open.values().map(|incoming| incoming.last_chunk).min() {
+        if let Some(next) = self.sessions[index]
+            .incoming
+            .open
+            .values()
+            .map(|incoming| incoming.last_chunk)
+            .min()
+        {
             self.timers.set(next + idle, Timer::Incomplete(key));
         }
     }

@@ -44,12 +44,18 @@ impl Pausing {
     /// Time paused in the period before `now`.
     fn used(&mut self, now: Instant) -> Duration {
         let from = now.checked_sub(SHARED_PERIOD);
-        while self.past.front().is_some_and(|&(_, end)| from.is_some_and(|from| end <= from)) {
+        while self
+            .past
+            .front()
+            .is_some_and(|&(_, end)| from.is_some_and(|from| end <= from))
+        {
             self.past.pop_front();
         }
         self.past
             .iter()
-            .map(|&(start, end)| end.saturating_duration_since(from.map_or(start, |from| from.max(start))))
+            .map(|&(start, end)| {
+                end.saturating_duration_since(from.map_or(start, |from| from.max(start)))
+            })
             .sum()
     }
 }
@@ -60,7 +66,8 @@ impl Connection {
         let session = &mut self.sessions[index].incoming;
         let before = above_window(session.unconsumed, session.shed, &self.limits);
         session.unconsumed += len;
-        self.pausing.slack_used += above_window(session.unconsumed, session.shed, &self.limits) - before;
+        self.pausing.slack_used +=
+            above_window(session.unconsumed, session.shed, &self.limits) - before;
     }
 
     /// The consumer took octets.
@@ -69,7 +76,8 @@ impl Connection {
         let session = &mut self.sessions[index].incoming;
         let before = above_window(session.unconsumed, session.shed, &self.limits);
         session.unconsumed = session.unconsumed.saturating_sub(len);
-        self.pausing.slack_used -= before - above_window(session.unconsumed, session.shed, &self.limits);
+        self.pausing.slack_used -=
+            before - above_window(session.unconsumed, session.shed, &self.limits);
         if session.shed && session.unconsumed < self.limits.receive_window / 2 {
             session.shed = false;
             self.events.push_back((key, Event::Recovered));
@@ -112,7 +120,11 @@ impl Connection {
 
     /// Sheds a session, if the connection was paused long enough.
     pub(super) fn pausing_expired(&mut self, now: Instant) {
-        while self.pausing.deadline.is_some_and(|deadline| deadline <= now) {
+        while self
+            .pausing
+            .deadline
+            .is_some_and(|deadline| deadline <= now)
+        {
             if self.early_len > self.limits.early_len {
                 let keys: Vec<_> = self.early.keys().copied().collect();
                 keys.into_iter().for_each(|key| self.early_expired(key));
@@ -144,5 +156,9 @@ impl Connection {
 }
 
 fn above_window(unconsumed: usize, shed: bool, limits: &Limits) -> usize {
-    if shed { 0 } else { unconsumed.saturating_sub(limits.receive_window) }
+    if shed {
+        0
+    } else {
+        unconsumed.saturating_sub(limits.receive_window)
+    }
 }

@@ -84,7 +84,7 @@ pub enum Command {
     StreamFlush(TransferKey),
     /// The stream is complete.
     StreamEnd(TransferKey),
-    /// Ends an outgoing message with `#`.
+    /// Ends an outgoing message with `#`. Without effect once its last chunk was sent.
     Abort(TransferKey),
     /// The consumer took octets: their credit comes back to the session's receive window.
     Consumed(usize),

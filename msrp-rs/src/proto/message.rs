@@ -41,7 +41,13 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(key: MessageKey, head: Arc<MessageHead>, from_path: Bytes, header_len: usize, now: Instant) -> Self {
+    pub(super) fn new(
+        key: MessageKey,
+        head: Arc<MessageHead>,
+        from_path: Bytes,
+        header_len: usize,
+        now: Instant,
+    ) -> Self {
         Self {
             key,
             head,
@@ -81,12 +87,19 @@ impl Incoming {
 
     /// Takes octets at `offset`, which the caller checked against `length`, and hands on what is now in order:
     /// `deliver(offset, octets)`.
-    pub(super) fn place(&mut self, offset: u64, mut data: Bytes, mut deliver: impl FnMut(u64, Bytes)) {
+    pub(super) fn place(
+        &mut self,
+        offset: u64,
+        mut data: Bytes,
+        mut deliver: impl FnMut(u64, Bytes),
+    ) {
         if data.is_empty() {
             return;
         }
         if offset < self.position {
-            let again = usize::try_from(self.position - offset).unwrap_or(usize::MAX).min(data.len());
+            let again = usize::try_from(self.position - offset)
+                .unwrap_or(usize::MAX)
+                .min(data.len());
             deliver(offset, data.split_to(again));
             if data.is_empty() {
                 return;
@@ -137,7 +150,8 @@ impl Incoming {
 
     /// Whether every octet is here.
     pub(super) fn is_complete(&self) -> bool {
-        self.length.is_some_and(|length| self.position >= length && self.received.covers(length))
+        self.length
+            .is_some_and(|length| self.position >= length && self.received.covers(length))
     }
 
     /// Cuts `start..end` out of what is kept ahead.
@@ -150,7 +164,9 @@ impl Incoming {
             cut.push(offset);
         }
         for offset in cut {
-            let Some(mut data) = self.ahead.remove(&offset) else { continue };
+            let Some(mut data) = self.ahead.remove(&offset) else {
+                continue;
+            };
             self.ahead_len -= data.len();
             let data_end = offset + data.len() as u64;
             if data_end > end {
@@ -183,7 +199,13 @@ mod tests {
             success_report: false,
             failure_report: FailureReport::Yes,
         };
-        Incoming::new(MessageKey(1), Arc::new(head), Bytes::new(), 0, Instant::now())
+        Incoming::new(
+            MessageKey(1),
+            Arc::new(head),
+            Bytes::new(),
+            0,
+            Instant::now(),
+        )
     }
 
     proptest! {

@@ -24,8 +24,8 @@ mod write_queue;
 
 pub use connection::Connection;
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead, MessageKey,
-    OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
 };
 pub use ids::IdSource;
 pub use transfer::send_cost;

@@ -11,13 +11,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::Connection;
-use super::session::INTERRUPTIBLE;
 use super::report::byte_range;
+use super::session::INTERRUPTIBLE;
 use super::transaction::{Purpose, SessionRef, Transaction};
 use super::transfer::{Outgoing, Phase, Source};
 use super::{Event, Failure, OutgoingMessage, TransferKey};
 use crate::wire::{
-    ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId, encode_end_line,
+    ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
+    encode_end_line,
 };
 
 /// Octets of a session's turn.
@@ -35,9 +36,18 @@ pub(super) enum Mark {
     /// A bodiless SEND: its time runs.
     Notice(TransactionId),
     /// Body octets of a message.
-    Octets { session: SessionRef, transfer: usize, len: u64 },
+    Octets {
+        session: SessionRef,
+        transfer: usize,
+        len: u64,
+    },
     /// The end of a chunk.
-    ChunkEnd { session: SessionRef, transfer: usize, id: TransactionId, last: bool },
+    ChunkEnd {
+        session: SessionRef,
+        transfer: usize,
+        id: TransactionId,
+        last: bool,
+    },
 }
 
 /// Whose turn it is.
@@ -73,13 +83,19 @@ struct OpenChunk {
 
 impl Schedule {
     pub(super) fn is_open_for(&self, session: usize) -> bool {
-        self.open.as_ref().is_some_and(|open| open.session == session)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.session == session)
     }
 
     pub(super) fn forget(&mut self, session: usize) {
         self.fresh.retain(|&other| other != session);
         self.ring.retain(|&other| other != session);
-        if self.turn.as_ref().is_some_and(|turn| turn.session == session) {
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.session == session)
+        {
             self.turn = None;
         }
     }
@@ -93,7 +109,13 @@ impl Schedule {
 impl Connection {
     // Commands
 
-    pub(super) fn send(&mut self, now: Instant, index: usize, key: TransferKey, message: OutgoingMessage) {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        index: usize,
+        key: TransferKey,
+        message: OutgoingMessage,
+    ) {
         let id = message.message_id.unwrap_or_else(|| self.ids.message_id());
         let session = &mut self.sessions[index];
         session.last_sent = now;
@@ -106,7 +128,8 @@ impl Connection {
         sending.by_id.insert(id, transfer);
         sending.enqueue(transfer, full_chunk);
         if is_stream {
-            self.events.push_back((session.key, Event::DataWanted(key, self.limits.read_ahead)));
+            self.events
+                .push_back((session.key, Event::DataWanted(key, self.limits.read_ahead)));
         }
         self.wake(index);
     }
@@ -143,18 +166,34 @@ impl Connection {
     ) {
         let session = &mut self.sessions[index];
         let full_chunk = session.full_chunk();
-        let Some(&transfer) = session.outgoing.by_key.get(&key) else { return };
+        let Some(&transfer) = session.outgoing.by_key.get(&key) else {
+            return;
+        };
         let outgoing = &mut session.outgoing.transfers[transfer];
         if outgoing.phase != Phase::Sending {
             return;
         }
-        let Some(stream) = outgoing.stream() else { return };
+        let Some(stream) = outgoing.stream() else {
+            return;
+        };
         match act(stream) {
             Ok(()) => {
                 session.outgoing.enqueue(transfer, full_chunk);
                 self.wake(index);
             }
-            Err((announced, given)) => self.fail_transfer(index, transfer, Failure::WrongLength { announced, given }),
+            Err((announced, given)) => {
+                self.fail_transfer(index, transfer, Failure::WrongLength { announced, given })
+            }
+        }
+    }
+
+    /// Ends a message with `#`, unless its last chunk was sent.
+    pub(super) fn abort(&mut self, index: usize, key: TransferKey) {
+        let sending = &self.sessions[index].outgoing;
+        if let Some(&transfer) = sending.by_key.get(&key)
+            && sending.transfers[transfer].phase == Phase::Sending
+        {
+            self.fail_transfer(index, transfer, Failure::Aborted);
         }
     }
 
@@ -279,7 +318,12 @@ impl Connection {
             };
             let deficit = std::mem::take(&mut self.sessions[session].outgoing.deficit);
             let budget = if first { FIRST_TURN } else { QUANTUM } + deficit;
-            self.schedule.turn = Some(Turn { session, budget, first, served_small: false });
+            self.schedule.turn = Some(Turn {
+                session,
+                budget,
+                first,
+                served_small: false,
+            });
         }
     }
 
@@ -289,13 +333,17 @@ impl Connection {
         let session = &mut self.sessions[index];
         let full_chunk = session.full_chunk();
         let chunk_len = u64::from(session.config.chunk_len);
-        let Some(transfer_index) = session.outgoing.next() else { return };
+        let Some(transfer_index) = session.outgoing.next() else {
+            return;
+        };
         let transfer = &mut session.outgoing.transfers[transfer_index];
         let small = !transfer.large;
         let rest = transfer.total().map(|total| total - transfer.position);
         let exact = match rest {
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
-            _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => Some(full_chunk.min(transfer.available())),
+            _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
+                Some(full_chunk.min(transfer.available()))
+            }
             _ => None,
         };
         let start = transfer.position;
@@ -332,10 +380,15 @@ impl Connection {
             FailureReport::Yes => {
                 transfer.unanswered += 1;
                 session.outgoing.unanswered += 1;
-                self.transactions.begin(id, session.reference, Purpose::Chunk(transfer_index));
+                self.transactions
+                    .begin(id, session.reference, Purpose::Chunk(transfer_index));
             }
             FailureReport::Partial => {
-                self.transactions.begin(id, session.reference, Purpose::SilentChunk(transfer_index));
+                self.transactions.begin(
+                    id,
+                    session.reference,
+                    Purpose::SilentChunk(transfer_index),
+                );
             }
             FailureReport::No => {}
         }
@@ -358,21 +411,32 @@ impl Connection {
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
             let done = transfer.total() == Some(transfer.position);
-            self.end_chunk(if done { Continuation::Complete } else { Continuation::More });
+            self.end_chunk(if done {
+                Continuation::Complete
+            } else {
+                Continuation::More
+            });
         }
         self.spend(len);
     }
 
     /// Adds to the open chunk, or ends it. False when there is nothing to do now.
     fn continue_chunk(&mut self) -> bool {
-        let Some(open) = &mut self.schedule.open else { return false };
+        let Some(open) = &mut self.schedule.open else {
+            return false;
+        };
         let session = &mut self.sessions[open.session];
         let sending = &session.outgoing;
         let transfer = &sending.transfers[open.transfer];
         let fresh = !self.schedule.fresh.is_empty();
         let ring = !self.schedule.ring.is_empty();
-        let spent = self.schedule.turn.as_ref().is_none_or(|turn| turn.budget <= 0);
-        let own_small = transfer.large && !sending.small.is_empty() && (spent || !sending.prefer_large);
+        let spent = self
+            .schedule
+            .turn
+            .as_ref()
+            .is_none_or(|turn| turn.budget <= 0);
+        let own_small =
+            transfer.large && !sending.small.is_empty() && (spent || !sending.prefer_large);
         let own_large = transfer.large && sending.large.iter().any(|&other| other != open.transfer);
         let dry = transfer.available() == 0;
         let others = fresh || ring || own_small || own_large;
@@ -387,7 +451,10 @@ impl Connection {
         if dry {
             return false;
         }
-        let piece = PIECE.min(open.limit - open.len).min(if interruptible { PIECE } else { INTERRUPTIBLE });
+        let piece =
+            PIECE
+                .min(open.limit - open.len)
+                .min(if interruptible { PIECE } else { INTERRUPTIBLE });
         let transfer = &mut self.sessions[open.session].outgoing.transfers[open.transfer];
         let mut data = transfer.take(piece);
         let hit = open.scanner.scan(&data);
@@ -408,13 +475,19 @@ impl Connection {
     }
 
     fn write_body(&mut self, data: Bytes) {
-        let Some(open) = &mut self.schedule.open else { return };
+        let Some(open) = &mut self.schedule.open else {
+            return;
+        };
         if data.is_empty() {
             return;
         }
         open.len += data.len() as u64;
         let session = self.sessions[open.session].reference;
-        let mark = Mark::Octets { session, transfer: open.transfer, len: data.len() as u64 };
+        let mark = Mark::Octets {
+            session,
+            transfer: open.transfer,
+            len: data.len() as u64,
+        };
         self.output.body(data);
         self.output.mark(mark);
     }
@@ -436,7 +509,9 @@ impl Connection {
 
     /// Ends the open chunk.
     pub(super) fn end_chunk(&mut self, continuation: Continuation) {
-        let Some(open) = self.schedule.open.take() else { return };
+        let Some(open) = self.schedule.open.take() else {
+            return;
+        };
         let session = &mut self.sessions[open.session];
         let key = session.key;
         let reference = session.reference;
@@ -444,9 +519,15 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = &mut sending.transfers[open.transfer];
         let after_body = transfer.content_type.is_some();
-        self.output.encode(|out| encode_end_line(out, &open.id, continuation, after_body));
+        self.output
+            .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
         let last = continuation == Continuation::Complete;
-        self.output.mark(Mark::ChunkEnd { session: reference, transfer: open.transfer, id: open.id, last });
+        self.output.mark(Mark::ChunkEnd {
+            session: reference,
+            transfer: open.transfer,
+            id: open.id,
+            last,
+        });
         if last {
             transfer.phase = Phase::Encoded;
             if transfer.large {
@@ -466,8 +547,14 @@ impl Connection {
         while let Some(mark) = self.output.pop_mark() {
             match mark {
                 Mark::Notice(id) => self.transactions.start_timer(id, now),
-                Mark::Octets { session, transfer, len } => {
-                    let Some(index) = self.index_of(session) else { continue };
+                Mark::Octets {
+                    session,
+                    transfer,
+                    len,
+                } => {
+                    let Some(index) = self.index_of(session) else {
+                        continue;
+                    };
                     let outgoing = &mut self.sessions[index].outgoing.transfers[transfer];
                     outgoing.written += len;
                     if outgoing.large && touched.last() != Some(&(session, transfer)) {
@@ -477,9 +564,16 @@ impl Connection {
                         stream.regrant += usize::try_from(len).unwrap_or(usize::MAX);
                     }
                 }
-                Mark::ChunkEnd { session, transfer, id, last } => {
+                Mark::ChunkEnd {
+                    session,
+                    transfer,
+                    id,
+                    last,
+                } => {
                     self.transactions.start_timer(id, now);
-                    let Some(index) = self.index_of(session) else { continue };
+                    let Some(index) = self.index_of(session) else {
+                        continue;
+                    };
                     let sending = &mut self.sessions[index].outgoing;
                     let outgoing = &mut sending.transfers[transfer];
                     outgoing.unwritten -= 1;
@@ -502,15 +596,24 @@ impl Connection {
     }
 
     fn tell_progress(&mut self, session: SessionRef, transfer: usize) {
-        let Some(index) = self.index_of(session) else { return };
+        let Some(index) = self.index_of(session) else {
+            return;
+        };
         let session = &mut self.sessions[index];
         let key = session.key;
         let released = std::mem::take(&mut session.outgoing.released);
         if released > 0 {
-            self.events.push_back((key, Event::WindowReleased(released)));
+            self.events
+                .push_back((key, Event::WindowReleased(released)));
         }
-        let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else { return };
-        let (name, written, sending) = (outgoing.key, outgoing.written, outgoing.phase == Phase::Sending);
+        let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else {
+            return;
+        };
+        let (name, written, sending) = (
+            outgoing.key,
+            outgoing.written,
+            outgoing.phase == Phase::Sending,
+        );
         self.events.push_back((key, Event::Progress(name, written)));
         let threshold = self.limits.read_ahead / 4;
         if sending
@@ -538,14 +641,17 @@ impl Connection {
         let session = &mut self.sessions[index];
         let key = session.key;
         let sending = &mut session.outgoing;
-        let Some(outgoing) = sending.transfers.get_mut(transfer) else { return };
+        let Some(outgoing) = sending.transfers.get_mut(transfer) else {
+            return;
+        };
         if !outgoing.settled() {
             return;
         }
         match outgoing.phase {
             Phase::Encoded => {
                 outgoing.phase = Phase::Acknowledged;
-                self.events.push_back((key, Event::Acknowledged(outgoing.key)));
+                self.events
+                    .push_back((key, Event::Acknowledged(outgoing.key)));
                 if outgoing.delivered || outgoing.content_type.is_none() {
                     sending.remove(transfer);
                 } else {
@@ -559,11 +665,16 @@ impl Connection {
 
     /// A message has failed: nothing more of it is sent, and an open chunk ends with `#` (RFC 4975 §7.3.2).
     pub(super) fn fail_transfer(&mut self, index: usize, transfer: usize, failure: Failure) {
-        let open_here =
-            self.schedule.open.as_ref().is_some_and(|open| open.session == index && open.transfer == transfer);
+        let open_here = self
+            .schedule
+            .open
+            .as_ref()
+            .is_some_and(|open| open.session == index && open.transfer == transfer);
         let session = &mut self.sessions[index];
         let key = session.key;
-        let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else { return };
+        let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else {
+            return;
+        };
         match outgoing.phase {
             Phase::Failed => {
                 self.settle(index, transfer);
@@ -571,14 +682,18 @@ impl Connection {
             }
             Phase::Acknowledged => {
                 // A late failure REPORT. Nothing is under way any more.
-                self.events.push_back((key, Event::Failed(outgoing.key, failure)));
+                self.events
+                    .push_back((key, Event::Failed(outgoing.key, failure)));
                 return;
             }
             Phase::Sending | Phase::Encoded => {}
         }
         let (started, message_id) = (outgoing.position > 0, outgoing.id);
         // The peer refused it: it expects no more. Else it has to be told that no more comes.
-        let tell = started && !open_here && outgoing.phase == Phase::Sending && !matches!(failure, Failure::Status { .. });
+        let tell = started
+            && !open_here
+            && outgoing.phase == Phase::Sending
+            && !matches!(failure, Failure::Status { .. });
         // Nobody waits for octets of the window that were written.
         if !(outgoing.phase == Phase::Encoded && outgoing.unwritten == 0) {
             session.outgoing.released += outgoing.window_cost();
@@ -594,11 +709,17 @@ impl Connection {
         session.outgoing.transfers[transfer].drop_rest();
         let released = std::mem::take(&mut session.outgoing.released);
         if released > 0 {
-            self.events.push_back((key, Event::WindowReleased(released)));
+            self.events
+                .push_back((key, Event::WindowReleased(released)));
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            self.queue_bodiless(index, Purpose::Notice { required: false }, Some(message_id), Continuation::Abort);
+            self.queue_bodiless(
+                index,
+                Purpose::Notice { required: false },
+                Some(message_id),
+                Continuation::Abort,
+            );
         }
         self.settle(index, transfer);
     }

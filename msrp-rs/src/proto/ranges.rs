@@ -28,7 +28,10 @@ impl RangeSet {
         if first == after {
             self.ranges.insert(first, (start, end));
         } else {
-            let merged = (start.min(self.ranges[first].0), end.max(self.ranges[after - 1].1));
+            let merged = (
+                start.min(self.ranges[first].0),
+                end.max(self.ranges[after - 1].1),
+            );
             self.ranges.splice(first..after, [merged]);
         }
     }

@@ -12,31 +12,47 @@ use crate::wire::{ByteRange, Head, MessageId, ReportHead, StatusCode};
 impl Connection {
     /// The peer, or a relay, tells what became of a message. Never answered, whatever is wrong with it.
     pub(super) fn handle_report(&mut self, index: usize, head: &Head) {
-        let (Some(id), Some(report)) = (head.message_id(), head.report_status()) else { return };
+        let (Some(id), Some(report)) = (head.message_id(), head.report_status()) else {
+            return;
+        };
         if report.namespace != 0 {
             return;
         }
         let session = &mut self.sessions[index];
         let key = session.key;
-        let Some(&transfer) = session.outgoing.by_id.get(&id) else { return };
+        let Some(&transfer) = session.outgoing.by_id.get(&id) else {
+            return;
+        };
         let outgoing = &mut session.outgoing.transfers[transfer];
         let status = report.code;
         let comment = report.comment.clone();
         let range = head.byte_range();
         self.events.push_back((
             key,
-            Event::Report { transfer: outgoing.key, status, comment: comment.clone(), range },
+            Event::Report {
+                transfer: outgoing.key,
+                status,
+                comment: comment.clone(),
+                range,
+            },
         ));
         if status.is_success() {
             // What was not sent cannot have arrived; so hostile ranges stay small, too.
             let sent = outgoing.position;
             let start = range.map_or(0, |range| range.offset());
-            let end = range.and_then(|range| range.end_offset()).unwrap_or(sent).min(sent);
+            let end = range
+                .and_then(|range| range.end_offset())
+                .unwrap_or(sent)
+                .min(sent);
             if outgoing.confirmed.count() < self.limits.gaps {
                 outgoing.confirmed.insert(start, end);
             }
             let whole = matches!(outgoing.phase, Phase::Encoded | Phase::Acknowledged);
-            if whole && !outgoing.delivered && outgoing.success_report && outgoing.confirmed.covers(sent) {
+            if whole
+                && !outgoing.delivered
+                && outgoing.success_report
+                && outgoing.confirmed.covers(sent)
+            {
                 outgoing.delivered = true;
                 self.events.push_back((key, Event::Delivered(outgoing.key)));
             }
@@ -46,12 +62,21 @@ impl Connection {
         let failure = if status == StatusCode::TIMEOUT {
             Failure::Timeout
         } else {
-            Failure::Status { code: status, comment: comment.clone() }
+            Failure::Status {
+                code: status,
+                comment: comment.clone(),
+            }
         };
         self.fail_transfer(index, transfer, failure);
         // A range that was not received: the session has failed. 400, 403, 413, 415 and their like end the message alone.
         if ends_session(status) || status == StatusCode::TIMEOUT {
-            self.end_session(index, &CloseReason::Status { code: status, comment });
+            self.end_session(
+                index,
+                &CloseReason::Status {
+                    code: status,
+                    comment,
+                },
+            );
         } else {
             self.finish_closing(index, key);
         }
@@ -63,19 +88,36 @@ impl Connection {
         if session.config.reports == ReportMode::Manual {
             return;
         }
-        let Some(reportable) = session.incoming.reportable.remove(&message) else { return };
+        let Some(reportable) = session.incoming.reportable.remove(&message) else {
+            return;
+        };
         self.queue_success(index, &reportable);
     }
 
     /// The consumer makes a REPORT.
-    pub(super) fn report(&mut self, index: usize, message: MessageKey, status: StatusCode, comment: &str) {
+    pub(super) fn report(
+        &mut self,
+        index: usize,
+        message: MessageKey,
+        status: StatusCode,
+        comment: &str,
+    ) {
         let session = &mut self.sessions[index];
-        let Some(reportable) = session.incoming.reportable.remove(&message) else { return };
+        let Some(reportable) = session.incoming.reportable.remove(&message) else {
+            return;
+        };
         if status.is_success() {
             self.queue_success(index, &reportable);
         } else if reportable.failures {
             let range = byte_range(0, reportable.length, Some(reportable.length));
-            self.queue_report(index, reportable.message_id, &reportable.from_path, status, comment, range);
+            self.queue_report(
+                index,
+                reportable.message_id,
+                &reportable.from_path,
+                status,
+                comment,
+                range,
+            );
         }
     }
 
@@ -88,7 +130,14 @@ impl Connection {
         let empty = (length == 0).then_some((0, 0));
         for (start, end) in reportable.confirmable.iter().chain(empty) {
             let range = byte_range(start, end, Some(length));
-            self.queue_report(index, reportable.message_id, &reportable.from_path, StatusCode::OK, "OK", range);
+            self.queue_report(
+                index,
+                reportable.message_id,
+                &reportable.from_path,
+                StatusCode::OK,
+                "OK",
+                range,
+            );
         }
     }
 
@@ -107,7 +156,7 @@ impl Connection {
             to_path,
             from_path: &self.sessions[index].from_path,
             message_id,
-            byte_range,
+            byte_range: Some(byte_range),
             status,
             comment,
         };

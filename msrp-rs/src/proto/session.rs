@@ -99,7 +99,13 @@ pub(super) struct Reportable {
 }
 
 impl Session {
-    pub(super) fn new(reference: SessionRef, key: SessionKey, config: SessionConfig, limits: &Limits, now: Instant) -> Self {
+    pub(super) fn new(
+        reference: SessionRef,
+        key: SessionKey,
+        config: SessionConfig,
+        limits: &Limits,
+        now: Instant,
+    ) -> Self {
         Self {
             key,
             reference,
@@ -160,11 +166,14 @@ impl Session {
 
     /// Whether every outgoing message has succeeded or failed.
     pub(super) fn settled(&self) -> bool {
-        self.outgoing.transfers.iter().all(|(_, transfer)| match transfer.phase {
-            Phase::Acknowledged => true,
-            Phase::Failed => transfer.unwritten == 0,
-            Phase::Sending | Phase::Encoded => false,
-        })
+        self.outgoing
+            .transfers
+            .iter()
+            .all(|(_, transfer)| match transfer.phase {
+                Phase::Acknowledged => true,
+                Phase::Failed => transfer.unwritten == 0,
+                Phase::Sending | Phase::Encoded => false,
+            })
     }
 }
 
@@ -190,7 +199,11 @@ impl Sending {
             return;
         }
         transfer.in_lane = false;
-        let lane = if transfer.large { &mut self.large } else { &mut self.small };
+        let lane = if transfer.large {
+            &mut self.large
+        } else {
+            &mut self.small
+        };
         if lane.front() == Some(&index) {
             lane.pop_front();
         } else {
@@ -200,8 +213,11 @@ impl Sending {
 
     /// The message whose chunk is next.
     pub(super) fn next(&self) -> Option<usize> {
-        let (first, second) =
-            if self.prefer_large { (&self.large, &self.small) } else { (&self.small, &self.large) };
+        let (first, second) = if self.prefer_large {
+            (&self.large, &self.small)
+        } else {
+            (&self.small, &self.large)
+        };
         first.front().or_else(|| second.front()).copied()
     }
 
@@ -240,7 +256,10 @@ impl Receiving {
     }
 
     pub(super) fn open_by_key(&self, key: MessageKey) -> Option<MessageId> {
-        self.open.values().find(|incoming| incoming.key == key).map(|incoming| incoming.head.message_id)
+        self.open
+            .values()
+            .find(|incoming| incoming.key == key)
+            .map(|incoming| incoming.head.message_id)
     }
 }
 

@@ -85,14 +85,19 @@ impl Transactions {
     /// The last octet was written: the time runs.
     pub(super) fn start_timer(&mut self, id: TransactionId, now: Instant) {
         if self.live.contains_key(&id) {
-            self.deadlines.push_back((self.elapsed(now) + self.timeout, id));
+            self.deadlines
+                .push_back((self.elapsed(now) + self.timeout, id));
         }
     }
 
     pub(super) fn finish(&mut self, id: &TransactionId) -> Option<Transaction> {
         let transaction = self.live.remove(id);
         // Answered ones go from the front, so that the queue is as long as what is under way at most.
-        while self.deadlines.front().is_some_and(|(_, id)| !self.live.contains_key(id)) {
+        while self
+            .deadlines
+            .front()
+            .is_some_and(|(_, id)| !self.live.contains_key(id))
+        {
             self.deadlines.pop_front();
         }
         transaction
@@ -120,12 +125,15 @@ impl Transactions {
         if self.standing_since.is_some() {
             return None;
         }
-        self.deadlines.front().map(|&(deadline, _)| self.start + self.stood_still + deadline)
+        self.deadlines
+            .front()
+            .map(|&(deadline, _)| self.start + self.stood_still + deadline)
     }
 
     /// Forgets those of a session.
     pub(super) fn forget(&mut self, session: SessionRef) {
-        self.live.retain(|_, transaction| transaction.session != session);
+        self.live
+            .retain(|_, transaction| transaction.session != session);
     }
 
     /// Lets the time stand still, or run again.
@@ -142,6 +150,7 @@ impl Transactions {
 
     fn elapsed(&self, now: Instant) -> Duration {
         let now = self.standing_since.unwrap_or(now);
-        now.saturating_duration_since(self.start).saturating_sub(self.stood_still)
+        now.saturating_duration_since(self.start)
+            .saturating_sub(self.stood_still)
     }
 }

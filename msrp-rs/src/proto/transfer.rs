@@ -79,16 +79,46 @@ pub(super) struct Stream {
 }
 
 impl Outgoing {
-    pub(super) fn new(key: TransferKey, id: MessageId, message: OutgoingMessage, small_message: usize) -> Self {
-        let OutgoingMessage { content_type, headers, success_report, failure_report, body, .. } = message;
+    pub(super) fn new(
+        key: TransferKey,
+        id: MessageId,
+        message: OutgoingMessage,
+        small_message: usize,
+    ) -> Self {
+        let OutgoingMessage {
+            content_type,
+            headers,
+            success_report,
+            failure_report,
+            body,
+            ..
+        } = message;
         let bodiless = matches!(body, Body::None);
         let (source, large) = match body {
-            Body::None => (Source::Whole { data: Bytes::new(), total: 0 }, false),
+            Body::None => (
+                Source::Whole {
+                    data: Bytes::new(),
+                    total: 0,
+                },
+                false,
+            ),
             Body::Whole(data) => {
                 let large = data.len() > small_message;
-                (Source::Whole { total: data.len() as u64, data }, large)
+                (
+                    Source::Whole {
+                        total: data.len() as u64,
+                        data,
+                    },
+                    large,
+                )
             }
-            Body::Stream(total) => (Source::Stream(Stream { total, ..Stream::default() }), true),
+            Body::Stream(total) => (
+                Source::Stream(Stream {
+                    total,
+                    ..Stream::default()
+                }),
+                true,
+            ),
         };
         Self {
             key,
@@ -133,7 +163,8 @@ impl Outgoing {
 
     /// Whether nothing more will become available than what is.
     pub(super) fn all_here(&self) -> bool {
-        self.total().is_some_and(|total| self.position + self.available() == total)
+        self.total()
+            .is_some_and(|total| self.position + self.available() == total)
     }
 
     /// Whether a chunk may be opened now: the message's end, a full small chunk, or flushed octets are at hand.
@@ -189,7 +220,9 @@ impl Outgoing {
     /// What it costs of the send window, until its last chunk is written or it has failed.
     pub(super) fn window_cost(&self) -> usize {
         match &self.source {
-            Source::Whole { total, .. } if !self.large => send_cost(usize::try_from(*total).unwrap_or(usize::MAX)),
+            Source::Whole { total, .. } if !self.large => {
+                send_cost(usize::try_from(*total).unwrap_or(usize::MAX))
+            }
             _ => 0,
         }
     }
@@ -242,7 +275,9 @@ impl Stream {
     }
 
     fn take(&mut self, len: u64) -> Bytes {
-        let Some(front) = self.queue.front_mut() else { return Bytes::new() };
+        let Some(front) = self.queue.front_mut() else {
+            return Bytes::new();
+        };
         let data = if front.len() as u64 <= len {
             self.queue.pop_front().unwrap_or_default()
         } else {

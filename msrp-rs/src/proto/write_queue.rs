@@ -120,7 +120,10 @@ impl<M> WriteQueue<M> {
     pub(super) fn advance(&mut self, mut len: usize) {
         self.written += len as u64;
         while len > 0 {
-            let front = self.queue.front_mut().expect("only sealed octets can have been written");
+            let front = self
+                .queue
+                .front_mut()
+                .expect("only sealed octets can have been written");
             if front.len() > len {
                 front.advance(len);
                 return;

@@ -1,6 +1,10 @@
 //! Two connections in virtual time, joined by a pipe of octets that can split, stall and cut.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
@@ -10,10 +14,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
-    Body, Command, Connection, Directory, Event, IdSource, Lookup, OutgoingMessage, ReportMode, SessionConfig,
-    SessionKey, TransferKey,
+    Body, Command, Connection, Directory, Event, IdSource, Lookup, OutgoingMessage, ReportMode,
+    SessionConfig, SessionKey, TransferKey,
 };
-use msrp::wire::{Continuation, FailureReport, Frame, Head, MediaRange, Parser, ParserLimits, Uri, UriPath};
+use msrp::wire::{
+    Continuation, FailureReport, Frame, Head, MediaRange, Parser, ParserLimits, Uri, UriPath,
+};
 
 /// The sessions that one side knows of.
 #[derive(Default)]
@@ -90,10 +96,17 @@ pub fn frames(octets: &[u8]) -> Vec<(Head, Vec<u8>, Continuation)> {
     while let Some(frame) = parser.next().expect("what we send can be parsed") {
         match frame {
             Frame::Head(head) => {
-                assert!(head.fault().is_none(), "what we send has no fault: {head:?}");
+                assert!(
+                    head.fault().is_none(),
+                    "what we send has no fault: {head:?}"
+                );
                 open = Some((head, Vec::new()));
             }
-            Frame::Body(data) => open.as_mut().expect("after a head").1.extend_from_slice(&data),
+            Frame::Body(data) => open
+                .as_mut()
+                .expect("after a head")
+                .1
+                .extend_from_slice(&data),
             Frame::End(continuation) => {
                 let (head, body) = open.take().expect("after a head");
                 frames.push((head, body, continuation));
@@ -145,7 +158,11 @@ impl Pair {
     /// No sessions.
     pub fn bare(limits: &Limits) -> Self {
         let now = Instant::now();
-        Self { now, a: Side::new(limits, 1, now), b: Side::new(limits, 2, now) }
+        Self {
+            now,
+            a: Side::new(limits, 1, now),
+            b: Side::new(limits, 2, now),
+        }
     }
 
     /// `count` sessions with keys from 1; `a` is active. Bound, and the events of that taken.
@@ -157,8 +174,14 @@ impl Pair {
             adjust(&mut ours);
             adjust(&mut theirs);
             let key = SessionKey(n);
-            pair.b.table.entries.insert(theirs.local_uri.clone(), Entry::Ready(key, Box::new(theirs)));
-            pair.a.connection.attach(pair.now, key, ours).expect("attached");
+            pair.b.table.entries.insert(
+                theirs.local_uri.clone(),
+                Entry::Ready(key, Box::new(theirs)),
+            );
+            pair.a
+                .connection
+                .attach(pair.now, key, ours)
+                .expect("attached");
         }
         pair.run();
         assert_eq!(pair.a.take(), vec![Event::Bound; count as usize]);
@@ -211,7 +234,10 @@ impl Pair {
         let until = self.now + duration;
         self.run();
         loop {
-            let next = [&self.a, &self.b].into_iter().filter_map(|side| side.connection.poll_timeout()).min();
+            let next = [&self.a, &self.b]
+                .into_iter()
+                .filter_map(|side| side.connection.poll_timeout())
+                .min();
             match next {
                 Some(next) if next <= until => self.now = self.now.max(next),
                 _ => break,
@@ -229,7 +255,8 @@ impl Pair {
 fn send(side: &mut Side, now: Instant, key: SessionKey, message: OutgoingMessage) -> TransferKey {
     side.next_transfer += 1;
     let transfer = TransferKey(side.next_transfer);
-    side.connection.handle_command(now, key, Command::Send(transfer, Box::new(message)));
+    side.connection
+        .handle_command(now, key, Command::Send(transfer, Box::new(message)));
     transfer
 }
 
@@ -241,7 +268,11 @@ pub fn write(side: &mut Side, now: Instant) -> bool {
     let mut slices = [IoSlice::new(&[]); 64];
     let filled = side.connection.transmit_slices(&mut slices);
     let room = side.capacity.saturating_sub(side.pipe.len());
-    let octets: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).take(room).collect();
+    let octets: Vec<u8> = slices[..filled]
+        .iter()
+        .flat_map(|slice| slice.iter().copied())
+        .take(room)
+        .collect();
     side.connection.handle_written(now, octets.len());
     side.pipe.extend(&octets);
     side.sent.extend_from_slice(&octets);
@@ -262,20 +293,33 @@ pub fn read(from: &mut Side, to: &mut Side, now: Instant) -> bool {
 
 pub fn drain(side: &mut Side, now: Instant) {
     while let Some((key, event)) = side.connection.poll_event() {
+        if matches!(event, Event::Closed { .. }) {
+            // As whoever owns the table does.
+            side.table
+                .entries
+                .retain(|_, entry| !matches!(entry, Entry::Ready(other, _) if *other == key));
+        }
         if side.consume {
             match &event {
-                Event::Message { message, credit, .. } => {
-                    side.connection.handle_command(now, key, Command::Consumed(*credit));
-                    side.connection.handle_command(now, key, Command::Taken(*message));
+                Event::Message {
+                    message, credit, ..
+                } => {
+                    side.connection
+                        .handle_command(now, key, Command::Consumed(*credit));
+                    side.connection
+                        .handle_command(now, key, Command::Taken(*message));
                 }
                 Event::MessageBegin { credit, .. } => {
-                    side.connection.handle_command(now, key, Command::Consumed(*credit));
+                    side.connection
+                        .handle_command(now, key, Command::Consumed(*credit));
                 }
                 Event::MessageBody { data, .. } => {
-                    side.connection.handle_command(now, key, Command::Consumed(data.len()));
+                    side.connection
+                        .handle_command(now, key, Command::Consumed(data.len()));
                 }
                 Event::MessageEnd { message, .. } => {
-                    side.connection.handle_command(now, key, Command::Taken(*message));
+                    side.connection
+                        .handle_command(now, key, Command::Taken(*message));
                 }
                 _ => {}
             }
@@ -294,7 +338,11 @@ pub fn contents(events: &[Event]) -> Vec<(Vec<u8>, bool)> {
             Event::MessageBegin { message, .. } => {
                 open.insert(*message, Vec::new());
             }
-            Event::MessageBody { message, offset, data } => {
+            Event::MessageBody {
+                message,
+                offset,
+                data,
+            } => {
                 let content = open.get_mut(message).expect("after its begin");
                 let offset = *offset as usize;
                 assert!(offset <= content.len(), "parts come in order");

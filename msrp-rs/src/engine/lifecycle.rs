@@ -1,0 +1,201 @@
+//! The beginning and the end of an engine: its threads, its shutdown, and what happens to both in a fork.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::options::{EngineOptions, TlsConfig};
+use super::session::Shared;
+use super::slots::Slots;
+use super::trust::Trust;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::context::Context;
+use crate::net::ready::Ready;
+use crate::proto::{CloseReason, IdSource};
+
+/// How long a session may take to end once it was told to do so at once.
+const ABORT: Duration = Duration::from_millis(300);
+/// How long connections may take to close in order.
+const DISCONNECT: Duration = Duration::from_millis(700);
+/// How long `join` waits for an orderly end, and then for the threads.
+const JOIN: Duration = Duration::from_millis(800);
+const THREADS: Duration = Duration::from_millis(200);
+/// Threads for names and files.
+const BLOCKING_THREADS: usize = 16;
+
+thread_local! {
+    /// Whether this is a thread of an engine.
+    static IS_ENGINE_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The engine's number in its handles: 1 to 255, in turn.
+static NEXT_ENGINE: AtomicU8 = AtomicU8::new(0);
+
+/// An engine without its reference count.
+pub(super) struct Core {
+    pub(super) shared: Arc<Shared>,
+    pub(super) handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+    pub(super) listeners: Mutex<Slots<super::listeners::Listener>>,
+    pub(super) trust: Trust,
+    pub(super) tls: Option<TlsConfig>,
+    domains: Mutex<Vec<Arc<Ready>>>,
+    stopping: AtomicBool,
+    end: Arc<End>,
+}
+
+/// Whether the engine has ended in order.
+#[derive(Default)]
+struct End {
+    reached: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Core {
+    pub(super) fn new(options: EngineOptions) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(options.worker_threads)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("msrp-engine")
+            .on_thread_start(|| IS_ENGINE_THREAD.set(true))
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Error::local(ErrorKind::Limit, format!("cannot start the engine's threads: {error}"))
+            })?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| {
+            Error::local(ErrorKind::Internal, format!("no randomness from the system: {error}"))
+        })?;
+        let context = Context::new(options.limits, IdSource::new(seed));
+        let number = NEXT_ENGINE.fetch_add(1, Ordering::Relaxed) % u8::MAX + 1;
+        Ok(Self {
+            shared: Shared::new(number, context),
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+            listeners: Mutex::new(Slots::new(number)),
+            trust: Trust::default(),
+            tls: options.tls,
+            domains: Mutex::new(Vec::new()),
+            stopping: AtomicBool::new(false),
+            end: Arc::default(),
+        })
+    }
+
+    /// Refuses new things in a forked child and after `shutdown`.
+    pub(super) fn check_running(&self) -> Result<()> {
+        self.shared.check_process()?;
+        if self.stopping.load(Ordering::SeqCst) {
+            return Err(Error::local(ErrorKind::Gone, "engine is shut down"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_domain(&self, ready: Arc<Ready>) {
+        let mut domains = self.domains.lock();
+        domains.retain(|domain| !domain.is_closed());
+        domains.push(ready);
+    }
+
+    /// Stops accepting, closes every session until `deadline`, then every connection, and tells each domain.
+    pub(super) fn shutdown(&self, deadline: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.close_listeners();
+        let until = Instant::now() + deadline;
+        for session in self.shared.all() {
+            self.shared.close(&session, until);
+        }
+        let shared = Arc::clone(&self.shared);
+        let domains = self.domains.lock().clone();
+        let end = Arc::clone(&self.end);
+        self.handle.spawn(async move {
+            let registry = &shared.context.registry;
+            let in_time = until + ABORT;
+            if tokio::time::timeout_at(in_time.into(), registry.wait_empty()).await.is_err() {
+                abort_sessions(&shared);
+                if tokio::time::timeout(ABORT, registry.wait_empty()).await.is_err() {
+                    end_sessions(&shared);
+                }
+            }
+            shared.context.stop_connections();
+            // What does not close in this time is dropped with the runtime.
+            let _ = tokio::time::timeout(DISCONNECT, shared.context.wait_disconnected()).await;
+            for domain in domains {
+                domain.end();
+            }
+            *end.reached.lock() = true;
+            end.changed.notify_all();
+        });
+    }
+
+    /// Ends what is left and the threads.
+    pub(super) fn join(&self) {
+        let Some(runtime) = self.runtime.lock().take() else { return };
+        self.shutdown(Duration::ZERO);
+        if IS_ENGINE_THREAD.get() {
+            // The caller would wait for itself.
+            runtime.shutdown_background();
+        } else {
+            let mut reached = self.end.reached.lock();
+            if !*reached {
+                self.end.changed.wait_for(&mut reached, JOIN);
+            }
+            drop(reached);
+            // A thread of its own: this one may belong to another runtime, which forbids to wait in it.
+            let ended = std::thread::Builder::new()
+                .name("msrp-join".into())
+                .spawn(move || runtime.shutdown_timeout(THREADS));
+            if let Ok(thread) = ended {
+                // It only panics if the runtime does, and then there is nothing left to wait for.
+                let _ = thread.join();
+            }
+        }
+        self.tell_end();
+    }
+
+    fn tell_end(&self) {
+        end_sessions(&self.shared);
+        for domain in self.domains.lock().drain(..) {
+            domain.end();
+        }
+    }
+
+    fn close_listeners(&self) {
+        let mut listeners = self.listeners.lock();
+        let handles: Vec<u64> = listeners.iter().map(|listener| listener.handle).collect();
+        for handle in handles {
+            if let Some(listener) = listeners.remove(handle, None) {
+                listener.close();
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.lock().take() {
+            self.stopping.store(true, Ordering::SeqCst);
+            self.close_listeners();
+            abort_sessions(&self.shared);
+            runtime.shutdown_background();
+            self.tell_end();
+        }
+    }
+}
+
+fn abort_sessions(shared: &Shared) {
+    for session in shared.all() {
+        shared.abort(&session, None);
+    }
+}
+
+/// Ends the sessions that no connection ends any more.
+fn end_sessions(shared: &Shared) {
+    for entry in shared.context.registry.all() {
+        shared.context.registry.end(&entry, CloseReason::Local, None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Listeners: shared by sessions, or a session's own.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use super::lifecycle::Core;
+use super::validate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::listener::{accept, bind};
+use crate::net::tls::Tls;
+use crate::wire::Host;
+
+/// A bound port.
+#[derive(Debug, Clone)]
+pub(super) struct Listener {
+    /// Its handle; 0 for a session's own.
+    pub(super) handle: u64,
+    /// Its number among the engine's connections and listeners.
+    pub(super) number: u64,
+    pub(super) address: SocketAddr,
+    /// Host and port for the URIs of its sessions; none where that cannot be known.
+    pub(super) authority: Option<(Host, u16)>,
+    pub(super) tls: Option<Arc<Tls>>,
+    task: AbortHandle,
+}
+
+impl Listener {
+    /// Binds `host` and accepts connections from now on.
+    pub(super) fn open(
+        core: &Core,
+        host: &str,
+        port: u16,
+        tls: Option<Arc<Tls>>,
+        advertise: Option<&(String, u16)>,
+    ) -> Result<Self> {
+        validate::advertise(advertise)?;
+        let server = match &tls {
+            None => None,
+            Some(tls) => Some(tls.server().ok_or_else(|| {
+                Error::invalid_argument("tls: a listener needs cert and key")
+            })?),
+        };
+        let failed = |error: std::io::Error| {
+            Error::transport(ErrorKind::Connect, format!("cannot listen on {host}:{port}: {error}"))
+        };
+        let listener = bind(host, port)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let authority = match advertise {
+            Some((host, 0)) => Some((host.parse()?, address.port())),
+            Some((host, port)) => Some((host.parse()?, *port)),
+            None => authority(host, address)?,
+        };
+        let number = core.shared.context.number();
+        let _entered = core.handle.enter();
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        let context = Arc::clone(&core.shared.context);
+        let task = tokio::spawn(accept(context, listener, number, server)).abort_handle();
+        Ok(Self { handle: 0, number, address, authority, tls, task })
+    }
+
+    /// Accepts nothing more.
+    pub(super) fn close(&self) {
+        self.task.abort();
+    }
+}
+
+/// The host as it was given, which a certificate may name, with the port that was bound. A wildcard cannot
+/// stand in a path.
+fn authority(host: &str, address: SocketAddr) -> Result<Option<(Host, u16)>> {
+    if address.ip().is_unspecified() {
+        return Ok(None);
+    }
+    let host: Host = host.parse()?;
+    let is_address = host.ip().is_some();
+    let host = if is_address { plain(address.ip()) } else { host };
+    Ok(Some((host, address.port())))
+}
+
+fn plain(address: IpAddr) -> Host {
+    address.to_canonical().into()
+}

@@ -1,0 +1,253 @@
+//! What one session said and heard in SDP, and what follows for its connection (RFC 4975 §8, RFC 6135).
+//!
+//! The texts are the business of `sdp`; here stands which of them is the offer, which the answer, and what of
+//! them a session is configured with.
+
+use super::options::{ChunkLen, SetupPreference};
+use crate::error::{Error, ErrorKind, Result};
+use crate::proto::{ReportMode, SessionConfig};
+use crate::sdp::{
+    Answer, AnswerWarning, LocalOptions, MediaDescription, Origin, Setup, SetupAttribute, answer,
+    offer, role_from_answer,
+};
+use crate::wire::{MediaRange, MediaType, Uri, UriPath};
+
+/// Chunk length towards a peer that is not known: widely used relays take no more.
+const SAFE_CHUNK_LEN: u32 = 2048;
+
+/// Our side of a session, and the peer's as far as it is known.
+#[derive(Debug)]
+pub(super) struct Negotiation {
+    pub(super) local: Local,
+    path: UriPath,
+    /// Somebody has seen `path`: it stays.
+    is_told: bool,
+    origin: Origin,
+    /// Our offer that was not answered yet.
+    offered: Option<MediaDescription>,
+    /// Our answer to the peer's offer.
+    answered: Option<MediaDescription>,
+    remote: Option<Remote>,
+}
+
+/// What the host configured.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) accept_types: Vec<MediaRange>,
+    pub(super) accept_wrapped_types: Vec<MediaRange>,
+    pub(super) max_size: Option<u64>,
+    pub(super) setup: SetupPreference,
+    /// Whether we listen at the URI.
+    pub(super) listens: bool,
+    pub(super) chunk_len: ChunkLen,
+    pub(super) reports: ReportMode,
+    pub(super) keep_alive: Option<std::time::Duration>,
+}
+
+/// The peer's side.
+#[derive(Debug, Clone)]
+pub(super) struct Remote {
+    pub(super) path: UriPath,
+    /// Whether we connect.
+    pub(super) active: bool,
+    accept_types: Vec<MediaRange>,
+    max_size: Option<u64>,
+    is_this_engine: bool,
+}
+
+/// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
+pub(super) struct Heard {
+    remote: Remote,
+    answered: Option<MediaDescription>,
+}
+
+impl Negotiation {
+    /// A session with this URI that nobody was told yet.
+    pub(super) fn new(uri: Uri, sdp_id: u64, local: Local) -> Result<Self> {
+        let origin = Origin::new(sdp_id >> 1, 1, uri.host().clone())?;
+        let negotiation = Self {
+            local,
+            path: uri.into(),
+            is_told: false,
+            origin,
+            offered: None,
+            answered: None,
+            remote: None,
+        };
+        negotiation.options()?;
+        Ok(negotiation)
+    }
+
+    fn options(&self) -> Result<LocalOptions> {
+        let mut options =
+            LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
+        options.accept_wrapped_types.clone_from(&self.local.accept_wrapped_types);
+        options.max_size = self.local.max_size;
+        options.setup = match self.local.setup {
+            SetupPreference::ActPass => SetupAttribute::ActPass,
+            SetupPreference::Active => SetupAttribute::Active,
+            SetupPreference::Passive => SetupAttribute::Passive,
+        };
+        options.reachable = self.local.listens;
+        options.path_in_use = self.is_told;
+        Ok(options)
+    }
+
+    /// Our path. It stays as it is from now on.
+    pub(super) fn path(&mut self) -> &UriPath {
+        self.is_told = true;
+        &self.path
+    }
+
+    /// Our own URI as it is now.
+    pub(super) fn uri(&self) -> &Uri {
+        self.path.last()
+    }
+
+    /// The peer's side, once known.
+    pub(super) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
+    /// Our description: the answer to an offer that came, else an offer.
+    pub(super) fn describe(&mut self) -> Result<&MediaDescription> {
+        if self.answered.is_none() {
+            return self.offer();
+        }
+        let options = self.options()?;
+        self.is_told = true;
+        Ok(self.answered.get_or_insert_with(|| offer(&options)))
+    }
+
+    /// Our offer.
+    pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
+        let description = offer(&self.options()?);
+        self.path = description.path.clone();
+        self.is_told = true;
+        Ok(self.offered.insert(description))
+    }
+
+    /// The peer made an offer: ours, if one is out, is not answered any more.
+    pub(super) fn forget_offer(&mut self) {
+        self.offered = None;
+    }
+
+    /// The `o=` line.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
+    pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
+        let (role, answered) = match &self.offered {
+            Some(offered) => (role_from_answer(offered, theirs)?, None),
+            None => {
+                let Answer { description, role, warning, .. } = answer(&self.options()?, theirs)?;
+                if warning == Some(AnswerWarning::Unreachable) {
+                    return Err(Error::invalid_argument(
+                        "the peer wants to connect, and this session listens nowhere \
+                         (a secure one needs a certificate for that)",
+                    ));
+                }
+                (role, Some(description))
+            }
+        };
+        let remote = Remote {
+            path: theirs.path.clone(),
+            active: role == Setup::Active,
+            accept_types: theirs.accept_types.clone(),
+            max_size: theirs.max_size,
+            is_this_engine: theirs.speaks_to_this_engine(),
+        };
+        Ok(Heard { remote, answered })
+    }
+
+    /// Takes a bare path as the remote side.
+    pub(super) fn take_path(&self, path: &str, active: bool, accept_types: &str) -> Result<Heard> {
+        let path: UriPath = path.parse()?;
+        if path.first().port().is_none() || path.last().session_id().is_none() {
+            return Err(Error::local(
+                ErrorKind::InvalidUri,
+                "remote path needs a port in its first URI and a session-id in its last (RFC 4975 §8.2)",
+            ));
+        }
+        if !active && !self.local.listens {
+            return Err(Error::invalid_argument("session listens nowhere: it can only be active"));
+        }
+        let accept_types = MediaRange::parse_list(accept_types).map_err(|fault| {
+            Error::invalid_argument(format!("accept_types: expected {}", fault.expected()))
+        })?;
+        let remote =
+            Remote { path, active, accept_types, max_size: None, is_this_engine: false };
+        Ok(Heard { remote, answered: None })
+    }
+
+    /// What the connection has to know, after `heard`.
+    pub(super) fn config(&self, heard: &Heard, first_message: u32) -> SessionConfig {
+        let local_uri = match &heard.answered {
+            Some(description) => description.path.last().clone(),
+            None => self.uri().clone(),
+        };
+        let chunk_len = match self.local.chunk_len {
+            ChunkLen::Auto if heard.remote.is_this_engine => 0,
+            ChunkLen::Auto => SAFE_CHUNK_LEN,
+            ChunkLen::Unbounded => 0,
+            ChunkLen::Octets(len) => len,
+        };
+        SessionConfig {
+            local_uri,
+            remote_path: heard.remote.path.clone(),
+            active: heard.remote.active,
+            chunk_len,
+            accept_types: self.local.accept_types.clone().into(),
+            max_size: self.local.max_size,
+            reports: self.local.reports,
+            keep_alive: self.local.keep_alive,
+            first_message,
+        }
+    }
+
+    /// Whether `heard` is what is known already, as far as a bound session can tell.
+    pub(super) fn is_same(&self, heard: &Heard) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.path == heard.remote.path)
+    }
+
+    /// Remembers what was heard.
+    pub(super) fn settle(&mut self, heard: Heard) {
+        let was_active = self.remote.as_ref().filter(|_| self.is_same(&heard)).map(|r| r.active);
+        if let Some(description) = &heard.answered {
+            self.path = description.path.clone();
+            self.is_told = true;
+        }
+        self.offered = None;
+        self.answered = heard.answered;
+        let mut remote = heard.remote;
+        // The same path again: nobody reconnects, so who connected stays who connected.
+        remote.active = was_active.unwrap_or(remote.active);
+        self.remote = Some(remote);
+    }
+}
+
+impl Remote {
+    /// Whether a message of this type and length may be sent.
+    ///
+    /// # Errors
+    /// `UnacceptedType` (RFC 4975 §8.6), `TooLarge` beyond the peer's `max-size`.
+    pub(super) fn check(&self, media_type: &MediaType, len: Option<u64>) -> Result<()> {
+        if !self.accept_types.iter().any(|range| range.matches(media_type)) {
+            return Err(Error::local(
+                ErrorKind::UnacceptedType,
+                format!("peer does not accept {} (RFC 4975 §8.6)", media_type.essence()),
+            ));
+        }
+        if let (Some(len), Some(max)) = (len, self.max_size)
+            && len > max
+        {
+            return Err(Error::local(
+                ErrorKind::TooLarge,
+                format!("message of {len} octets exceeds the peer's max-size {max} (RFC 4975 §8.6)"),
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! TLS configurations of hosts, read once: equal ones give one object, so that sessions with equal identity
+//! and trust may share a connection.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::options::{PemSource, TlsConfig, TlsVerify};
+use crate::error::{Error, Result};
+use crate::net::tls::{Tls, TlsParts};
+
+/// Configurations that are remembered.
+const REMEMBERED: usize = 64;
+
+/// The configurations of an engine.
+#[derive(Default)]
+pub(super) struct Trust {
+    known: Mutex<Vec<(TlsConfig, Arc<Tls>)>>,
+}
+
+impl Trust {
+    /// The object for a configuration; its files are read when it is seen for the first time.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for files and PEM that cannot be read, and `Tls`.
+    pub(super) fn get(&self, config: &TlsConfig) -> Result<Arc<Tls>> {
+        let known = self.known.lock().iter().find(|(other, _)| other == config).cloned();
+        if let Some((_, tls)) = known {
+            return Ok(tls);
+        }
+        if config.verify == TlsVerify::Fingerprint {
+            return Err(Error::invalid_argument(
+                "tls.verify is fingerprint, which is not supported yet: use ca or none",
+            ));
+        }
+        let tls = Arc::new(Tls::new(TlsParts {
+            ca: config.ca.as_ref().map(|source| read("ca", source)).transpose()?,
+            cert: config.cert.as_ref().map(|source| read("cert", source)).transpose()?,
+            key: config.key.as_ref().map(|source| read("key", source)).transpose()?,
+            verify: config.verify != TlsVerify::None,
+            server_name: config.server_name.clone(),
+        })?);
+        let mut known = self.known.lock();
+        if known.len() >= REMEMBERED {
+            known.remove(0);
+        }
+        known.push((config.clone(), Arc::clone(&tls)));
+        Ok(tls)
+    }
+}
+
+fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
+    match source {
+        PemSource::Text(text) => Ok(text.clone()),
+        PemSource::File(path) => std::fs::read(path).map_err(|error| {
+            Error::invalid_argument(format!("tls.{option}: cannot read {}: {error}", path.display()))
+        }),
+    }
+}

@@ -1,0 +1,472 @@
+//! The connection task: owns one [`Connection`] and its socket, and moves octets, commands and events
+//! between them in a fixed order with bounded work per poll.
+//!
+//! One turn: what the inbox has -> `handle_command`; time -> `handle_timeout`; socket readable and reading
+//! allowed -> one read -> `handle_input`; events -> mailboxes; `poll_transmit` (up to 64 slices) -> write ->
+//! `handle_written`; events again. A turn that moved nothing ends the poll with every waker in place.
+//!
+//! What octets mean is decided in `proto`; a connection that `proto` wants closed is written out as far as it
+//! goes, shut down, and read to its end for a moment, so that the peer sees the last response and not a reset.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::io::IoSlice;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::context::{Connected, Context};
+use super::inbox::{Control, Inbox};
+use super::mailbox::{Decided, Mailbox};
+use super::registry::{Entry, Provenance};
+use super::transport::Transport;
+use crate::error::{Error, ErrorKind};
+use crate::proto::{
+    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionConfig, SessionKey,
+};
+use crate::wire::Uri;
+
+/// Turns in one poll before other tasks get their chance.
+const TURNS: usize = 8;
+/// Writes in one turn.
+const WRITES: usize = 4;
+/// Slices in one write.
+const SLICES: usize = 64;
+/// How long what is encoded may take to be written when the connection is to be closed.
+const FINISH: Duration = Duration::from_secs(1);
+/// How long the peer's side is read after ours has ended.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// One connection's task.
+pub(crate) struct Driver {
+    connected: Connected,
+    from: Provenance,
+    /// Gone after a panic, and before the sessions are told the end: it holds content.
+    connection: Option<Connection>,
+    transport: Transport,
+    sessions: HashMap<SessionKey, Arc<Entry>>,
+    stage: Stage,
+    /// Until when a session must have come.
+    unbound_until: Option<Instant>,
+    was_used: bool,
+    was_allowed: bool,
+    is_short: bool,
+    timer: Pin<Box<Sleep>>,
+    /// Kept between turns for their room.
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Scratch {
+    dirty: Vec<Arc<Mailbox>>,
+    controls: Vec<Control>,
+    commands: VecDeque<Command>,
+    events: VecDeque<(SessionKey, Event)>,
+}
+
+/// How far the connection is.
+enum Stage {
+    Running,
+    /// Writes what is encoded, at most until then.
+    Finishing(Instant),
+    /// Ends our side.
+    ShuttingDown(Instant),
+    /// Reads the peer's to its end.
+    Lingering(Instant),
+    Over,
+}
+
+impl Driver {
+    /// The task of a new connection. An accepted one must get a session in time.
+    pub(crate) fn new(connected: Connected, from: Provenance, transport: Transport) -> Self {
+        let now = Instant::now();
+        let context = &connected.context;
+        let ids = IdSource::new(context.ids(IdSource::seed));
+        let connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        let unbound_until = matches!(from, Provenance::Accepted { .. })
+            .then(|| now + context.limits.unbound);
+        Self {
+            connection: Some(connection),
+            connected,
+            from,
+            transport,
+            sessions: HashMap::new(),
+            stage: Stage::Running,
+            unbound_until,
+            was_used: false,
+            was_allowed: true,
+            is_short: false,
+            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn context(&self) -> &Arc<Context> {
+        &self.connected.context
+    }
+
+    /// One round through everything. True when something moved.
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let now = Instant::now();
+        self.take_inbox(cx, now);
+        let Some(connection) = &mut self.connection else {
+            self.stage = Stage::Over;
+            return false;
+        };
+        let is_short = self.connected.context.memory.is_short();
+        if is_short != self.is_short {
+            self.is_short = is_short;
+            connection.set_memory_pressure(is_short);
+        }
+        if connection.poll_timeout().is_some_and(|at| at <= now) {
+            connection.handle_timeout(now);
+        }
+        let mut moved = false;
+        if matches!(self.stage, Stage::Running) {
+            moved |= self.read(cx, now);
+        }
+        self.deliver();
+        moved |= self.write(cx, now);
+        self.deliver();
+        self.advance(cx, now) || moved
+    }
+
+    fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) {
+        let mut dirty = std::mem::take(&mut self.scratch.dirty);
+        let mut controls = std::mem::take(&mut self.scratch.controls);
+        self.connected.inbox.take(cx.waker(), &mut dirty, &mut controls);
+        for control in controls.drain(..) {
+            match control {
+                Control::Attach(entry, config) => self.attach(now, entry, *config),
+                Control::Finish => self.finish(now),
+                Control::Evict => {
+                    if self.unbound_until.is_some() {
+                        self.finish(now);
+                    }
+                }
+            }
+        }
+        for mailbox in dirty.drain(..) {
+            self.run_commands(now, &mailbox);
+        }
+        self.scratch.dirty = dirty;
+        self.scratch.controls = controls;
+    }
+
+    fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
+        let Some(connection) = &mut self.connection else { return };
+        let attached = if matches!(self.stage, Stage::Running) {
+            connection.attach(now, entry.mailbox().key(), config)
+        } else {
+            Err(Error::transport(ErrorKind::Connect, "connection is being closed"))
+        };
+        match attached {
+            Ok(()) => self.adopt(now, entry),
+            Err(error) => {
+                let reason = CloseReason::ConnectionLost(error.context.clone());
+                self.context().registry.end(&entry, reason, Some(error));
+            }
+        }
+    }
+
+    /// A session is on this connection from now on; what its host wanted before comes first.
+    fn adopt(&mut self, now: Instant, entry: Arc<Entry>) {
+        self.was_used = true;
+        if self.unbound_until.take().is_some() {
+            self.context().unbound.remove(self.connected.inbox.id());
+        }
+        let mailbox = Arc::clone(entry.mailbox());
+        mailbox.attach(&self.connected.inbox);
+        self.sessions.insert(mailbox.key(), entry);
+        self.run_commands(now, &mailbox);
+    }
+
+    fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
+        let Some(connection) = &mut self.connection else { return };
+        let commands = &mut self.scratch.commands;
+        let consumed = mailbox.take_commands(commands);
+        if consumed > 0 {
+            connection.handle_command(now, mailbox.key(), Command::Consumed(consumed));
+        }
+        for command in commands.drain(..) {
+            connection.handle_command(now, mailbox.key(), command);
+        }
+    }
+
+    fn read(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        let context = &self.connected.context;
+        let allowed = connection.reading_allowed();
+        if self.was_allowed && !allowed {
+            context.memory.reading_paused.fetch_add(1, Relaxed);
+        }
+        self.was_allowed = allowed;
+        if !allowed {
+            return false;
+        }
+        match self.transport.poll_read(cx, &context.blocks) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(data)) if data.is_empty() => {
+                connection.handle_eof(now);
+                self.finish(now);
+            }
+            Poll::Ready(Ok(data)) => {
+                context.memory.bytes_received.fetch_add(data.len() as u64, Relaxed);
+                let mut lookups = Lookups {
+                    context,
+                    inbox: &self.connected.inbox,
+                    from: &self.from,
+                    bound: Vec::new(),
+                };
+                connection.handle_input(now, data, &mut lookups);
+                for entry in lookups.bound {
+                    self.adopt(now, entry);
+                }
+            }
+            Poll::Ready(Err(error)) => self.lose(now, &error),
+        }
+        true
+    }
+
+    /// Moves events into the mailboxes, those of one session at a time.
+    fn deliver(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let mut events = std::mem::take(&mut self.scratch.events);
+        while let Some(event) = connection.poll_event() {
+            events.push_back(event);
+        }
+        while let Some(&(key, _)) = events.front() {
+            let run = std::iter::from_fn(|| {
+                events.pop_front_if(|(other, _)| *other == key).map(|(_, event)| event)
+            });
+            let Some(entry) = self.sessions.get(&key) else {
+                run.for_each(drop);
+                continue;
+            };
+            match entry.mailbox().deliver(run) {
+                Decided::No => {}
+                Decided::Bound => entry.decided.notify_one(),
+                Decided::Closed => {
+                    if let Some(entry) = self.sessions.remove(&key) {
+                        self.connected.context.registry.ended(&entry);
+                    }
+                }
+            }
+        }
+        self.scratch.events = events;
+        self.connected.context.relieve_senders();
+    }
+
+    fn write(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
+        if !matches!(self.stage, Stage::Running | Stage::Finishing(_)) {
+            return false;
+        }
+        let Some(connection) = &mut self.connection else { return false };
+        let context = &self.connected.context;
+        let mut moved = false;
+        for _ in 0..WRITES {
+            if self.transport.is_flush_pending() {
+                match self.transport.poll_flush(cx) {
+                    Poll::Pending => return moved,
+                    Poll::Ready(Ok(flushed)) => {
+                        context.memory.bytes_sent.fetch_add(flushed as u64, Relaxed);
+                        connection.handle_written(now, flushed);
+                        moved = true;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.lose(now, &error);
+                        return true;
+                    }
+                }
+            }
+            if !connection.poll_transmit(now) {
+                return moved;
+            }
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = connection.transmit_slices(&mut slices);
+            match self.transport.poll_write(cx, &slices[..filled], &context.blocks) {
+                Poll::Pending => return moved,
+                Poll::Ready(Ok(())) => moved = true,
+                Poll::Ready(Err(error)) => {
+                    self.lose(now, &error);
+                    return true;
+                }
+            }
+        }
+        moved
+    }
+
+    /// The socket failed.
+    fn lose(&mut self, now: Instant, error: &std::io::Error) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_failure(now, CloseReason::ConnectionLost(error.to_string()));
+        }
+        self.stage = Stage::Over;
+    }
+
+    /// Nothing new from now on: who dials for a session that could have come here dials anew.
+    fn finish(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Running) {
+            self.stage = Stage::Finishing(now + FINISH);
+            for control in self.connected.inbox.close() {
+                if let Control::Attach(entry, config) = control {
+                    self.attach(now, entry, *config);
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next stage where it is time. True when it did.
+    fn advance(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
+        match self.stage {
+            Stage::Running => {
+                let Some(connection) = &self.connection else { return false };
+                let is_unused = self.was_used
+                    && connection.sessions() == 0
+                    && !connection.holds_early()
+                    && self.connected.inbox.close_if_idle();
+                let is_late = self.unbound_until.is_some_and(|until| until <= now)
+                    && !connection.holds_early();
+                if let Some(reason) = connection.close_reason() {
+                    tracing::debug!(connection = self.connected.inbox.id(), ?reason, "closing");
+                } else if is_late {
+                    tracing::debug!(connection = self.connected.inbox.id(), "no session came");
+                } else if !is_unused {
+                    return false;
+                }
+                self.finish(now);
+                true
+            }
+            Stage::Finishing(until) => {
+                let is_written = !self.transport.is_flush_pending()
+                    && !self.connection.as_mut().is_some_and(|connection| connection.poll_transmit(now));
+                if !is_written && now < until {
+                    return false;
+                }
+                if let Some(connection) = &mut self.connection {
+                    connection.handle_failure(now, CloseReason::Local);
+                }
+                self.stage = Stage::ShuttingDown(now + LINGER);
+                true
+            }
+            Stage::ShuttingDown(until) => {
+                match self.transport.poll_shutdown(cx) {
+                    Poll::Pending if now < until => return false,
+                    Poll::Ready(Ok(())) => self.stage = Stage::Lingering(now + LINGER),
+                    Poll::Ready(Err(_)) | Poll::Pending => self.stage = Stage::Over,
+                }
+                true
+            }
+            Stage::Lingering(until) => {
+                if self.transport.poll_discard(cx).is_pending() && now < until {
+                    return false;
+                }
+                self.stage = Stage::Over;
+                true
+            }
+            Stage::Over => false,
+        }
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let own = match self.stage {
+            Stage::Running => self.unbound_until.filter(|_| {
+                !self.connection.as_ref().is_some_and(Connection::holds_early)
+            }),
+            Stage::Finishing(until) | Stage::ShuttingDown(until) | Stage::Lingering(until) => {
+                Some(until)
+            }
+            Stage::Over => None,
+        };
+        let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
+        own.into_iter().chain(inner).min()
+    }
+
+    fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            let moved = self.turn(cx);
+            if matches!(self.stage, Stage::Over) {
+                self.deliver();
+                return Poll::Ready(());
+            }
+            if moved {
+                continue;
+            }
+            let Some(next) = self.next_time() else { return Poll::Pending };
+            let next = tokio::time::Instant::from_std(next);
+            if self.timer.deadline() != next {
+                self.timer.as_mut().reset(next);
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        match catch_unwind(AssertUnwindSafe(|| driver.run(cx))) {
+            Ok(done) => done,
+            Err(_) => {
+                tracing::error!(connection = driver.connected.inbox.id(), "connection task panicked");
+                driver.abandon("internal error in the connection task", ErrorKind::Internal);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// Ends every session that this connection still has, without `proto`.
+    fn abandon(&mut self, text: &str, kind: ErrorKind) {
+        self.connection = None;
+        self.scratch = Scratch::default();
+        let mut entries: Vec<Arc<Entry>> = self.sessions.drain().map(|(_, entry)| entry).collect();
+        for control in self.connected.inbox.close() {
+            if let Control::Attach(entry, _) = control {
+                entries.push(entry);
+            }
+        }
+        for entry in entries {
+            let error = Error::transport(kind, text);
+            let reason = CloseReason::ConnectionLost(text.to_owned());
+            self.context().registry.end(&entry, reason, Some(error));
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.abandon("connection was closed", ErrorKind::Connect);
+    }
+}
+
+/// The registry, asked by one connection.
+struct Lookups<'a> {
+    context: &'a Context,
+    inbox: &'a Arc<Inbox>,
+    from: &'a Provenance,
+    /// Sessions that were bound by it.
+    bound: Vec<Arc<Entry>>,
+}
+
+impl Directory for Lookups<'_> {
+    fn lookup(&mut self, uri: &Uri) -> Lookup {
+        let (answer, entry) = self.context.registry.lookup(uri, self.inbox, self.from);
+        if let Lookup::Ready(..) = answer {
+            self.bound.extend(entry);
+        }
+        answer
+    }
+}

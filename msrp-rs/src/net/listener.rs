@@ -1,0 +1,119 @@
+//! Accepting connections (RFC 4975 §5.4): one task per listener, one per connection. Until a session is
+//! bound, a connection counts as unbound; see `unbound` and `driver` for the bounds.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::context::{Connected, Context};
+use super::driver::Driver;
+use super::inbox::Inbox;
+use super::registry::Provenance;
+use super::transport::{self, Transport};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Connections that the kernel may hold for us.
+const BACKLOG: i32 = 1024;
+/// How long a listener rests when the system refuses it a descriptor.
+const REST: Duration = Duration::from_millis(100);
+
+/// Binds `host`, a name or an address, to the first of its addresses that is this machine's.
+pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener> {
+    let failed = |error: io::Error| {
+        Error::transport(ErrorKind::Connect, format!("cannot listen on {host}:{port}: {error}"))
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (bare, port).to_socket_addrs().map_err(failed)? {
+        match bind_address(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
+}
+
+fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections until the task is aborted. `tls` is there for a secure listener.
+///
+/// # Cancel safety
+/// Connections that were accepted live on.
+pub(crate) async fn accept(
+    context: Arc<Context>,
+    listener: TcpListener,
+    number: u64,
+    tls: Option<Arc<ServerConfig>>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let connected = context.enter();
+                context.unbound.insert(&context.limits, peer.ip(), &connected.inbox);
+                tracing::debug!(connection = connected.inbox.id(), %peer, "accepted");
+                tokio::spawn(serve(connected, stream, number, tls.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+async fn serve(
+    connected: Connected,
+    stream: TcpStream,
+    listener: u64,
+    tls: Option<Arc<ServerConfig>>,
+) {
+    let from = Provenance::Accepted { listener, secure: tls.is_some() };
+    if connected.context.is_stopping() || transport::configure(&stream).is_err() {
+        return;
+    }
+    let transport = match tls {
+        None => Transport::tcp(stream),
+        Some(config) => {
+            let limit = connected.context.limits.tls_handshake;
+            let handshake = TlsAcceptor::from(config).accept(stream);
+            tokio::select! {
+                done = tokio::time::timeout(limit, handshake) => match done {
+                    Ok(Ok(stream)) => Transport::tls(stream.into()),
+                    Ok(Err(error)) => {
+                        tracing::debug!(connection = connected.inbox.id(), %error, "tls handshake");
+                        return;
+                    }
+                    Err(_) => return,
+                },
+                () = told_to_close(&connected.inbox) => return,
+            }
+        }
+    };
+    Driver::new(connected, from, transport).await;
+}
+
+/// Waits for any control: before a session is bound there is none but to close.
+async fn told_to_close(inbox: &Inbox) {
+    let mut controls = Vec::new();
+    poll_fn(|cx| {
+        inbox.take(cx.waker(), &mut Vec::new(), &mut controls);
+        if controls.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
