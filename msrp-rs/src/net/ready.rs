@@ -63,7 +63,11 @@ pub(crate) struct Batch {
 impl Ready {
     /// The empty list of a consumer that is woken by `signal`.
     pub(crate) fn new(signal: Box<dyn Signal>) -> Self {
-        Self { list: Mutex::new(List::default()), armed: AtomicBool::new(false), signal }
+        Self {
+            list: Mutex::new(List::default()),
+            armed: AtomicBool::new(false),
+            signal,
+        }
     }
 
     /// A session of this consumer was made. False when the consumer is gone.
@@ -134,7 +138,9 @@ impl Ready {
             if events >= max_events || bytes >= max_bytes {
                 break;
             }
-            let Some(mailbox) = self.list.lock().queue.pop_front() else { break };
+            let Some(mailbox) = self.list.lock().queue.pop_front() else {
+                break;
+            };
             let visit = mailbox.visit(
                 VISIT_EVENTS.min(max_events - events),
                 VISIT_BYTES.min(max_bytes - bytes),
@@ -151,7 +157,10 @@ impl Ready {
                 }
             }
         }
-        let mut batch = Batch { more: false, ended: false };
+        let mut batch = Batch {
+            more: false,
+            ended: false,
+        };
         {
             let mut list = self.list.lock();
             batch.more = !list.queue.is_empty();

@@ -21,9 +21,15 @@ impl Unbound {
     pub(crate) fn insert(&self, limits: &Limits, address: IpAddr, inbox: &Arc<Inbox>) {
         let evicted = {
             let mut connections = self.connections.lock();
-            let same = connections.values().filter(|(other, _)| *other == address).count();
+            let same = connections
+                .values()
+                .filter(|(other, _)| *other == address)
+                .count();
             let oldest = if same >= limits.unbound_per_address.max(1) {
-                connections.iter().find(|(_, (other, _))| *other == address).map(|(&id, _)| id)
+                connections
+                    .iter()
+                    .find(|(_, (other, _))| *other == address)
+                    .map(|(&id, _)| id)
             } else if connections.len() >= limits.unbound_connections.max(1) {
                 connections.keys().next().copied()
             } else {
