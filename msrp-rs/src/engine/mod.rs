@@ -9,8 +9,6 @@
 //! protocol of [`proto`](crate::proto). Here are options and their checks, handles, the negotiation of one session,
 //! and the life of the engine itself.
 
-#![cfg(not(loom))]
-
 mod domain;
 mod error;
 mod event;

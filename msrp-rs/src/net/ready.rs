@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::AcqRel;
 
 use super::mailbox::{Item, Mailbox};
 use super::sync::{AtomicBool, Mutex};
@@ -92,7 +92,7 @@ impl Ready {
 
     /// Signals the consumer, unless it was signalled since its last look.
     pub(crate) fn wake(&self) {
-        if !self.armed.swap(true, SeqCst) {
+        if !self.armed.swap(true, AcqRel) {
             self.signal.signal();
         }
     }
@@ -132,7 +132,8 @@ impl Ready {
         mut each: impl FnMut(SessionKey, Item),
     ) -> Batch {
         self.signal.clear();
-        self.armed.store(false, SeqCst);
+        // A swap, not a store: it takes part in the order of the producers' swaps.
+        self.armed.swap(false, AcqRel);
         let (mut events, mut bytes) = (0, 0);
         loop {
             if events >= max_events || bytes >= max_bytes {

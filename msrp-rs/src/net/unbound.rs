@@ -72,9 +72,11 @@ mod tests {
     // covers: T-63
     #[test]
     fn the_oldest_makes_room_first_of_its_address_then_of_all() {
-        let mut limits = Limits::default();
-        limits.unbound_connections = 3;
-        limits.unbound_per_address = 2;
+        let limits = Limits {
+            unbound_connections: 3,
+            unbound_per_address: 2,
+            ..Limits::default()
+        };
         let unbound = Unbound::default();
         let inboxes: Vec<_> = (1..=5).map(|id| Arc::new(Inbox::new(id))).collect();
         let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
