@@ -1,1 +1,111 @@
-//! The `msrp` command.
+//! The `msrp` command as a library, so that the binary and the Python package's entry point run the same code.
+//!
+//! [`run`] reads the command line and gives the exit code. `decode` reads recorded streams with `msrp::wire`;
+//! `send`, `recv` and `echo` are one MSRP session each (RFC 4975), over the async API of `msrp`. SDP texts come
+//! and go by files or the terminal: carrying them is the caller's part, as everywhere in this project.
+
+mod decode;
+mod echo;
+mod exit;
+mod interrupt;
+mod output;
+mod progress;
+mod recv;
+mod rendezvous;
+mod send;
+mod session;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+/// Runs the command with these arguments, the name of the program first, and gives its exit code. Writes to the
+/// process's standard output and error and may read its standard input; does not end the process.
+///
+/// While a session runs, SIGINT and SIGTERM end it in order; their handlers stay as tokio installs them.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Where even that cannot be printed, the code still tells.
+            let _ = message.print();
+            return message.exit_code();
+        }
+    };
+    let output = Output::new(cli.json, cli.quiet);
+    let result = match cli.command {
+        Command::Decode(args) => decode::run(&args, &output),
+        Command::Send(args) => send::run(&args, output),
+        Command::Recv(args) => recv::run(&args, output),
+        Command::Echo(args) => echo::run(&args, output),
+    };
+    match result {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.code()
+        }
+    }
+}
+
+/// Message sessions (MSRP, RFC 4975) from the command line.
+///
+/// MSRP carries the chat messages and files of a SIP call. `msrp` looks into recorded streams, and sends, receives
+/// and echoes messages. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
+/// other, by files, by pipes, or by hand.
+#[derive(Debug, Parser)]
+#[command(name = "msrp", version, after_long_help = EPILOGUE)]
+struct Cli {
+    /// Print JSON, one object a line, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Say nothing about the course of things: only contents and errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Decode(decode::Args),
+    Send(send::Args),
+    Recv(recv::Args),
+    Echo(echo::Args),
+}
+
+const EPILOGUE: &str = "\
+EXAMPLES
+  Two terminals, a message and a photo:
+    msrp recv --offer-out offer.sdp --answer-in answer.sdp --out inbox
+    msrp send --offer-in offer.sdp --answer-out answer.sdp 'Look:' --file photo.jpg
+
+  The same without SDP, by paths alone:
+    msrp recv --path-out recv.path --to @send.path
+    msrp send --path-out send.path --to @recv.path hello
+
+  What is in this recording?
+    msrp decode alice-to-bob.bin
+    ssh bob cat trace.bin | msrp decode --messages --json -
+
+EXIT CODES
+  0    done; for recv and echo also: ended by Ctrl-C or by the peer
+  1    failed: unreadable input, a broken stream, a lost session
+  2    wrong usage
+  3    no session: not connected in time, TLS refused, no answer
+  4    the peer refused or aborted a message, or it was not delivered
+  130  interrupted before the work was done";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

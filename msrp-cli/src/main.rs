@@ -1,1 +1,7 @@
-fn main() {}
+//! The `msrp` command; see `msrp --help`.
+
+use std::process::exit;
+
+fn main() {
+    exit(msrp_cli::run(std::env::args_os()));
+}

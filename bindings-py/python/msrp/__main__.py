@@ -1,0 +1,7 @@
+"""``python -m msrp`` is the `msrp` command."""
+
+import sys
+
+from ._cli import main
+
+sys.exit(main())

@@ -1,0 +1,278 @@
+//! The session of `send`, `recv` and `echo`: options, opening, the end.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use msrp::{
+    ChunkLen, CloseReason, Engine, EngineOptions, PemSource, Session, SessionOptions,
+    SetupPreference, TlsConfig, TlsVerify,
+};
+use serde_json::json;
+
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::rendezvous::{self, Habit};
+
+/// How the session is set up.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    rendezvous: rendezvous::Args,
+
+    /// Address and port to listen on; port 0 takes any free one.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:0",
+        help_heading = "Connection"
+    )]
+    listen: HostPort,
+
+    /// What the peer shall connect to, where that is not the address we listen on.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Connection")]
+    advertise: Option<HostPort>,
+
+    /// Be the side that connects.
+    #[arg(long, conflicts_with = "passive", help_heading = "Connection")]
+    active: bool,
+
+    /// Be the side that the peer connects to.
+    #[arg(long, help_heading = "Connection")]
+    passive: bool,
+
+    /// Seconds to wait for the peer; 0 waits for ever.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30.0,
+        help_heading = "Connection"
+    )]
+    timeout: f64,
+
+    /// Most octets in one chunk; 0 for no limit. By default 2048, which every peer can read, or no limit where the
+    /// peer is this program, too.
+    #[arg(long, value_name = "OCTETS", help_heading = "Connection")]
+    chunk_len: Option<u32>,
+
+    /// Speak TLS.
+    #[arg(long, help_heading = "TLS")]
+    tls: bool,
+
+    /// Our certificate chain, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls", help_heading = "TLS")]
+    cert: Option<PathBuf>,
+
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
+    key: Option<PathBuf>,
+
+    /// Trust these authorities, PEM, instead of the system's.
+    #[arg(long, value_name = "FILE", requires = "tls", help_heading = "TLS")]
+    ca: Option<PathBuf>,
+
+    /// The name in the peer's certificate, where it is not the host of its URI.
+    #[arg(long, value_name = "NAME", requires = "tls", help_heading = "TLS")]
+    server_name: Option<String>,
+
+    /// Trust the certificate whose fingerprint stands in the peer's SDP.
+    #[arg(
+        long,
+        requires = "tls",
+        conflicts_with = "insecure",
+        help_heading = "TLS"
+    )]
+    fingerprint: bool,
+
+    /// Trust any certificate. The peer may then be anyone.
+    #[arg(long, requires = "tls", help_heading = "TLS")]
+    insecure: bool,
+}
+
+/// `HOST:PORT`, with IPv6 addresses in brackets.
+#[derive(Debug, Clone)]
+struct HostPort {
+    host: String,
+    port: u16,
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "expected HOST:PORT, an IPv6 address in brackets".to_owned();
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        if host.is_empty() || (bare.is_none() && host.contains(':')) {
+            return Err(wrong());
+        }
+        Ok(Self {
+            host: bare.unwrap_or(host).to_owned(),
+            port: port.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// What distinguishes the commands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// Who makes the offer where the options leave it open.
+    pub(crate) habit: Habit,
+    /// Whether we connect where the options leave it open and there is no SDP.
+    pub(crate) active: bool,
+    /// What an interrupt means.
+    pub(crate) interrupted: Exit,
+}
+
+/// Opens a session as `args` say, lets `work` have it, closes it.
+pub(crate) fn run(
+    args: &Args,
+    manner: Manner,
+    output: Output,
+    work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("cannot start", &error))?;
+    let result = runtime.block_on(hold(args, manner, output, work));
+    // A read of standard input may still block a thread: it ends with the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn hold(
+    args: &Args,
+    manner: Manner,
+    output: Output,
+    work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
+    let engine = Engine::new(EngineOptions::default()).map_err(|e| Failure::opening(&e))?;
+    let session = engine.session(args.options());
+    let session = session.map_err(|error| Failure::opening(&error))?;
+    let course = async {
+        args.open(&session, manner, output).await?;
+        work(&session).await
+    };
+    let result = tokio::select! {
+        result = course => result,
+        () = interrupt.wait() => Ok(manner.interrupted),
+    };
+    tokio::select! {
+        reason = session.close(CLOSING) => {
+            let text = describe(&reason);
+            output.event(&json!({"event": "closed", "reason": text}), || format!("closed: {text}"))?;
+        }
+        // Once more: not even an orderly end is wanted.
+        () = interrupt.wait() => {}
+    }
+    drop(session);
+    engine.shutdown(Duration::ZERO).await;
+    result
+}
+
+impl Args {
+    /// Whether the rendezvous needs standard input.
+    pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
+        self.rendezvous.reads_standard_input(habit)
+    }
+
+    fn options(&self) -> SessionOptions {
+        SessionOptions {
+            host: self.listen.host.clone(),
+            port: self.listen.port,
+            secure: self.tls,
+            tls: self.tls.then(|| self.tls_config()),
+            advertise: self.advertise.clone().map(|a| (a.host, a.port)),
+            accept_types: Some(vec!["*".into()]),
+            setup: match (self.active, self.passive) {
+                (true, _) => SetupPreference::Active,
+                (_, true) => SetupPreference::Passive,
+                _ => SetupPreference::ActPass,
+            },
+            chunk_len: match self.chunk_len {
+                None => ChunkLen::Auto,
+                Some(0) => ChunkLen::Unbounded,
+                Some(octets) => ChunkLen::Octets(octets),
+            },
+            ..SessionOptions::default()
+        }
+    }
+
+    fn tls_config(&self) -> TlsConfig {
+        let pem = |path: &Option<PathBuf>| path.clone().map(PemSource::File);
+        TlsConfig {
+            ca: pem(&self.ca),
+            cert: pem(&self.cert),
+            // One file may hold both.
+            key: pem(&self.key).or_else(|| pem(&self.cert)),
+            verify: match (self.fingerprint, self.insecure) {
+                (true, _) => TlsVerify::Fingerprint,
+                (_, true) => TlsVerify::None,
+                _ => TlsVerify::Ca,
+            },
+            server_name: self.server_name.clone(),
+        }
+    }
+
+    async fn open(&self, session: &Session, manner: Manner, output: Output) -> Result<(), Failure> {
+        let active = self.active || (manner.active && !self.passive);
+        let opening = async {
+            let rendezvous = &self.rendezvous;
+            rendezvous
+                .meet(session, manner.habit, active, &output)
+                .await?;
+            session.open(None).await.map_err(|e| Failure::opening(&e))
+        };
+        if self.timeout > 0.0 {
+            let Ok(opened) = tokio::time::timeout(self.timeout_duration(), opening).await else {
+                let text = format!("no session in {} s (--timeout)", self.timeout);
+                return Err(Failure::new(Exit::NoSession, text));
+            };
+            opened?;
+        } else {
+            opening.await?;
+        }
+        let path = |path: Option<String>| path.unwrap_or_default();
+        let ours = path(session.local_path().ok().map(|p| p.to_string()));
+        let theirs = path(session.remote_path().ok().flatten().map(|p| p.to_string()));
+        let event = json!({"event": "open", "local_path": ours, "remote_path": theirs});
+        output.event(&event, || "session is open".to_owned())
+    }
+
+    fn timeout_duration(&self) -> Duration {
+        // Beyond any life span: as good as none.
+        Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::MAX)
+    }
+}
+
+/// Why a session ended that was not to end, if so.
+pub(crate) fn lost(session: &Session) -> Option<Failure> {
+    match session.close_reason()? {
+        CloseReason::Local | CloseReason::PeerClosed => None,
+        reason => {
+            let text = format!("session lost: {}", describe(&reason));
+            Some(Failure::new(Exit::Failed, text))
+        }
+    }
+}
+
+fn describe(reason: &CloseReason) -> String {
+    match reason {
+        CloseReason::Local => "by this side".into(),
+        CloseReason::PeerClosed => "by the peer".into(),
+        CloseReason::ConnectionLost(text) => format!("connection lost: {text}"),
+        CloseReason::WriteStall => "the peer reads nothing any more".into(),
+        CloseReason::Protocol { offset, reason } => {
+            format!("the peer broke the protocol at octet {offset}: {reason}")
+        }
+        CloseReason::Status { code, comment } => format!("peer says {} {comment}", code.0),
+        CloseReason::BindTimeout => "the peer did not answer".into(),
+    }
+}
+
+/// How long the end of a session may take.
+const CLOSING: Duration = Duration::from_secs(5);

@@ -1,0 +1,136 @@
+//! The engine and its listeners, as the async API shows them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Session;
+use super::shared::{Shared, Signal};
+use crate::engine::{
+    self as facade, EngineOptions, Event, ListenOptions, ListenerHandle, SessionOptions, Stats,
+};
+use crate::error::Result;
+use crate::limits::Limits;
+
+/// An MSRP engine: its threads own the sockets, this API runs on the caller's tokio runtime.
+///
+/// One engine is enough for a program. Clones are the same engine; it ends with [`shutdown`](Self::shutdown), or
+/// when the last clone, session, transfer, message and listener of it is dropped.
+///
+/// ```no_run
+/// # async fn example(offer: &str) -> msrp::Result<()> {
+/// use msrp::{Engine, EngineOptions, SendOptions, SessionOptions};
+/// use std::time::Duration;
+///
+/// let engine = Engine::new(EngineOptions::default())?;
+/// let session = engine.session(SessionOptions::default())?;
+/// let answer = session.create_answer(offer)?; // goes back by SIP
+/// session.open(Duration::from_secs(30)).await?;
+/// session.send("hello", SendOptions::default()).await?;
+/// while let Some(mut message) = session.recv().await {
+///     println!("{}", message.text().await?);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: facade::Engine,
+    limits: Arc<Limits>,
+}
+
+impl Engine {
+    /// Starts an engine.
+    ///
+    /// Errors: `InvalidArgument` for an option out of its range; `Internal` where no thread can be started.
+    pub fn new(options: EngineOptions) -> Result<Self> {
+        let limits = Arc::new(options.limits.clone());
+        Ok(Self {
+            inner: facade::Engine::new(options)?,
+            limits,
+        })
+    }
+
+    /// A new session. Unless `options` name a listener, a port of its own is bound before this returns.
+    ///
+    /// Errors: `InvalidArgument`, `Connect` (the port cannot be bound), `Tls`, `Gone` (the engine is shut down).
+    pub fn session(&self, options: SessionOptions) -> Result<Session> {
+        Shared::new(&self.inner, &self.limits, options).map(Session::new)
+    }
+
+    /// One port for many sessions; it is bound when this returns. Give [`Listener::handle`] to
+    /// [`SessionOptions::listener`].
+    ///
+    /// Errors: as [`session`](Self::session).
+    pub fn listen(&self, options: ListenOptions) -> Result<Listener> {
+        let handle = self.inner.listen(options)?;
+        let mut listener = Listener {
+            engine: self.inner.clone(),
+            handle,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        };
+        listener.address = self.inner.listener_address(handle)?;
+        Ok(listener)
+    }
+
+    /// Counters and sizes now.
+    pub fn stats(&self) -> Stats {
+        self.inner.stats()
+    }
+
+    /// Closes every session as [`Session::close`] does, within `deadline`, then ends the engine's threads.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the shutdown goes on in the background; only the waiting ends.
+    pub async fn shutdown(&self, deadline: Duration) {
+        let signal = Arc::new(Signal::default());
+        // A domain of our own: `EngineClosed` is its last event and, in it, the only one.
+        let Ok(domain) = self.inner.domain(signal.wake()) else {
+            return;
+        };
+        self.inner.shutdown(deadline);
+        let mut batch = Vec::new();
+        loop {
+            let raised = signal.raised();
+            if signal.take() {
+                domain.next_batch(16, 1024, &mut batch);
+            }
+            if batch
+                .iter()
+                .any(|(_, event)| matches!(event, Event::EngineClosed))
+            {
+                break;
+            }
+            raised.await;
+        }
+        let engine = self.inner.clone();
+        // A failure here is the runtime's own shutdown: then nobody waits any more.
+        let _ = tokio::task::spawn_blocking(move || engine.join()).await;
+    }
+}
+
+/// One bound port for many sessions. Dropped, it accepts nothing more; its sessions live on.
+#[derive(Debug)]
+pub struct Listener {
+    engine: facade::Engine,
+    handle: ListenerHandle,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// The bound address, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The name of this listener for [`SessionOptions::listener`].
+    pub fn handle(&self) -> ListenerHandle {
+        self.handle
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Fails only where the engine has closed it already.
+        let _ = self.engine.close_listener(self.handle);
+    }
+}

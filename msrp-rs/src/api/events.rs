@@ -1,0 +1,68 @@
+//! What a session tells beside its messages.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::{self, error::TryRecvError};
+
+use super::shared::Shared;
+use crate::engine::SessionState;
+use crate::error::Error;
+use crate::wire::{ByteRange, StatusCode};
+
+/// Something that happened in a session.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// The session's state changed.
+    State(SessionState),
+    /// A REPORT came about a message of ours (RFC 4975 §7.1.2).
+    Report {
+        /// The message.
+        message_id: String,
+        /// The reported status.
+        status: StatusCode,
+        /// Its comment.
+        comment: String,
+        /// The octets it is about; absent: the whole message.
+        range: Option<ByteRange>,
+    },
+    /// A message of ours failed.
+    Failed {
+        /// The message.
+        message_id: String,
+        /// Why.
+        error: Error,
+    },
+    /// We were too slow for a shared connection: open messages were aborted, further ones are refused.
+    Shed,
+    /// We caught up.
+    Recovered,
+    /// This stream was not read in time, or nothing of the session was: so many events are missing here.
+    Lost(u64),
+}
+
+/// The events of a session from the moment [`Session::events`](crate::Session::events) was called. Holds at most
+/// `Limits::event_stream` of them (rounded up to a power of two), then drops the oldest and counts them.
+#[derive(Debug)]
+pub struct Events {
+    pub(super) shared: Arc<Shared>,
+    pub(super) receiver: broadcast::Receiver<SessionEvent>,
+}
+
+impl Events {
+    /// The next event; `None` when the session is closed and all were given.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when this is cancelled.
+    pub async fn next(&mut self) -> Option<SessionEvent> {
+        let Self { shared, receiver } = self;
+        shared
+            .wait(&shared.noted, || match receiver.try_recv() {
+                Ok(event) => Some(Some(event)),
+                Err(TryRecvError::Lagged(lost)) => Some(Some(SessionEvent::Lost(lost))),
+                Err(TryRecvError::Closed) => Some(None),
+                Err(TryRecvError::Empty) => None,
+            })
+            .await
+    }
+}

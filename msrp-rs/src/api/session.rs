@@ -1,0 +1,348 @@
+//! A session: SDP, opening and closing, sending and receiving.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex as Turn;
+
+use super::body::Source;
+use super::shared::{Phase, Shared};
+use super::{Body, Events, Message, StreamSender, Transfer};
+use crate::engine::{SendBody, SendOptions, SessionHandle, SessionState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::proto::CloseReason;
+use crate::wire::UriPath;
+
+/// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
+///
+/// Clones are the same session and may be used by several tasks at once. When the last one is dropped the session
+/// ends at once and what is under way is lost: [`close`](Self::close) it first.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    /// Whose turn it is to ask for a place in the send window, and for a transfer slot: first come, first served.
+    window_turn: Turn<()>,
+    slot_turn: Turn<()>,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                window_turn: Turn::default(),
+                slot_turn: Turn::default(),
+            }),
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// The facade's name for this session.
+    pub fn handle(&self) -> SessionHandle {
+        self.shared().session
+    }
+
+    /// Where the session is in its life.
+    pub fn state(&self) -> SessionState {
+        let shared = self.shared();
+        match shared.engine.state(shared.session) {
+            Ok(state) => state,
+            // Only what is over has no handle any more.
+            Err(_) => SessionState::Closed,
+        }
+    }
+
+    /// Why the session ended; `None` while it has not.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared().catch_up();
+        match self.shared().phase() {
+            Phase::Closed(reason, _) => Some(reason),
+            Phase::Opening | Phase::Open => None,
+        }
+    }
+
+    /// Our path: our URI, after those of our relays.
+    ///
+    /// Errors: `Gone`.
+    pub fn local_path(&self) -> Result<UriPath> {
+        self.shared().engine.local_path(self.handle())
+    }
+
+    /// The peer's path, once it is known.
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_path(&self) -> Result<Option<UriPath>> {
+        self.shared().engine.remote_path(self.handle())
+    }
+
+    /// A whole minimal SDP that offers this session.
+    ///
+    /// Errors: `Gone`, `InvalidArgument` (the remote side is known already).
+    pub fn create_offer(&self) -> Result<String> {
+        self.shared().engine.create_offer(self.handle())
+    }
+
+    /// Takes the peer's offer and gives the whole answer. The first acceptable `m=message` line is ours.
+    ///
+    /// Errors: `InvalidSdp`, `InvalidUri`, `Gone`.
+    pub fn create_answer(&self, offer: &str) -> Result<String> {
+        let shared = self.shared();
+        shared.engine.create_answer(shared.session, offer, None)
+    }
+
+    /// Only our `m=` block, for a host that builds its own SDP: as an offer, or as the answer to what
+    /// [`set_remote`](Self::set_remote) was given.
+    ///
+    /// Errors: `Gone`.
+    pub fn local_media(&self) -> Result<String> {
+        self.shared().engine.local_media(self.handle())
+    }
+
+    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again.
+    ///
+    /// Errors: `InvalidSdp`, `InvalidUri`, `Gone`.
+    pub fn set_remote(&self, sdp: &str) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_remote(shared.session, sdp, None)
+    }
+
+    /// As [`set_remote`](Self::set_remote), with the 0-based index of our `m=` line among all of the SDP.
+    ///
+    /// Errors: as `set_remote`.
+    pub fn set_remote_media(&self, sdp: &str, index: usize) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_remote(shared.session, sdp, Some(index))
+    }
+
+    /// Takes the peer's path without any SDP: two paths are enough for a session. `active` says whether we are the
+    /// one that connects; `accept_types` is what the peer takes, as in SDP, `*` for all.
+    ///
+    /// Errors: `InvalidUri`, `InvalidArgument`, `Gone`.
+    pub fn set_remote_path(&self, path: &str, active: bool, accept_types: &str) -> Result<()> {
+        let shared = self.shared();
+        let engine = &shared.engine;
+        engine.set_remote_path(shared.session, path, active, accept_types)
+    }
+
+    /// Connects, or waits for the peer to connect, as negotiated. Afterwards messages flow.
+    ///
+    /// Errors: `Connect`, `Tls`, `Timeout`, `Status` (the peer refused), `InvalidArgument` (no remote side yet),
+    /// `Gone`. The session is over then, except for `InvalidArgument`.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the session goes on opening; another call waits for the outcome.
+    pub async fn open(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let shared = self.shared();
+        match shared.engine.open(shared.session, timeout.into()) {
+            Ok(()) => {}
+            // It is being opened, or it is open or over: the wait says which.
+            Err(error) if matches!(error.kind, ErrorKind::Busy | ErrorKind::Gone) => {}
+            Err(error) => return Err(error),
+        }
+        shared
+            .wait(&shared.lived, || match shared.phase() {
+                Phase::Opening => None,
+                Phase::Open => Some(Ok(())),
+                Phase::Closed(..) => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// Sends a message; waits until it is admitted, that is until it has a place in the send window or one of the
+    /// transfer slots (see [`Body`]). Messages of one size class are admitted in the order of the calls.
+    ///
+    /// Errors: `UnacceptedType` (the peer does not take it), `InvalidArgument` (a header or Message-ID that cannot
+    /// stand there), `TooLarge`, or why the session ended.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the message is not sent.
+    pub async fn send(&self, body: impl Into<Body>, options: SendOptions) -> Result<Transfer> {
+        match body.into().0 {
+            Source::Bytes(bytes) => self.admit(SendBody::Bytes(bytes), options).await,
+            Source::File(path) => self.admit(SendBody::File(path), options).await,
+            Source::Reader { reader, len } => {
+                let sender = self.stream(len, options).await?;
+                let transfer = sender.transfer().clone();
+                tokio::spawn(sender.copy_from(reader));
+                Ok(transfer)
+            }
+        }
+    }
+
+    /// As [`send`](Self::send), without waiting; not for a [`Body::reader`].
+    ///
+    /// Errors: as `send`, and `Again` while window or slots are full.
+    pub fn send_now(&self, body: impl Into<Body>, options: SendOptions) -> Result<Transfer> {
+        self.shared().catch_up();
+        match body.into().0 {
+            Source::Bytes(bytes) => self.try_admit(SendBody::Bytes(bytes), options),
+            Source::File(path) => self.try_admit(SendBody::File(path), options),
+            Source::Reader { .. } => Err(Error::invalid_argument(
+                "a reader cannot be sent without waiting: use send or stream",
+            )),
+        }
+    }
+
+    /// Starts a message whose content the caller writes as it becomes known, of `total` octets if that is known.
+    /// Waits for a transfer slot.
+    ///
+    /// Errors: as [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// Cancelled, the message is not sent.
+    pub async fn stream(&self, total: Option<u64>, options: SendOptions) -> Result<StreamSender> {
+        let transfer = self.admit(SendBody::Stream(total), options).await?;
+        Ok(StreamSender::new(transfer))
+    }
+
+    /// The next message; it may still be on its way. `None` when the session is over and all were given: then
+    /// [`close_reason`](Self::close_reason) says why.
+    ///
+    /// # Cancel safety
+    /// No message is lost when this is cancelled.
+    pub async fn recv(&self) -> Option<Message> {
+        let shared = self.shared();
+        let arrival = shared
+            .wait(&shared.arrived, || match shared.next_arrival() {
+                Some(arrival) => Some(Some(arrival)),
+                None => shared.gone().map(|_| None),
+            })
+            .await?;
+        Some(arrival.into_message(shared))
+    }
+
+    /// The messages that are there, at most `max_messages` (at least 1); waits for the first. Empty when the
+    /// session is over and all were given.
+    ///
+    /// # Cancel safety
+    /// No message is lost when this is cancelled.
+    pub async fn recv_many(&self, max_messages: usize) -> Vec<Message> {
+        let mut messages = Vec::new();
+        messages.extend(self.recv().await);
+        // No await from here on, so the first one is not lost either.
+        while !messages.is_empty() && messages.len() < max_messages {
+            match self.shared().next_arrival() {
+                Some(arrival) => messages.push(arrival.into_message(self.shared())),
+                None => break,
+            }
+        }
+        messages
+    }
+
+    /// What happens in the session beside messages, from now on: state changes, reports, failures.
+    pub fn events(&self) -> Events {
+        Events {
+            receiver: self.shared().subscribe(),
+            shared: Arc::clone(self.shared()),
+        }
+    }
+
+    /// Takes no messages from the network until [`resume`](Self::resume): the peer has to wait.
+    ///
+    /// Errors: `Gone`.
+    pub fn pause(&self) -> Result<()> {
+        self.shared().engine.pause(self.handle())
+    }
+
+    /// Goes on after [`pause`](Self::pause).
+    ///
+    /// Errors: `Gone`.
+    pub fn resume(&self) -> Result<()> {
+        self.shared().engine.resume(self.handle())
+    }
+
+    /// Ends the session: waits until what is under way is answered, at the latest until `timeout`, then ends the
+    /// rest with `#`. Gives the reason why the session ended, which may be an earlier one.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the session goes on closing in the background, as long as a clone of it is held.
+    pub async fn close(&self, timeout: impl Into<Option<Duration>>) -> CloseReason {
+        let shared = self.shared();
+        // `Gone`: it is over, and the event that says why is there or on its way.
+        let _ = shared.engine.close(shared.session, timeout.into());
+        shared
+            .wait(&shared.lived, || match shared.phase() {
+                Phase::Opening | Phase::Open => None,
+                Phase::Closed(reason, _) => Some(reason),
+            })
+            .await
+    }
+
+    /// Waits until the session is over, without ending it, and gives the reason.
+    ///
+    /// # Cancel safety
+    /// Cancelled, this has no effect.
+    pub async fn closed(&self) -> CloseReason {
+        let shared = self.shared();
+        shared
+            .wait(&shared.lived, || match shared.phase() {
+                Phase::Opening | Phase::Open => None,
+                Phase::Closed(reason, _) => Some(reason),
+            })
+            .await
+    }
+
+    async fn admit(&self, body: SendBody, options: SendOptions) -> Result<Transfer> {
+        let shared = self.shared();
+        let turn = match self.is_small(&body) {
+            true => &self.inner.window_turn,
+            false => &self.inner.slot_turn,
+        };
+        let _turn = turn.lock().await;
+        shared
+            .wait(&shared.writable, || {
+                match self.try_admit(body.clone(), options.clone()) {
+                    Err(error) if error.kind == ErrorKind::Again => None,
+                    outcome => Some(outcome),
+                }
+            })
+            .await
+    }
+
+    fn try_admit(&self, body: SendBody, options: SendOptions) -> Result<Transfer> {
+        let shared = self.shared();
+        let total = match &body {
+            SendBody::Bytes(bytes) => Some(bytes.len() as u64),
+            SendBody::File(_) => None,
+            SendBody::Stream(total) => *total,
+        };
+        // The window holds a copy of it, so the caller's part is done.
+        let accepted = self.is_small(&body);
+        match shared.admit(options, body, accepted) {
+            Ok((handle, outgoing)) => Ok(Transfer::new(shared, handle, outgoing, total)),
+            // The reason of the end says more than that it ended.
+            Err(error) if error.kind == ErrorKind::Gone => {
+                shared.catch_up();
+                Err(shared.gone().unwrap_or(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_small(&self, body: &SendBody) -> bool {
+        matches!(body, SendBody::Bytes(bytes) if bytes.len() <= self.shared().limits.small_message)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("handle", &self.handle())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // `Gone`: it is over already.
+        let _ = self.shared.engine.abort_session(self.shared.session);
+    }
+}

@@ -1,0 +1,278 @@
+//! An outgoing message under way, and the several kinds of "done" of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::shared::Shared;
+use crate::engine::TransferHandle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::{ByteRange, StatusCode};
+
+/// An outgoing message under way. Clones are the same message; dropping all of them changes nothing for it.
+///
+/// It is *admitted* when [`Session::send`](crate::Session::send) returns, [`accepted`](Self::accepted) when the
+/// last octet was taken from the caller, [`acknowledged`](Self::acknowledged) when the next hop answered 200 to
+/// every chunk, [`delivered`](Self::delivered) when success REPORTs cover the whole message.
+#[derive(Clone)]
+pub struct Transfer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    handle: TransferHandle,
+    outgoing: Arc<Outgoing>,
+    total: Option<u64>,
+}
+
+/// What a REPORT said (RFC 4975 §7.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The reported status.
+    pub status: StatusCode,
+    /// Its comment.
+    pub comment: String,
+    /// The octets it is about; absent: the whole message.
+    pub range: Option<ByteRange>,
+}
+
+/// What is known of a transfer, kept by its session.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) message_id: String,
+    /// Whether success REPORTs were asked for.
+    reported: bool,
+    outcome: Mutex<Outcome>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) accepted: bool,
+    pub(super) acknowledged: bool,
+    pub(super) delivered: bool,
+    pub(super) failed: Option<Error>,
+    pub(super) report: Option<Report>,
+    /// Octets written so far, as last told.
+    pub(super) sent: u64,
+    /// Octets that the stream may be given.
+    pub(super) wanted: usize,
+}
+
+impl Outcome {
+    /// The first reason stays: later ones follow from it.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failed.get_or_insert(error);
+    }
+}
+
+impl Outgoing {
+    pub(super) fn new(message_id: String, reported: bool, accepted: bool) -> Self {
+        Self {
+            message_id,
+            reported,
+            outcome: Mutex::new(Outcome {
+                accepted,
+                ..Outcome::default()
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut Outcome)) {
+        change(&mut self.outcome.lock());
+        self.changed.notify_waiters();
+    }
+}
+
+impl Transfer {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        handle: TransferHandle,
+        outgoing: Arc<Outgoing>,
+        total: Option<u64>,
+    ) -> Self {
+        let inner = Inner {
+            shared: Arc::clone(shared),
+            handle,
+            outgoing,
+            total,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The Message-ID, by which the peer's reports name it.
+    pub fn message_id(&self) -> &str {
+        &self.inner.outgoing.message_id
+    }
+
+    /// Octets written so far, 0 ≤ `sent_bytes` ≤ `total`. Grows when the operating system took them, not when the
+    /// peer answered.
+    pub fn sent_bytes(&self) -> u64 {
+        let now = self
+            .inner
+            .shared
+            .engine
+            .transfer_progress(self.inner.handle);
+        let mut outcome = self.inner.outgoing.outcome.lock();
+        if let Ok((sent, _)) = now {
+            outcome.sent = outcome.sent.max(sent);
+        }
+        outcome.sent
+    }
+
+    /// The length in octets; `None` for a stream of unknown length and for a file that was not opened yet.
+    pub fn total(&self) -> Option<u64> {
+        let now = self
+            .inner
+            .shared
+            .engine
+            .transfer_progress(self.inner.handle);
+        now.ok().and_then(|(_, total)| total).or(self.inner.total)
+    }
+
+    /// Waits until more than `seen` octets were written and gives their number; `None` when the message is
+    /// acknowledged or has failed. For a progress bar:
+    ///
+    /// ```no_run
+    /// # async fn example(transfer: msrp::Transfer) {
+    /// let mut sent = 0;
+    /// while let Some(now) = transfer.progress(sent).await {
+    ///     sent = now;
+    ///     println!("{sent} of {:?}", transfer.total());
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Cancelled, this has no effect.
+    pub async fn progress(&self, seen: u64) -> Option<u64> {
+        self.wait(|outcome| {
+            if outcome.acknowledged || outcome.failed.is_some() {
+                return Some(None);
+            }
+            (outcome.sent > seen).then_some(Some(outcome.sent))
+        })
+        .await
+    }
+
+    /// Waits until the last octet was taken from the caller: a held buffer or file is not read any more.
+    ///
+    /// Errors: why the message failed before, as [`acknowledged`](Self::acknowledged).
+    ///
+    /// # Cancel safety
+    /// Cancelled, this has no effect on the message.
+    pub async fn accepted(&self) -> Result<()> {
+        self.wait(|outcome| match &outcome.failed {
+            _ if outcome.accepted => Some(Ok(())),
+            Some(error) => Some(Err(error.clone())),
+            None => None,
+        })
+        .await
+    }
+
+    /// Waits until every chunk was answered 200 by the next hop. With `Failure-Report: no` or `partial` there may be
+    /// no answers: then until the last octet was handed to the operating system, and a later failure comes from
+    /// [`delivered`](Self::delivered) and as an event.
+    ///
+    /// Errors: `Status` (an answer or REPORT refused it), `Timeout` (no answer in 30 s), `Aborted` (by
+    /// [`abort`](Self::abort), or as its source failed), or why the session ended.
+    ///
+    /// # Cancel safety
+    /// Cancelled, this has no effect on the message.
+    pub async fn acknowledged(&self) -> Result<()> {
+        self.wait(|outcome| match &outcome.failed {
+            _ if outcome.acknowledged => Some(Ok(())),
+            Some(error) => Some(Err(error.clone())),
+            None => None,
+        })
+        .await
+    }
+
+    /// Waits until success REPORTs cover the whole message and gives the last one. There is no time in which a
+    /// receiver must report, hence the `timeout`; the wait ends with the session, too.
+    ///
+    /// Errors: `InvalidArgument` (the message was sent without `success_report`), `Timeout` (the message is not
+    /// affected), and as [`acknowledged`](Self::acknowledged).
+    ///
+    /// # Cancel safety
+    /// Cancelled, this has no effect on the message.
+    pub async fn delivered(&self, timeout: impl Into<Option<Duration>>) -> Result<Report> {
+        if !self.inner.outgoing.reported {
+            return Err(Error::invalid_argument(
+                "message was sent without success_report, so no REPORT will come",
+            ));
+        }
+        let delivered = self.wait(|outcome| match &outcome.failed {
+            _ if outcome.delivered => Some(Ok(outcome.report.clone())),
+            Some(error) => Some(Err(error.clone())),
+            None => None,
+        });
+        let report = match timeout.into() {
+            None => delivered.await?,
+            Some(timeout) => match tokio::time::timeout(timeout, delivered).await {
+                Ok(report) => report?,
+                Err(_) => {
+                    return Err(Error::local(
+                        ErrorKind::Timeout,
+                        format!("no success REPORT for the whole message in {timeout:?}"),
+                    ));
+                }
+            },
+        };
+        report
+            .ok_or_else(|| Error::local(ErrorKind::Internal, "message delivered without a REPORT"))
+    }
+
+    /// Ends the message with `#`: the receiver drops what it has (RFC 4975 §7.1). Without effect when its last
+    /// octet was written already.
+    ///
+    /// Errors: `Gone`.
+    pub fn abort(&self) -> Result<()> {
+        self.inner.shared.engine.abort(self.inner.handle)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
+    pub(super) fn handle(&self) -> TransferHandle {
+        self.inner.handle
+    }
+
+    /// Ends the message with `#`, and has `error` as the reason for those who wait for it.
+    pub(super) fn fail(&self, error: Error) {
+        self.inner.outgoing.update(|outcome| outcome.fail(error));
+        // `Gone`: it has ended otherwise.
+        let _ = self.abort();
+    }
+
+    pub(super) async fn wait<T>(&self, mut check: impl FnMut(&mut Outcome) -> Option<T>) -> T {
+        let Inner {
+            shared, outgoing, ..
+        } = &*self.inner;
+        shared
+            .wait(&outgoing.changed, || check(&mut outgoing.outcome.lock()))
+            .await
+    }
+}
+
+impl fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transfer")
+            .field("message_id", &self.inner.outgoing.message_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.forget(self.handle);
+    }
+}
