@@ -624,6 +624,9 @@ class Session:
             transfer._report = Report(transfer.message_id, status, comment, byte_range)
             self._tell(transfer._report)
 
+    def _on_reports_lost(self, event: tuple[int, int, int]) -> None:
+        self._tell(EventsLost(event[2]))
+
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
 
