@@ -140,7 +140,7 @@ async def test_cancelled_save_removes_the_file(tmp_path: Path) -> None:
         message = await session.recv()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(message.save(tmp_path / "file"), 0.2)
-        while list(tmp_path.iterdir()):
+        while list(tmp_path.iterdir()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

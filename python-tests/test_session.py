@@ -141,7 +141,7 @@ async def test_send_refuses_wrong_arguments() -> None:
         with pytest.raises(TypeError, match="binary mode"):
             with open(__file__) as file:  # noqa: PTH123
                 await alice.send(file)  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="message_id|Message-ID|ident"):
+        with pytest.raises(ValueError, match=r"message_id|Message-ID|ident"):
             await alice.send("x", message_id="not an ident")
 
 

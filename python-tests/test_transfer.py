@@ -112,7 +112,7 @@ async def test_long_bytes_are_held_and_let_go() -> None:
         assert engine._core.held() == 1
         assert len(await (await bob.recv()).read()) == MIB
         await transfer.acknowledged()
-        while engine._core.held():
+        while engine._core.held():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert sys.getrefcount(data) == before
 

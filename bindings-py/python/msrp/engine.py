@@ -211,7 +211,8 @@ class Engine:
 
 
 class Listener:
-    """One port for many sessions; `Engine.listen` makes it. A context manager, which closes it."""
+    """One port for many sessions; `Engine.listen` makes it. An async context
+    manager, which closes it."""
 
     __slots__ = ("_address", "_engine", "_handle", "secure")
 
@@ -239,10 +240,10 @@ class Listener:
         with contextlib.suppress(SessionClosed):
             self._engine._core.close_listener(self._handle)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
