@@ -37,7 +37,7 @@ pub enum SessionEvent {
     Shed,
     /// We caught up.
     Recovered,
-    /// This stream was not read in time: so many events are missing here.
+    /// This stream was not read in time, or nothing of the session was: so many events are missing here.
     Lost(u64),
 }
 

@@ -354,6 +354,7 @@ impl Shared {
                     });
                 });
             }
+            Event::ReportsLost { count } => self.note(|| Some(SessionEvent::Lost(count))),
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),
             Event::Recovered => self.note(|| Some(SessionEvent::Recovered)),
             Event::Closed { reason, error, .. } => self.close(reason, error),
