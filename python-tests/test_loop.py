@@ -22,7 +22,7 @@ async def test_use_from_another_loop_names_both() -> None:
 
         async def elsewhere() -> None:
             for call in (alice.send("x"), alice.recv(), alice.close(), alice.open()):
-                with pytest.raises(RuntimeError, match=r"belongs to .*loop.* was used from .*loop"):
+                with pytest.raises(RuntimeError, match=r"belongs to .*Loop.* was used from .*Loop"):
                     await call
             with pytest.raises(RuntimeError, match="belongs to"):
                 alice.send_nowait("x")
