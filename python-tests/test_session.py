@@ -14,7 +14,7 @@ from msrp.testing import RawPeer, pair
 async def test_chat_both_ways_from_sdp() -> None:
     # covers: C-001
     async with msrp.Engine() as engine, engine.session() as alice, engine.session() as bob:
-        assert alice.state is msrp.State.NEW
+        assert alice.state.value == "new"
         answer = bob.create_answer(alice.create_offer())
         alice.set_remote(answer)
         assert alice.remote_path == bob.local_path
@@ -214,7 +214,7 @@ async def test_cancelled_send_sends_nothing() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        seen = set()
+        seen: set[str] = set()
         while len(seen) < len(admitted):
             frame = await peer.receive()
             seen.add(frame.headers["Message-ID"])

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final, final
 
+from typing_extensions import Buffer
+
 from .types import Limits, TLSConfig
 
 __all__ = [
@@ -121,10 +123,10 @@ class Head:
     @property
     def failure_report(self) -> str: ...
 
+# `Buffer` stands for `__buffer__`, which shows at run time only from Python 3.12 on.
 @final
-class Part:
+class Part(Buffer):
     def __len__(self) -> int: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Uri:

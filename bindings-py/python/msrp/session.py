@@ -8,6 +8,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -389,7 +390,7 @@ class Session:
                 handle, message_id = core.send_file(os.fspath(body), *options)
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
-                with open(body, "rb"):
+                with Path(body).open("rb"):
                     raise
             total = core.transfer_progress(handle)[1]
         else:
