@@ -1,7 +1,8 @@
 //! One connection: which sessions are on it, what time it is for them, how it ends.
 //!
 //! The rest of [`Connection`] stands in the files named by what they do: `inbound` takes requests and responses
-//! apart, `outbound` decides what goes out next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
+//! apart, `early` holds those that come too early, `receive` makes messages of SENDs, `outbound` decides what goes out
+//! next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
@@ -12,8 +13,10 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::credit::Pausing;
-use super::inbound::{Current, Early, Gather};
+use super::early::Early;
+use super::inbound::Current;
 use super::outbound::{Mark, Schedule};
+use super::receive::Gather;
 use super::session::Session;
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
