@@ -6,6 +6,8 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod bench;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
