@@ -253,49 +253,41 @@ impl Connection {
         };
         let comment = head.comment().unwrap_or_default().into_owned();
         let key = self.sessions[index].key;
-        if let Purpose::Chunk(_) | Purpose::SilentChunk(_) = transaction.purpose {
-            self.chunk_answered(index, &transaction);
+        let transfer = match transaction.purpose {
+            Purpose::Bind | Purpose::Notice { .. } => None,
+            Purpose::Chunk(transfer) => {
+                self.chunk_answered(index, transfer);
+                Some(transfer)
+            }
+            Purpose::SilentChunk(name) => {
+                let sending = &self.sessions[index].outgoing;
+                sending.by_key.get(&name).copied()
+            }
+        };
+        let failure = match status {
+            status if status.is_success() => None,
+            StatusCode::TIMEOUT => Some(Failure::Timeout),
+            code => Some(Failure::Status {
+                code,
+                comment: comment.clone(),
+            }),
+        };
+        match (transfer, failure) {
+            (Some(transfer), Some(failure)) => self.fail_transfer(index, transfer, failure),
+            (Some(transfer), None) => self.settle(index, transfer),
+            (None, _) => {}
         }
         if ends_session(status) {
-            if let Purpose::Chunk(transfer) | Purpose::SilentChunk(transfer) = transaction.purpose {
-                self.fail_transfer(
-                    index,
-                    transfer,
-                    Failure::Status {
-                        code: status,
-                        comment: comment.clone(),
-                    },
-                );
-            }
-            self.end_session(
-                index,
-                &CloseReason::Status {
-                    code: status,
-                    comment,
-                },
-            );
+            let reason = CloseReason::Status {
+                code: status,
+                comment,
+            };
+            self.end_session(index, &reason);
             return;
         }
-        match transaction.purpose {
+        if transaction.purpose == Purpose::Bind {
             // Any other answer shows that the peer knows the session.
-            Purpose::Bind => self.bind(index),
-            Purpose::Notice { .. } => {}
-            Purpose::Chunk(transfer) | Purpose::SilentChunk(transfer) => {
-                if status == StatusCode::TIMEOUT {
-                    self.fail_transfer(index, transfer, Failure::Timeout);
-                } else if !status.is_success() {
-                    self.fail_transfer(
-                        index,
-                        transfer,
-                        Failure::Status {
-                            code: status,
-                            comment,
-                        },
-                    );
-                } else {
-                    self.settle(index, transfer);
-                }
-            }
+            self.bind(index);
         }
         self.finish_closing(index, key);
     }
@@ -312,7 +304,7 @@ impl Connection {
             }
             Purpose::Notice { required: false } => {}
             Purpose::Chunk(transfer) => {
-                self.chunk_answered(index, transaction);
+                self.chunk_answered(index, transfer);
                 self.fail_transfer(index, transfer, Failure::Timeout);
                 self.finish_closing(index, key);
             }

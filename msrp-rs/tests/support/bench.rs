@@ -1,10 +1,10 @@
 //! One connection under test, and a peer that is a text.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use msrp::limits::Limits;
-use msrp::proto::{CloseReason, SessionConfig, SessionKey};
+use msrp::proto::{CloseReason, OutgoingMessage, SessionConfig, SessionKey, TransferKey};
 
 use super::{Entry, Side, config, contents, drain, frames, write};
 
@@ -76,6 +76,36 @@ impl Bench {
             .collect()
     }
 
+    /// Sends a message of the first session; the transaction ids of its chunks so far.
+    pub fn say(&mut self, message: OutgoingMessage) -> (TransferKey, Vec<String>) {
+        let transfer = super::send(&mut self.side, self.now, SessionKey(1), message);
+        let sent = self.feed("");
+        let ids = frames(sent.as_bytes())
+            .iter()
+            .filter(|(head, ..)| head.content_type().is_some())
+            .map(|(head, ..)| head.transaction_id().to_string())
+            .collect();
+        (transfer, ids)
+    }
+
+    /// Lets time pass from timeout to timeout, for `duration`. How many timeouts there were, and what was sent.
+    pub fn pass(&mut self, duration: Duration) -> (usize, String) {
+        let (until, before, mut count) = (self.now + duration, self.side.sent.len(), 0);
+        while let Some(next) = self.side.connection.poll_timeout()
+            && next <= until
+        {
+            count += 1;
+            assert!(count < 100_000, "timeouts without end");
+            self.now = self.now.max(next);
+            self.side.connection.handle_timeout(self.now);
+            drain(&mut self.side, self.now);
+            self.feed("");
+        }
+        self.now = until;
+        let sent = self.side.sent[before..].to_vec();
+        (count, String::from_utf8(sent).expect("text"))
+    }
+
     pub fn closed(&self) -> Option<&CloseReason> {
         self.side.connection.close_reason()
     }
@@ -93,6 +123,10 @@ pub fn send(id: &str, headers: &str, body: Option<&str>, flag: char) -> String {
     format!(
         "MSRP {id} SEND\r\nTo-Path: {TO}\r\nFrom-Path: {FROM}\r\n{headers}{body}-------{id}{flag}\r\n"
     )
+}
+
+pub fn response(id: &str, status: &str) -> String {
+    format!("MSRP {id} {status}\r\nTo-Path: {TO}\r\nFrom-Path: {FROM}\r\n-------{id}$\r\n")
 }
 
 pub fn report(id: &str, to: &str, headers: &str) -> String {

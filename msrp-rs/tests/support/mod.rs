@@ -254,7 +254,12 @@ impl Pair {
     }
 }
 
-fn send(side: &mut Side, now: Instant, key: SessionKey, message: OutgoingMessage) -> TransferKey {
+pub fn send(
+    side: &mut Side,
+    now: Instant,
+    key: SessionKey,
+    message: OutgoingMessage,
+) -> TransferKey {
     side.next_transfer += 1;
     let transfer = TransferKey(side.next_transfer);
     side.connection
