@@ -527,6 +527,7 @@ impl Connection {
         });
         if last {
             transfer.phase = Phase::Encoded;
+            transfer.drop_rest();
             if transfer.large {
                 self.events.push_back((key, Event::Accepted(transfer.key)));
             }
