@@ -443,14 +443,12 @@ impl Connection {
         for id in stale {
             self.end_incoming(index, id, MessageEnd::Idle, StatusCode::STOP_SENDING);
         }
-        if let Some(next) = self.sessions[index]
-            .incoming
-            .open
-            .values()
-            .map(|incoming| incoming.last_chunk)
-            .min()
-        {
+        let receiving = &mut self.sessions[index].incoming;
+        let next = receiving.open.values().map(|incoming| incoming.last_chunk);
+        if let Some(next) = next.min() {
             self.timers.set(next + idle, Timer::Incomplete(key));
+        } else {
+            receiving.has_idle_timer = false;
         }
     }
 }

@@ -145,7 +145,6 @@ impl Connection {
         let message = MessageKey(receiving.next_message);
         receiving.next_message = receiving.next_message.wrapping_add(1);
         let from_path = Bytes::copy_from_slice(head.from_path_text().unwrap_or_default());
-        let first = receiving.open.is_empty();
         let incoming = Incoming::new(
             message,
             Arc::new(message_head(head, id, total)),
@@ -154,7 +153,7 @@ impl Connection {
             now,
         );
         receiving.open.insert(id, incoming);
-        if first {
+        if !std::mem::replace(&mut receiving.has_idle_timer, true) {
             self.timers
                 .set(now + limits.incomplete_idle, Timer::Incomplete(key));
         }
