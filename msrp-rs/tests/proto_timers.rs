@@ -24,3 +24,19 @@ fn whole_messages_leave_no_timers_behind() {
     let (timeouts, _) = bench.pass(700 * SECOND);
     assert!(timeouts <= 2, "{timeouts} timeouts after 1000 messages");
 }
+
+#[test]
+fn rfc4975_5_4_a_session_that_may_not_send_waits_its_interval_for_the_next_keep_alive() {
+    // covers: C-193
+    let mut bench = Bench::bare();
+    let mut ours = config("b.example", "a.example", 1, false);
+    ours.keep_alive = Some(10 * SECOND);
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, ours)
+        .expect("attached");
+    let (timeouts, sent) = bench.pass(60 * SECOND);
+    assert!(timeouts <= 6, "{timeouts} timeouts in a minute");
+    assert_eq!(sent, "");
+}

@@ -416,14 +416,17 @@ impl Connection {
         let Some(interval) = session.config.keep_alive else {
             return;
         };
-        if session.last_sent + interval <= now && session.may_send() {
+        if session.last_sent + interval <= now {
+            // A session that may not send yet looks again an interval later.
             session.last_sent = now;
-            self.queue_bodiless(
-                index,
-                Purpose::Notice { required: true },
-                None,
-                Continuation::Complete,
-            );
+            if session.may_send() {
+                self.queue_bodiless(
+                    index,
+                    Purpose::Notice { required: true },
+                    None,
+                    Continuation::Complete,
+                );
+            }
         }
         let next = (self.sessions[index].last_sent + interval).max(now + Duration::from_millis(1));
         self.timers.set(next, Timer::KeepAlive(key));
