@@ -40,3 +40,29 @@ fn rfc4975_5_4_a_session_that_may_not_send_waits_its_interval_for_the_next_keep_
     assert!(timeouts <= 6, "{timeouts} timeouts in a minute");
     assert_eq!(sent, "");
 }
+
+#[test]
+fn timers_of_an_ended_session_do_not_touch_a_later_one_of_the_same_key() {
+    let mut bench = Bench::new();
+    let ours = config("b.example", "a.example", 1, false);
+    for _ in 0..3 {
+        bench
+            .side
+            .connection
+            .attach(bench.now, S1, ours.clone())
+            .expect("attached");
+        let close = Command::Close(bench.now + 5 * SECOND);
+        bench.side.connection.handle_command(bench.now, S1, close);
+        assert_eq!(bench.side.connection.sessions(), 0);
+        drain(&mut bench.side, bench.now);
+        bench.side.take();
+    }
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, ours)
+        .expect("attached");
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.side.take(), []);
+    assert_eq!(bench.side.connection.sessions(), 1);
+}

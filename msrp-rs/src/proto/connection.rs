@@ -132,7 +132,7 @@ impl Connection {
         self.by_uri
             .insert(config.local_uri.clone(), reference.index);
         if let Some(interval) = config.keep_alive {
-            self.timers.set(now + interval, Timer::KeepAlive(key));
+            self.timers.set(now + interval, Timer::KeepAlive(reference));
         }
         let active = config.active;
         entry.insert(Session::new(reference, key, config, &self.limits, now));
@@ -162,8 +162,9 @@ impl Connection {
                 self.report(index, message, status, &comment)
             }
             Command::Close(deadline) => {
-                self.sessions[index].closing = true;
-                self.timers.set(deadline, Timer::Close(key));
+                let session = &mut self.sessions[index];
+                session.closing = true;
+                self.timers.set(deadline, Timer::Close(session.reference));
             }
             Command::CloseNow => self.end_session(index, &CloseReason::Local),
         }
@@ -281,10 +282,10 @@ impl Connection {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Early(key) => self.early_expired(key),
-                Timer::KeepAlive(key) => self.keep_alive(now, key),
-                Timer::Incomplete(key) => self.drop_incomplete(now, key),
-                Timer::Close(key) => {
-                    if let Some(&index) = self.by_key.get(&key) {
+                Timer::KeepAlive(session) => self.keep_alive(now, session),
+                Timer::Incomplete(session) => self.drop_incomplete(now, session),
+                Timer::Close(session) => {
+                    if let Some(index) = self.index_of(session) {
                         self.end_session(index, &CloseReason::Local);
                     }
                 }
@@ -408,8 +409,8 @@ impl Connection {
         Some(reference.index)
     }
 
-    fn keep_alive(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else {
+    fn keep_alive(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
             return;
         };
         let session = &mut self.sessions[index];
@@ -429,11 +430,11 @@ impl Connection {
             }
         }
         let next = (self.sessions[index].last_sent + interval).max(now + Duration::from_millis(1));
-        self.timers.set(next, Timer::KeepAlive(key));
+        self.timers.set(next, Timer::KeepAlive(reference));
     }
 
-    fn drop_incomplete(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else {
+    fn drop_incomplete(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
             return;
         };
         let idle = self.limits.incomplete_idle;
@@ -449,7 +450,7 @@ impl Connection {
         let receiving = &mut self.sessions[index].incoming;
         let next = receiving.open.values().map(|incoming| incoming.last_chunk);
         if let Some(next) = next.min() {
-            self.timers.set(next + idle, Timer::Incomplete(key));
+            self.timers.set(next + idle, Timer::Incomplete(reference));
         } else {
             receiving.has_idle_timer = false;
         }

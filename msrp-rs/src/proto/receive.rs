@@ -84,7 +84,6 @@ impl Connection {
         let limits = self.limits.clone();
         let short = self.pausing.memory_short;
         let session = &mut self.sessions[index];
-        let key = session.key;
         let receiving = &mut session.incoming;
         let Some(id) = head.message_id() else {
             return Err((StatusCode::BAD_REQUEST, Some("Message-ID is missing")));
@@ -154,8 +153,10 @@ impl Connection {
         );
         receiving.open.insert(id, incoming);
         if !std::mem::replace(&mut receiving.has_idle_timer, true) {
-            self.timers
-                .set(now + limits.incomplete_idle, Timer::Incomplete(key));
+            self.timers.set(
+                now + limits.incomplete_idle,
+                Timer::Incomplete(session.reference),
+            );
         }
         Ok((id, start, None))
     }

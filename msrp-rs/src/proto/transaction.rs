@@ -10,7 +10,7 @@ use super::TransferKey;
 use crate::wire::TransactionId;
 
 /// A session in the connection's table; `serial` tells it from a later one in the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionRef {
     pub(super) index: usize,
     pub(super) serial: u64,
