@@ -460,10 +460,10 @@ pub unsafe extern "C" fn libmsrp_message_release(
 }
 
 /// Refuses a message, or the rest of it: its next chunks are answered with status (RFC 4975 §10), and
-/// on_message_end comes with LIBMSRP_END_REJECTED.
+/// on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
-/// not UTF-8 or holds a line end; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+/// not UTF-8; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
 /// Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_message_reject(
@@ -487,7 +487,7 @@ pub unsafe extern "C" fn libmsrp_message_reject(
 /// to report after its last callback.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not
-/// UTF-8 or holds a line end, the session makes its own reports, or the sender asked for none;
+/// UTF-8, the session makes its own reports, or the sender asked for none;
 /// LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks and from any thread.
 #[unsafe(no_mangle)]

@@ -20,7 +20,7 @@ use crate::error::exception;
 use crate::message::{self, Head};
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 18] = [
+pub(crate) const EVENT_KINDS: [&str; 19] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -39,6 +39,7 @@ pub(crate) const EVENT_KINDS: [&str; 18] = [
     "recovered",     //
     "closed",        // (kind, text, status or None, offset or None), exception or None, [transfer]
     "engine_closed", //
+    "reports_lost",  // count
 ];
 
 /// One consumer of events.
@@ -169,6 +170,7 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             (16, session, close_reason(reason), error, unacknowledged).into_pyobject(py)
         }
         Event::EngineClosed => (17, session).into_pyobject(py),
+        Event::ReportsLost { count } => (18, session, count).into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

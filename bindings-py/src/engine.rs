@@ -107,6 +107,11 @@ impl Engine {
         stats(py, &self.core.get(py)?.stats())
     }
 
+    /// Raises `ForkedError` in another process than the one that made the engine.
+    fn check_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get(py).map(|_| ())
+    }
+
     /// How many `bytes` objects the engine is reading in place.
     fn held(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.core.get(py)?.held.len())

@@ -79,7 +79,7 @@ async fn back(session: &Session, mut message: Message) -> msrp::Result<(String, 
         while let Some(part) = message.next_part().await? {
             stream.write(part).await?;
         }
-        stream.finish()?
+        stream.finish()
     };
     transfer.acknowledged().await?;
     let ids = (message.message_id(), transfer.message_id());

@@ -40,6 +40,7 @@ class Dispatcher:
 
     __slots__ = (
         "__weakref__",
+        "_core",
         "_drain",
         "_ended",
         "_fd",
@@ -60,6 +61,7 @@ class Dispatcher:
         self.loop = loop
         self.thread = threading.get_ident()
         self.domain = core.domain()
+        self._core = core
         self.sessions: dict[int, Session] = {}
         self.closed = False
         self._handlers = handlers
@@ -155,7 +157,10 @@ class Dispatcher:
         self.loop.call_exception_handler({"message": text, "exception": error, "session": session})
 
     def wrong_loop(self, session_id: str) -> RuntimeError:
-        """The error for a call that does not come from this loop."""
+        """The error for a call that does not come from this loop. Raises `ForkedError` itself in a
+        forked child, where no loop runs.
+        """
+        self._core.check_process()
         running = asyncio._get_running_loop()
         here = "no running loop" if running is None else repr(running)
         return RuntimeError(

@@ -128,9 +128,11 @@ class Engine:
         advertise: tuple[str, int] | None = None,
     ) -> Listener:
         """One port for many sessions. It is bound when this returns; port 0 is any free one.
+        `tls` and `advertise` as for `session`. On a wildcard address without `advertise` each
+        session needs its own, because 0.0.0.0 cannot stand in a path.
 
-        Raises `ValueError`, also for a wildcard address without `advertise` (0.0.0.0 cannot stand
-        in a path), `ConnectError` and `TlsError`.
+        Raises `ValueError`, also for TLS without a certificate, `ConnectError` when the address
+        cannot be bound, `TlsError` and `RuntimeError` when the engine is closed.
 
         Cancellation: the port is given back.
         """
@@ -194,12 +196,12 @@ class Engine:
 
     def _dispatcher(self) -> Dispatcher:
         """The dispatcher of the running loop."""
+        self._core.check_process()
         loop = asyncio.get_running_loop()
-        if os.getpid() == self._pid:
-            for other, reference in list(self._dispatchers.items()):
-                dispatcher = reference()
-                if dispatcher is not None and other.is_closed():
-                    dispatcher.loop_ending()
+        for other, reference in list(self._dispatchers.items()):
+            dispatcher = reference()
+            if dispatcher is not None and other.is_closed():
+                dispatcher.loop_ending()
         if self._closed:
             raise RuntimeError("the engine is closed")
         reference_here = self._dispatchers.get(loop)
@@ -211,7 +213,8 @@ class Engine:
 
 
 class Listener:
-    """One port for many sessions; `Engine.listen` makes it. A context manager, which closes it."""
+    """One port for many sessions; `Engine.listen` makes it. An async context
+    manager, which closes it."""
 
     __slots__ = ("_address", "_engine", "_handle", "secure")
 
@@ -239,10 +242,10 @@ class Listener:
         with contextlib.suppress(SessionClosed):
             self._engine._core.close_listener(self._handle)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

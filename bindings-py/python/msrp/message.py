@@ -222,6 +222,7 @@ class Incoming:
         "_waiter",
         "collected",
         "end",
+        "given",
         "handle",
         "head",
         "length",
@@ -238,6 +239,8 @@ class Incoming:
         self.length = 0
         self.status: int | None = None
         self.collected = bytearray()
+        #: Octets given by an iteration; another one goes on there.
+        self.given = 0
         # What the consumer took, and holds until it asks for more. Starts with what the headers
         # count.
         self._owed = credit
@@ -248,7 +251,7 @@ class Incoming:
 
     def claim(self, how: str) -> None:
         """The body is taken in one way only."""
-        if self._claimed is not None and not (self._claimed == how == "read()"):
+        if self._claimed is not None and (self._claimed != how or how == "save()"):
             raise ConcurrencyError(
                 f"the parts of this message are taken by {self._claimed} already"
             )
@@ -364,19 +367,20 @@ class Lease:
 
 
 class _Parts(AsyncIterator[memoryview]):
-    __slots__ = ("_message", "_position")
+    __slots__ = ("_message",)
 
     def __init__(self, message: Message) -> None:
+        # The message, not only what has come of it: dropped messages are thrown away.
         self._message = message
-        self._position = 0
 
     async def __anext__(self) -> memoryview:
-        while (part := await self._message._incoming().next_part()) is not None:
+        incoming = self._message._incoming()
+        while (part := await incoming.next_part()) is not None:
             offset, data = part
             # A range that came again was given already; only what goes beyond is new.
-            view = memoryview(data)[max(self._position - offset, 0) :]
+            view = memoryview(data)[max(incoming.given - offset, 0) :]
             if view:
-                self._position += len(view)
+                incoming.given += len(view)
                 return view
         raise StopAsyncIteration
 

@@ -8,12 +8,13 @@ import os
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _msrp
 from ._loop import Dispatcher, Handlers
-from .exceptions import ConcurrencyError, QueueFull, SessionClosed
+from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .transfer import (
     ACCEPTED,
@@ -216,10 +217,10 @@ class Session:
         Cancellation: ends the session.
         """
         self._check_loop()
-        if self._opened:
-            return
         if self._state is State.CLOSED:
             raise self._closed_error()
+        if self._opened:
+            return
         if self._open_waiter is not None:
             raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
         self._core.open(timeout)
@@ -385,8 +386,13 @@ class Session:
                 state = ACCEPTED
             self._burst += len(data) + _OVERHEAD
         elif isinstance(body, os.PathLike):
-            total = size
-            handle, message_id = core.send_file(os.fspath(body), *options)
+            try:
+                handle, message_id = core.send_file(os.fspath(body), *options)
+            except ValueError:
+                # Where it is the file that cannot be opened, this says so as Python does.
+                with Path(body).open("rb"):
+                    raise
+            total = core.transfer_progress(handle)[1]
         else:
             blocks = source(body)
             total = size
@@ -442,8 +448,10 @@ class Session:
         if not self._queue:
             try:
                 await self._wait_message()
-            except SessionClosed:
-                raise StopAsyncIteration from None
+            except MsrpError:
+                if self._closed() and self._closed_in_order():
+                    raise StopAsyncIteration from None
+                raise
         return self._take(self._queue.popleft())
 
     async def _wait_message(self) -> None:
@@ -624,6 +632,9 @@ class Session:
             transfer._report = Report(transfer.message_id, status, comment, byte_range)
             self._tell(transfer._report)
 
+    def _on_reports_lost(self, event: tuple[int, int, int]) -> None:
+        self._tell(EventsLost(event[2]))
+
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
 
@@ -675,8 +686,13 @@ class Session:
     def _closed(self) -> bool:
         return self._state is State.CLOSED
 
+    def _closed_in_order(self) -> bool:
+        reason = self._close_reason
+        return reason is not None and reason.kind in ("local", "peer-closed")
+
     def _closed_error(self) -> Exception:
-        if self._close_error is not None:
+        # That a peer hangs up after the session was open is its right, and no failure.
+        if self._close_error is not None and not (self._opened and self._closed_in_order()):
             return self._close_error
         reason = "" if self._close_reason is None else f": {self._close_reason}"
         return SessionClosed(f"session {self._short_id()} has ended{reason}")

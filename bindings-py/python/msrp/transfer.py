@@ -305,10 +305,11 @@ def source(body: object) -> AsyncIterator[bytes]:
     """The body as blocks, if it is a binary file or an iterable."""
     if isinstance(body, io.TextIOBase):
         raise TypeError("a file is opened in binary mode to be sent")
-    if hasattr(body, "read"):
-        return _file_blocks(cast("BinaryIO", body))
+    # First, because what is read asynchronously often has a `read`, too.
     if isinstance(body, AsyncIterable):
         return _async_blocks(body)
+    if hasattr(body, "read"):
+        return _file_blocks(cast("BinaryIO", body))
     if isinstance(body, Iterable):
         return _blocks(body)
     raise TypeError(

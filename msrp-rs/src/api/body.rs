@@ -27,8 +27,9 @@ pub(super) enum Source {
 }
 
 impl Body {
-    /// The octets of a file. It is opened and read by the engine; if that fails, the message ends with `#`
-    /// and [`Transfer::acknowledged`](crate::Transfer::acknowledged) gives the reason.
+    /// The octets of a file, as many as it has when it is sent. It is opened by the call that sends it and read by the
+    /// engine; if reading fails, the message ends with `#` and
+    /// [`Transfer::acknowledged`](crate::Transfer::acknowledged) gives the reason.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Source::File(path.into()))
     }

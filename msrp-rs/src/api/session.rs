@@ -159,8 +159,9 @@ impl Session {
     /// Sends a message; waits until it is admitted, that is until it has a place in the send window or one of the
     /// transfer slots (see [`Body`]). Messages of one size class are admitted in the order of the calls.
     ///
-    /// Errors: `UnacceptedType` (the peer does not take it), `InvalidArgument` (a header or Message-ID that cannot
-    /// stand there), `TooLarge`, or why the session ended.
+    /// Errors: `UnacceptedType` (the peer does not take it), `TooLarge` (it takes no message of this length),
+    /// `InvalidArgument` (a header or Message-ID that cannot stand there, a file that cannot be read, or a session whose
+    /// remote side is not known yet), `Gone` (the session is over; the text says why).
     ///
     /// # Cancel safety
     /// Cancelled, the message is not sent.
@@ -318,10 +319,17 @@ impl Session {
         let accepted = self.is_small(&body);
         match shared.admit(options, body, accepted) {
             Ok((handle, outgoing)) => Ok(Transfer::new(shared, handle, outgoing, total)),
-            // The reason of the end says more than that it ended.
+            // Why it ended says more than that it ended.
             Err(error) if error.kind == ErrorKind::Gone => {
                 shared.catch_up();
-                Err(shared.gone().unwrap_or(error))
+                Err(match shared.phase() {
+                    Phase::Closed(_, Some(cause)) => Error {
+                        kind: ErrorKind::Gone,
+                        context: format!("session is closed: {cause}"),
+                        ..cause
+                    },
+                    _ => error,
+                })
             }
             Err(error) => Err(error),
         }

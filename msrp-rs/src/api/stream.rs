@@ -72,7 +72,8 @@ impl StreamSender {
         Ok(len)
     }
 
-    /// Sends what was written, even if it makes a chunk under 2048 octets.
+    /// Sends what was written, even if it makes a chunk under 2048 octets. The last octet stays back until more is
+    /// written or the message is [finished](Self::finish), since its last chunk must hold at least one.
     ///
     /// Errors: `Gone`.
     pub fn flush(&self) -> Result<()> {
@@ -80,12 +81,10 @@ impl StreamSender {
         engine.stream_flush(self.transfer.handle())
     }
 
-    /// The message is complete.
-    ///
-    /// Errors: `InvalidArgument` where another length was announced, `Gone`; the message has then failed.
-    pub fn finish(mut self) -> Result<Transfer> {
-        self.end()?;
-        Ok(self.transfer.clone())
+    /// The message is complete. What became of it is the transfer's to tell, also where another length was announced.
+    pub fn finish(mut self) -> Transfer {
+        self.end();
+        self.transfer.clone()
     }
 
     /// Copies what `reader` gives until its end; a failure becomes that of the message.
@@ -109,15 +108,14 @@ impl StreamSender {
                 }
             }
         }
-        if let Err(error) = self.end() {
-            self.transfer.fail(error);
-        }
+        self.end();
     }
 
-    fn end(&mut self) -> Result<()> {
+    fn end(&mut self) {
         self.finished = true;
         let engine = &self.transfer.shared().engine;
-        engine.stream_end(self.transfer.handle())
+        // `Gone`: it was complete by the announced length already, or has failed, and the transfer knows.
+        let _ = engine.stream_end(self.transfer.handle());
     }
 }
 

@@ -138,7 +138,7 @@ impl Transfer {
     }
 
     /// Waits until more than `seen` octets were written and gives their number; `None` when the message is
-    /// acknowledged or has failed. For a progress bar:
+    /// acknowledged or has failed and there is no more to tell. For a progress bar:
     ///
     /// ```no_run
     /// # async fn example(transfer: msrp::Transfer) {
@@ -153,13 +153,13 @@ impl Transfer {
     /// # Cancel safety
     /// Cancelled, this has no effect.
     pub async fn progress(&self, seen: u64) -> Option<u64> {
-        self.wait(|outcome| {
-            if outcome.acknowledged || outcome.failed.is_some() {
-                return Some(None);
-            }
-            (outcome.sent > seen).then_some(Some(outcome.sent))
-        })
-        .await
+        let over = self.wait(|outcome| {
+            let over = outcome.acknowledged || outcome.failed.is_some();
+            (over || outcome.sent > seen).then_some(over)
+        });
+        let over = over.await;
+        let sent = self.sent_bytes();
+        (sent > seen || !over).then_some(sent)
     }
 
     /// Waits until the last octet was taken from the caller: a held buffer or file is not read any more.

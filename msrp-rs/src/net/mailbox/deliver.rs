@@ -204,6 +204,13 @@ impl Mailbox {
             Event::Shed => {
                 self.memory.sessions_shed.fetch_add(1, Relaxed);
             }
+            // A stream's last octet was accepted when its owner said so.
+            Event::Accepted(key)
+                if (state.transfers.live.get(&key.0))
+                    .is_some_and(|transfer| transfer.kind == Kind::Stream) =>
+            {
+                return;
+            }
             Event::Accepted(_) | Event::Delivered(_) | Event::Recovered | Event::Closed { .. } => {}
         }
         state.push(Item::Event(event), after);
