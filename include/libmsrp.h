@@ -1,5 +1,65 @@
 /*
- * C ABI.
+ * libmsrp: MSRP sessions (RFC 4975) for programs that speak SIP.
+ *
+ * A program makes one engine, and a session for each m=message line of its SDP. It hands the session's SDP to its
+ * SIP stack and the peer's SDP to the session, opens it, and sends messages; what happens comes back through
+ * callbacks. A whole program stands in examples/c/party.c.
+ *
+ * OBJECTS
+ *   libmsrp_engine is a pointer. Sessions, messages, transfers and listeners are 64-bit handles: the network may
+ *   end them at any time, and a call that comes too late returns LIBMSRP_ERR_GONE. 0 is never a handle.
+ *
+ * ERRORS
+ *   Functions that can fail return libmsrp_result: LIBMSRP_OK (0), or a negative number. libmsrp_result_name()
+ *   gives its symbol, libmsrp_last_error() the text of the calling thread's last failure. Out-parameters are
+ *   written only on success. A defect of the library that would end a Rust program becomes LIBMSRP_ERR_INTERNAL.
+ *
+ * TEXT AND OCTETS
+ *   In: pointer and length, not NUL-terminated, borrowed until the call returns; text is UTF-8. The macro
+ *   LIBMSRP_TEXT("x") stands for both arguments, LIBMSRP_SLICE("x") for a libmsrp_slice.
+ *   Out: texts that functions make are libmsrp_text objects for libmsrp_text_free(). What callbacks get is borrowed
+ *   until the callback returns; libmsrp_body_retain() keeps octets of a message without a copy.
+ *   Each side frees what it allocated.
+ *
+ * STRUCTS
+ *   Structs with struct_size may grow at their end. Begin with their _INIT macro: the size is set, all else is
+ *   zero, and zero means the default. A library takes shorter (older) ones, and longer (newer) ones if what it does
+ *   not know is zero; it copies them before it returns. Structs that callbacks get have the library's size.
+ *
+ * THREADS
+ *   Any function may be called from any thread, but for those that say otherwise. Without
+ *   LIBMSRP_DISPATCH_THREAD no function of the host is ever called on a thread that the host did not give:
+ *   libmsrp_engine_fd() is readable when there is work, and libmsrp_engine_process() does it. Callbacks of an engine
+ *   run one at a time, those of a session in the order of the wire.
+ *   After a fork, all functions in the child return LIBMSRP_ERR_FORKED for an engine of the parent: make the engine
+ *   in each worker after the fork.
+ *
+ * WHERE THE HOST'S FUNCTIONS RUN
+ *                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
+ *   ---------------------------------+---------------------------+-------------------------+----------------------
+ *   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
+ *   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+ *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
+ *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
+ *
+ *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+ *
+ * INSIDE CALLBACKS
+ *   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
+ *   return LIBMSRP_ERR_DEADLOCK for the engine whose callback it is. Callbacks return normally: no exception, no
+ *   longjmp. They do not block, or every session waits.
+ *
+ * USER DATA
+ *   Callbacks end with the void pointer that the host gave, which on_release (or free_fn) gets exactly once, after
+ *   the last call that uses it. Where a function fails that takes such a pointer, nothing was taken over.
+ *
+ * FLOW
+ *   libmsrp_send() copies into the session's send window, or says LIBMSRP_ERR_AGAIN, and on_writable follows; larger
+ *   bodies are lent, streamed, or sent as files. What a session received and its callbacks did not consume holds the
+ *   receive window shut, in the end the peer's connection: on_body and on_message return LIBMSRP_BODY_CONSUMED, or
+ *   LIBMSRP_BODY_LATER, and libmsrp_message_consume() follows. One connection may carry many sessions; one that stays
+ *   shut for seconds is refused further messages (413) so that the others go on.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -11,11 +71,1938 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The version of this header; libmsrp_version() tells the library's. */
 #define LIBMSRP_VERSION_MAJOR 0
 #define LIBMSRP_VERSION_MINOR 1
 #define LIBMSRP_VERSION_PATCH 0
 #define LIBMSRP_VERSION_STRING "0.1.0"
+/* A NUL-terminated text as the two arguments (pointer, length) that functions take. */
+#ifdef __cplusplus
+#define LIBMSRP_TEXT(text) reinterpret_cast<const uint8_t *>(text), strlen(text)
+#else
+#define LIBMSRP_TEXT(text) (const uint8_t *)(text), strlen(text)
+#endif
+
+/* A NUL-terminated text as a libmsrp_slice, for the members of options. */
+#ifdef __cplusplus
+#define LIBMSRP_SLICE(text) (libmsrp_slice{LIBMSRP_TEXT(text)})
+#else
+#define LIBMSRP_SLICE(text) ((libmsrp_slice){LIBMSRP_TEXT(text)})
+#endif
+
+/**
+ * In libmsrp_limits: no limit in time.
+ */
+#define LIBMSRP_FOREVER (-1)
+
+/**
+ * Most messages of a session that may be retained at a time.
+ */
+#define LIBMSRP_MAX_RETAINED_MESSAGES 1024
+
+/**
+ * In libmsrp_session_options.chunk_len: no bound.
+ */
+#define LIBMSRP_CHUNK_LEN_UNBOUNDED 4294967295
+
+/**
+ * As media index: the first MSRP m= line that can be used.
+ */
+#define LIBMSRP_FIRST_MEDIA (-1)
+
+/**
+ * From a libmsrp_read_fn: no octets now; libmsrp_stream_resume() when there are.
+ */
+#define LIBMSRP_STREAM_DEFERRED (-1)
+
+/**
+ * From a libmsrp_read_fn: the source failed; the message is ended with `#`.
+ */
+#define LIBMSRP_STREAM_FAIL (-2)
+
+/**
+ * A length that is not known.
+ */
+#define LIBMSRP_LENGTH_UNKNOWN 18446744073709551615ull
+
+/**
+ * The number of the binary interface that this header describes; libmsrp_abi_version() tells the library's.
+ */
+#define LIBMSRP_ABI_VERSION 0
+
+/**
+ * What a function returns: LIBMSRP_OK, or a negative number that says why it failed. Numbers are never changed
+ * and never used again; new ones may come.
+ */
+enum libmsrp_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The function did what it says.
+     */
+    LIBMSRP_OK = 0,
+    /**
+     * An argument or option is NULL, out of its range or of the wrong form.
+     */
+    LIBMSRP_ERR_INVALID_ARGUMENT = -1,
+    /**
+     * A text is no MSRP URI (RFC 4975 §9), or may not be used where it was given.
+     */
+    LIBMSRP_ERR_INVALID_URI = -2,
+    /**
+     * An SDP text breaks a rule; libmsrp_last_error() names the line and the rule.
+     */
+    LIBMSRP_ERR_INVALID_SDP = -3,
+    /**
+     * A window or queue is full now. on_writable follows.
+     */
+    LIBMSRP_ERR_AGAIN = -4,
+    /**
+     * Larger than a limit that does not change by waiting.
+     */
+    LIBMSRP_ERR_TOO_LARGE = -5,
+    /**
+     * The session, message, transfer or listener has ended.
+     */
+    LIBMSRP_ERR_GONE = -6,
+    /**
+     * A connection could not be made or was lost.
+     */
+    LIBMSRP_ERR_CONNECT = -7,
+    /**
+     * TLS refused the peer, or the peer refused us.
+     */
+    LIBMSRP_ERR_TLS = -8,
+    /**
+     * Credentials were refused.
+     */
+    LIBMSRP_ERR_AUTH = -9,
+    /**
+     * The peer answered or reported a failure; the status code stands beside this number.
+     */
+    LIBMSRP_ERR_STATUS = -10,
+    /**
+     * No answer in time (RFC 4975 §7.1.1: 30 s after the last octet), or a deadline passed.
+     */
+    LIBMSRP_ERR_TIMEOUT = -11,
+    /**
+     * The peer broke the protocol so that the connection cannot go on.
+     */
+    LIBMSRP_ERR_PROTOCOL = -12,
+    /**
+     * The message was ended with `#`, by either side.
+     */
+    LIBMSRP_ERR_ABORTED = -13,
+    /**
+     * A configured limit was reached.
+     */
+    LIBMSRP_ERR_LIMIT = -14,
+    /**
+     * The peer does not accept this content type.
+     */
+    LIBMSRP_ERR_UNACCEPTED_TYPE = -15,
+    /**
+     * Another thread is using the engine in a way that excludes this call.
+     */
+    LIBMSRP_ERR_BUSY = -16,
+    /**
+     * The call is not allowed inside a callback: it would wait for itself.
+     */
+    LIBMSRP_ERR_DEADLOCK = -17,
+    /**
+     * The engine was made by another process, before a fork.
+     */
+    LIBMSRP_ERR_FORKED = -18,
+    /**
+     * A defect of this library.
+     */
+    LIBMSRP_ERR_INTERNAL = -19,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_result libmsrp_result;
+#else
+typedef int32_t libmsrp_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where the host's functions run.
+ */
+enum libmsrp_dispatch
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Inside libmsrp_engine_process(), on the thread that calls it.
+     */
+    LIBMSRP_DISPATCH_HOST = 0,
+    /**
+     * On one thread of the engine.
+     */
+    LIBMSRP_DISPATCH_THREAD = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_dispatch libmsrp_dispatch;
+#else
+typedef int32_t libmsrp_dispatch;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How important a log record is.
+ */
+enum libmsrp_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing is logged.
+     */
+    LIBMSRP_LOG_LEVEL_OFF = 0,
+    /**
+     * A defect, here or in how the host uses the library.
+     */
+    LIBMSRP_LOG_LEVEL_ERROR = 1,
+    /**
+     * Something failed: a session lost, a message refused, a slow consumer.
+     */
+    LIBMSRP_LOG_LEVEL_WARN = 2,
+    /**
+     * Sessions come and go.
+     */
+    LIBMSRP_LOG_LEVEL_INFO = 3,
+    /**
+     * Every message.
+     */
+    LIBMSRP_LOG_LEVEL_DEBUG = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_log_level libmsrp_log_level;
+#else
+typedef int32_t libmsrp_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which side we want to be (RFC 6135).
+ */
+enum libmsrp_setup
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Either.
+     */
+    LIBMSRP_SETUP_ACTPASS = 0,
+    /**
+     * The one that connects.
+     */
+    LIBMSRP_SETUP_ACTIVE = 1,
+    /**
+     * The one that listens.
+     */
+    LIBMSRP_SETUP_PASSIVE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_setup libmsrp_setup;
+#else
+typedef int32_t libmsrp_setup;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether sessions to one peer share a connection.
+ */
+enum libmsrp_sharing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * One connection per peer (RFC 4975 §5.4).
+     */
+    LIBMSRP_SHARING_PEER = 0,
+    /**
+     * One connection per session: for bulk.
+     */
+    LIBMSRP_SHARING_SESSION = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_sharing libmsrp_sharing;
+#else
+typedef int32_t libmsrp_sharing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Who makes REPORTs for incoming messages.
+ */
+enum libmsrp_reports
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The library, when the last octet was consumed and the sender asked for one.
+     */
+    LIBMSRP_REPORTS_AUTO = 0,
+    /**
+     * The host, by libmsrp_message_report().
+     */
+    LIBMSRP_REPORTS_MANUAL = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_reports libmsrp_reports;
+#else
+typedef int32_t libmsrp_reports;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where a session is in its life.
+ */
+enum libmsrp_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Made; its remote side or libmsrp_session_open() is missing.
+     */
+    LIBMSRP_STATE_NEW = 0,
+    /**
+     * Dialling, or waiting for the peer.
+     */
+    LIBMSRP_STATE_CONNECTING = 1,
+    /**
+     * Bound: messages flow.
+     */
+    LIBMSRP_STATE_OPEN = 2,
+    /**
+     * libmsrp_session_close() was called; what is under way is being finished.
+     */
+    LIBMSRP_STATE_CLOSING = 3,
+    /**
+     * Over.
+     */
+    LIBMSRP_STATE_CLOSED = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_state libmsrp_state;
+#else
+typedef int32_t libmsrp_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which failures the sender wants to hear of (RFC 4975 §7.1.2).
+ */
+enum libmsrp_failure_report
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * All, with a response to every chunk.
+     */
+    LIBMSRP_FAILURE_REPORT_YES = 0,
+    /**
+     * None.
+     */
+    LIBMSRP_FAILURE_REPORT_NO = 1,
+    /**
+     * Failures, but no 200 responses.
+     */
+    LIBMSRP_FAILURE_REPORT_PARTIAL = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_failure_report libmsrp_failure_report;
+#else
+typedef int32_t libmsrp_failure_report;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What on_body and on_message say about the octets.
+ */
+enum libmsrp_body_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * They are done with: their room in the window is free again.
+     */
+    LIBMSRP_BODY_CONSUMED = 0,
+    /**
+     * They are not done with: libmsrp_message_consume() frees their room. The octets themselves have to be copied,
+     * or kept by libmsrp_body_retain().
+     */
+    LIBMSRP_BODY_LATER = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_body_verdict libmsrp_body_verdict;
+#else
+typedef int32_t libmsrp_body_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How a message ended.
+ */
+enum libmsrp_end
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * All octets are there.
+     */
+    LIBMSRP_END_COMPLETE = 0,
+    /**
+     * The sender ended it with `#`.
+     */
+    LIBMSRP_END_ABORTED = 1,
+    /**
+     * We refused it: too large, too slow a consumer, or libmsrp_message_reject().
+     */
+    LIBMSRP_END_REJECTED = 2,
+    /**
+     * No chunk came for the idle limit.
+     */
+    LIBMSRP_END_IDLE = 3,
+    /**
+     * The session ended first.
+     */
+    LIBMSRP_END_SESSION_CLOSED = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_end libmsrp_end;
+#else
+typedef int32_t libmsrp_end;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How far a message of ours got.
+ */
+enum libmsrp_transfer_event
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * sent_bytes of a large message or stream were written.
+     */
+    LIBMSRP_TRANSFER_EVENT_PROGRESS = 0,
+    /**
+     * The last octet of a large message or stream was taken from its source.
+     */
+    LIBMSRP_TRANSFER_EVENT_ACCEPTED = 1,
+    /**
+     * The next hop answered every chunk with 200; or, where no response was asked for, the last octet was
+     * written.
+     */
+    LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED = 2,
+    /**
+     * Success REPORTs cover the whole message.
+     */
+    LIBMSRP_TRANSFER_EVENT_DELIVERED = 3,
+    /**
+     * It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
+     */
+    LIBMSRP_TRANSFER_EVENT_FAILED = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_transfer_event libmsrp_transfer_event;
+#else
+typedef int32_t libmsrp_transfer_event;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a session ended.
+ */
+enum libmsrp_close_reason
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * By us: libmsrp_session_close(), libmsrp_session_abort(), or the end of the engine.
+     */
+    LIBMSRP_CLOSE_REASON_LOCAL = 0,
+    /**
+     * The peer closed the connection between two messages.
+     */
+    LIBMSRP_CLOSE_REASON_PEER_CLOSED = 1,
+    /**
+     * The connection could not be made, or failed.
+     */
+    LIBMSRP_CLOSE_REASON_CONNECTION_LOST = 2,
+    /**
+     * The system took no octet for the time of libmsrp_limits.write_stall_ms.
+     */
+    LIBMSRP_CLOSE_REASON_WRITE_STALL = 3,
+    /**
+     * The peer broke the protocol.
+     */
+    LIBMSRP_CLOSE_REASON_PROTOCOL = 4,
+    /**
+     * The peer's response or REPORT ended the session: 481, 506, or a reported 408.
+     */
+    LIBMSRP_CLOSE_REASON_STATUS = 5,
+    /**
+     * The peer did not come, or did not answer the first request, in time.
+     */
+    LIBMSRP_CLOSE_REASON_BIND_TIMEOUT = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_close_reason libmsrp_close_reason;
+#else
+typedef int32_t libmsrp_close_reason;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How PEM is given.
+ */
+enum libmsrp_pem
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The name of a file, which is read at once.
+     */
+    LIBMSRP_PEM_FILE = 0,
+    /**
+     * The text itself.
+     */
+    LIBMSRP_PEM_TEXT = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_pem libmsrp_pem;
+#else
+typedef int32_t libmsrp_pem;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How a peer's certificate is judged.
+ */
+enum libmsrp_verify
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * By a CA and the host name of its URI.
+     */
+    LIBMSRP_VERIFY_CA = 0,
+    /**
+     * By the fingerprint in its SDP.
+     */
+    LIBMSRP_VERIFY_FINGERPRINT = 1,
+    /**
+     * Not at all: for tests. It is logged.
+     */
+    LIBMSRP_VERIFY_NONE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_verify libmsrp_verify;
+#else
+typedef int32_t libmsrp_verify;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Octets that the host owns, without a copy. Not changed after it was made, so any thread may read it. Keeping
+ * it is the host's memory: it does not hold the window shut.
+ */
+typedef struct libmsrp_body libmsrp_body;
+
+/**
+ * An MSRP engine. Made by libmsrp_engine_new(), ended by libmsrp_engine_free(). Any thread may use it.
+ */
+typedef struct libmsrp_engine libmsrp_engine;
+
+/**
+ * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
+ * does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
+ */
+typedef struct libmsrp_text libmsrp_text;
+
+/**
+ * A TLS configuration. What is made with one copies it: it may be changed and freed afterwards. Any thread
+ * may use it; it belongs to no engine.
+ */
+typedef struct libmsrp_tls libmsrp_tls;
+
+/**
+ * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
+ */
+typedef struct libmsrp_limits {
+    /**
+     * sizeof(libmsrp_limits), set by LIBMSRP_LIMITS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Longest start line. Beyond: the connection is closed. Default 1 KiB.
+     */
+    size_t start_line_bytes;
+    /**
+     * Longest header line. Beyond: the connection is closed. Default 8 KiB.
+     */
+    size_t header_line_bytes;
+    /**
+     * Longest header section. Beyond: the connection is closed. Default 16 KiB.
+     */
+    size_t header_section_bytes;
+    /**
+     * Most header lines of a request or response. Beyond: the connection is closed. Default 64.
+     */
+    size_t headers;
+    /**
+     * Most URIs in one path. Beyond: the connection is closed. Default 64.
+     */
+    size_t path_uris;
+    /**
+     * Longest body of a request that is not SEND. Beyond: the connection is closed. Default 10 KiB.
+     */
+    size_t non_send_body_bytes;
+    /**
+     * What a session may have admitted for sending and not written. Beyond: LIBMSRP_ERR_AGAIN. Default 256 KiB.
+     */
+    size_t send_window_bytes;
+    /**
+     * What the engine reads ahead for each large message or stream. Default 256 KiB.
+     */
+    size_t read_ahead_bytes;
+    /**
+     * What a session may have received and its consumer not taken. Beyond: the slack. Default 256 KiB.
+     */
+    size_t receive_window_bytes;
+    /**
+     * What the sessions of one connection may hold above their windows together. Beyond: reading pauses, and
+     * a session may be shed. Default 1 MiB.
+     */
+    size_t connection_slack_bytes;
+    /**
+     * Responses and REPORTs waiting to be written. Beyond: reading pauses. Default 256 KiB.
+     */
+    size_t control_lane_bytes;
+    /**
+     * Requests of a session without a response. Beyond: it waits. Default 1024.
+     */
+    size_t max_transactions;
+    /**
+     * Messages that a peer may have open in a session. Beyond: 413. Default 64.
+     */
+    size_t incomplete_messages;
+    /**
+     * Message-IDs remembered per session and direction. Default 1024.
+     */
+    size_t remembered_ids;
+    /**
+     * Gaps between the received parts of a message. Beyond: 413. Default 1024.
+     */
+    size_t gaps;
+    /**
+     * Large messages and streams that a session may be sending. Beyond: LIBMSRP_ERR_AGAIN. Default 16.
+     */
+    size_t transfers;
+    /**
+     * Requests held for a session whose remote side is not known yet. Beyond: reading pauses. Default 64 KiB.
+     */
+    size_t early_bytes;
+    /**
+     * Accepted connections without a session. Beyond: the oldest is closed. Default 1024.
+     */
+    size_t unbound_connections;
+    /**
+     * The same per remote address. Default 64.
+     */
+    size_t unbound_per_address;
+    /**
+     * Dials under way to one target. Beyond: they wait. Default 4.
+     */
+    size_t dials_per_target;
+    /**
+     * Dials under way. Beyond: they wait. Default 64.
+     */
+    size_t dials;
+    /**
+     * What the engine holds for all sessions. Beyond: 413 and LIBMSRP_ERR_AGAIN. Default 256 MiB.
+     */
+    size_t engine_memory_bytes;
+    /**
+     * How long a connection with one session may stay paused for its consumer; LIBMSRP_FOREVER is allowed.
+     * Default 20 s.
+     */
+    int64_t stall_ms;
+    /**
+     * How long an incomplete message may go without a chunk. Beyond: it is aborted. Default 10 min.
+     */
+    int64_t incomplete_idle_ms;
+    /**
+     * How long early requests are held. Default 30 s.
+     */
+    int64_t early_ms;
+    /**
+     * How long an accepted connection may stay without a session. Default 30 s.
+     */
+    int64_t unbound_ms;
+    /**
+     * How long a TLS handshake may take. Default 10 s.
+     */
+    int64_t tls_handshake_ms;
+    /**
+     * From the last octet of a request to its response. Default 30 s.
+     */
+    int64_t transaction_ms;
+    /**
+     * How long output may wait without the system taking any. Beyond: the connection is closed. Default 30 s.
+     */
+    int64_t write_stall_ms;
+} libmsrp_limits;
+
+/**
+ * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
+ * on_release.
+ */
+typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *user);
+
+/**
+ * The destructor of user data that the host gave. Runs once, where callbacks run.
+ */
+typedef void (*libmsrp_release_fn)(void *user);
+
+/**
+ * Options of an engine. Zero: the default.
+ */
+typedef struct libmsrp_engine_options {
+    /**
+     * sizeof(libmsrp_engine_options), set by LIBMSRP_ENGINE_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Threads that do the network's work. Default 1.
+     */
+    uint32_t worker_threads;
+    /**
+     * Where the host's functions run. Default: the host's loop.
+     */
+    libmsrp_dispatch dispatch;
+    /**
+     * Bounds, copied. Default: NULL, all defaults.
+     */
+    const struct libmsrp_limits *limits;
+    /**
+     * TLS for sessions that ask for it without a configuration of their own, copied. Default: NULL, none.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * Told when the engine is shut down. May be NULL.
+     */
+    libmsrp_engine_closed_fn on_engine_closed;
+    /**
+     * Handed to on_engine_closed.
+     */
+    void *user;
+    /**
+     * The destructor of user, called once, as the engine's last call. May be NULL.
+     */
+    libmsrp_release_fn on_release;
+} libmsrp_engine_options;
+
+/**
+ * Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
+ */
+typedef struct libmsrp_stats {
+    /**
+     * sizeof(libmsrp_stats), set by LIBMSRP_STATS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Connections now.
+     */
+    uint64_t connections;
+    /**
+     * Accepted connections without a session now.
+     */
+    uint64_t unbound_connections;
+    /**
+     * Sessions now.
+     */
+    uint64_t sessions;
+    /**
+     * Messages admitted for sending.
+     */
+    uint64_t messages_sent;
+    /**
+     * Messages received whole.
+     */
+    uint64_t messages_received;
+    /**
+     * Messages sent that failed.
+     */
+    uint64_t messages_failed;
+    /**
+     * Written to the network.
+     */
+    uint64_t sent_bytes;
+    /**
+     * Read from the network.
+     */
+    uint64_t received_bytes;
+    /**
+     * Content held for consumers now.
+     */
+    uint64_t receive_held_bytes;
+    /**
+     * The largest receive_held_bytes so far.
+     */
+    uint64_t receive_held_peak_bytes;
+    /**
+     * Content held for the network now.
+     */
+    uint64_t send_held_bytes;
+    /**
+     * Sessions shed so far: consumers that were too slow on a shared connection.
+     */
+    uint64_t sessions_shed;
+    /**
+     * Times that reading was paused.
+     */
+    uint64_t reading_paused;
+    /**
+     * Connections closed because the peer broke the protocol.
+     */
+    uint64_t protocol_errors;
+} libmsrp_stats;
+
+/**
+ * Names a listener of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_listener;
+
+/**
+ * Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
+ * credential, no body and no whole session-id. Runs where callbacks run.
+ */
+typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, size_t len, void *user);
+
+/**
+ * Names an incoming message of an engine. 0 is none. Valid until on_message_end (on_message) returns, and
+ * further while octets of it are not consumed or it is retained.
+ */
+typedef uint64_t libmsrp_message;
+
+/**
+ * Octets or UTF-8 text, borrowed, not NUL-terminated.
+ *
+ * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
+ * borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
+ */
+typedef struct libmsrp_slice {
+    /**
+     * The first octet.
+     */
+    const uint8_t *ptr;
+    /**
+     * How many octets.
+     */
+    size_t len;
+} libmsrp_slice;
+
+/**
+ * Options of a session. Zero: the default.
+ */
+typedef struct libmsrp_session_options {
+    /**
+     * sizeof(libmsrp_session_options), set by LIBMSRP_SESSION_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Where it listens. Default: a port of its own, on host and port.
+     */
+    libmsrp_listener listener;
+    /**
+     * Without a listener: an address of this machine, or a name. Default 127.0.0.1.
+     */
+    struct libmsrp_slice host;
+    /**
+     * Host for our URI and SDP, where it differs from the bound one. A wildcard bind needs it.
+     */
+    struct libmsrp_slice advertise_host;
+    /**
+     * The content types that we take, separated by spaces, as in a=accept-types. Default: text/plain and the
+     * types that RFC 4975 makes mandatory.
+     */
+    struct libmsrp_slice accept_types;
+    /**
+     * Further types, only inside containers, separated by spaces.
+     */
+    struct libmsrp_slice accept_wrapped_types;
+    /**
+     * TLS configuration, copied; makes the session secure. Default: none.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * The largest message that we take, in octets. Default: any.
+     */
+    uint64_t max_size_bytes;
+    /**
+     * Bodiless SENDs when nothing was sent for so long. Default: none.
+     */
+    int64_t keep_alive_ms;
+    /**
+     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: 2048, or no bound where both
+     * ends are this engine and nothing stands between.
+     */
+    uint32_t chunk_len;
+    /**
+     * Without a listener: the port. Default: any free one.
+     */
+    uint16_t port;
+    /**
+     * Port for our URI and SDP, together with advertise_host. Default: the bound one.
+     */
+    uint16_t advertise_port;
+    /**
+     * Not 0: TCP/TLS/MSRP and msrps, with the engine's TLS configuration if tls is NULL.
+     */
+    int32_t secure;
+    /**
+     * Which side we want to be. Default: either.
+     */
+    libmsrp_setup setup;
+    /**
+     * Connection sharing. Default: one per peer.
+     */
+    libmsrp_sharing connection_sharing;
+    /**
+     * Who makes REPORTs. Default: the library.
+     */
+    libmsrp_reports reports;
+} libmsrp_session_options;
+
+/**
+ * Names a session of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_session;
+
+/**
+ * A header or other pair of texts.
+ */
+typedef struct libmsrp_header {
+    /**
+     * Its name.
+     */
+    struct libmsrp_slice name;
+    /**
+     * Its value.
+     */
+    struct libmsrp_slice value;
+} libmsrp_header;
+
+/**
+ * What is known of a message when it begins. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_message_info {
+    /**
+     * sizeof(libmsrp_message_info) of the library.
+     */
+    size_t struct_size;
+    /**
+     * Its Message-ID.
+     */
+    struct libmsrp_slice message_id;
+    /**
+     * Its media type, as it came.
+     */
+    struct libmsrp_slice content_type;
+    /**
+     * All headers but the paths, in their order.
+     */
+    const struct libmsrp_header *headers;
+    /**
+     * How many headers.
+     */
+    size_t header_count;
+    /**
+     * The announced length: a hint until the message is complete. LIBMSRP_LENGTH_UNKNOWN if there is none.
+     */
+    uint64_t total_bytes;
+    /**
+     * Not 0: the sender asked for a success REPORT.
+     */
+    int32_t success_report;
+    /**
+     * What the sender asked for in case of failure.
+     */
+    libmsrp_failure_report failure_report;
+} libmsrp_message_info;
+
+/**
+ * How a message ended, with what belongs to it. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_message_end {
+    /**
+     * sizeof(libmsrp_message_end) of the library.
+     */
+    size_t struct_size;
+    /**
+     * How.
+     */
+    libmsrp_end end;
+    /**
+     * LIBMSRP_END_REJECTED: the status code that we answered. Else 0.
+     */
+    uint16_t status;
+    /**
+     * LIBMSRP_END_COMPLETE: its length. Else 0.
+     */
+    uint64_t total_bytes;
+} libmsrp_message_end;
+
+/**
+ * Names an outgoing message of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_transfer;
+
+/**
+ * A REPORT about a message of ours (RFC 4975 §7.1.3). Borrowed until the callback returns.
+ */
+typedef struct libmsrp_report {
+    /**
+     * sizeof(libmsrp_report) of the library.
+     */
+    size_t struct_size;
+    /**
+     * The first octet that it is about, from 1; 0: the whole message.
+     */
+    uint64_t range_start;
+    /**
+     * The last octet that it is about, or LIBMSRP_LENGTH_UNKNOWN; 0: the whole message.
+     */
+    uint64_t range_end;
+    /**
+     * The length of the message as the REPORT says, or LIBMSRP_LENGTH_UNKNOWN.
+     */
+    uint64_t total_bytes;
+    /**
+     * The comment of its status.
+     */
+    struct libmsrp_slice comment;
+    /**
+     * Its status code.
+     */
+    uint16_t status;
+} libmsrp_report;
+
+/**
+ * How far a message of ours got, with what belongs to it. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_transfer_info {
+    /**
+     * sizeof(libmsrp_transfer_info) of the library.
+     */
+    size_t struct_size;
+    /**
+     * What happened.
+     */
+    libmsrp_transfer_event event;
+    /**
+     * LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+     */
+    libmsrp_result result;
+    /**
+     * LIBMSRP_TRANSFER_EVENT_PROGRESS: octets written so far. Else 0.
+     */
+    uint64_t sent_bytes;
+    /**
+     * LIBMSRP_TRANSFER_EVENT_PROGRESS: of how many, or LIBMSRP_LENGTH_UNKNOWN. Else 0.
+     */
+    uint64_t total_bytes;
+    /**
+     * LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+     */
+    struct libmsrp_slice text;
+    /**
+     * With result LIBMSRP_ERR_STATUS: the status code. Else 0.
+     */
+    uint16_t status;
+} libmsrp_transfer_info;
+
+/**
+ * Why a session ended, with what belongs to it. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_close_info {
+    /**
+     * sizeof(libmsrp_close_info) of the library.
+     */
+    size_t struct_size;
+    /**
+     * Why.
+     */
+    libmsrp_close_reason reason;
+    /**
+     * The same as an error: LIBMSRP_OK when we ended it.
+     */
+    libmsrp_result result;
+    /**
+     * The text of that error. Empty when we ended it.
+     */
+    struct libmsrp_slice text;
+    /**
+     * Messages of ours that were neither acknowledged nor failed before.
+     */
+    const libmsrp_transfer *unacknowledged;
+    /**
+     * How many.
+     */
+    size_t unacknowledged_count;
+    /**
+     * LIBMSRP_CLOSE_REASON_STATUS: the status code. Else 0.
+     */
+    uint16_t status;
+} libmsrp_close_info;
+
+/**
+ * The host's functions for one session; all may be NULL. They run as the table at the top of this header says,
+ * one at a time for an engine, and never before libmsrp_session_new() took the session.
+ *
+ * What they are given by pointer is borrowed until they return. user is what libmsrp_session_new() or
+ * libmsrp_session_set_user_data() was given.
+ */
+typedef struct libmsrp_session_callbacks {
+    /**
+     * sizeof(libmsrp_session_callbacks), set by LIBMSRP_SESSION_CALLBACKS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The state changed. LIBMSRP_STATE_OPEN: libmsrp_session_open() succeeded.
+     */
+    void (*on_state)(struct libmsrp_engine *engine,
+                     libmsrp_session session,
+                     libmsrp_state state,
+                     void *user);
+    /**
+     * A message begins; on_body and on_message_end follow.
+     */
+    void (*on_message_begin)(struct libmsrp_engine *engine,
+                             libmsrp_session session,
+                             libmsrp_message message,
+                             const struct libmsrp_message_info *info,
+                             void *user);
+    /**
+     * Its next octets, in order. offset is the 0-based position of the first; where it is below what was given
+     * before, the sender sent that range again and these octets replace the earlier ones (RFC 4975 §7.3.1).
+     * NULL: they are dropped.
+     */
+    libmsrp_body_verdict (*on_body)(struct libmsrp_engine *engine,
+                                    libmsrp_session session,
+                                    libmsrp_message message,
+                                    uint64_t offset,
+                                    const uint8_t *data,
+                                    size_t len,
+                                    void *user);
+    /**
+     * The message is over.
+     */
+    void (*on_message_end)(struct libmsrp_engine *engine,
+                           libmsrp_session session,
+                           libmsrp_message message,
+                           const struct libmsrp_message_end *end,
+                           void *user);
+    /**
+     * A complete message of at most 16 KiB. NULL: it comes as on_message_begin, on_body, on_message_end.
+     */
+    libmsrp_body_verdict (*on_message)(struct libmsrp_engine *engine,
+                                       libmsrp_session session,
+                                       libmsrp_message message,
+                                       const struct libmsrp_message_info *info,
+                                       const uint8_t *data,
+                                       size_t len,
+                                       void *user);
+    /**
+     * A REPORT about one of our messages. LIBMSRP_TRANSFER_EVENT_DELIVERED and _FAILED say what it comes to.
+     */
+    void (*on_report)(struct libmsrp_engine *engine,
+                      libmsrp_session session,
+                      libmsrp_transfer transfer,
+                      const struct libmsrp_report *report,
+                      void *user);
+    /**
+     * One of our messages got further.
+     */
+    void (*on_transfer)(struct libmsrp_engine *engine,
+                        libmsrp_session session,
+                        libmsrp_transfer transfer,
+                        const struct libmsrp_transfer_info *info,
+                        void *user);
+    /**
+     * After LIBMSRP_ERR_AGAIN: sending may succeed again.
+     */
+    void (*on_writable)(struct libmsrp_engine *engine, libmsrp_session session, void *user);
+    /**
+     * The session is over. Its last callback but on_release; when it returns, the handle is invalid.
+     */
+    void (*on_closed)(struct libmsrp_engine *engine,
+                      libmsrp_session session,
+                      const struct libmsrp_close_info *info,
+                      void *user);
+    /**
+     * The destructor of user: called once, after on_closed, or after libmsrp_session_set_user_data() replaced it.
+     */
+    libmsrp_release_fn on_release;
+} libmsrp_session_callbacks;
+
+/**
+ * Options of one message. Zero: the default.
+ */
+typedef struct libmsrp_send_options {
+    /**
+     * sizeof(libmsrp_send_options), set by LIBMSRP_SEND_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Its media type. Default: text/plain; application/octet-stream for libmsrp_send_file() and
+     * libmsrp_send_stream().
+     */
+    struct libmsrp_slice content_type;
+    /**
+     * Its Message-ID. Default: made by the library.
+     */
+    struct libmsrp_slice message_id;
+    /**
+     * Further headers.
+     */
+    const struct libmsrp_header *headers;
+    /**
+     * How many.
+     */
+    size_t header_count;
+    /**
+     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+     */
+    int32_t success_report;
+    /**
+     * Which failures to ask for. Default: all.
+     */
+    libmsrp_failure_report failure_report;
+} libmsrp_send_options;
+
+/**
+ * Gives the next octets of a stream: writes 1 to capacity octets to buffer and returns how many; 0 at the end;
+ * LIBMSRP_STREAM_DEFERRED or LIBMSRP_STREAM_FAIL. Runs where callbacks run, and must not block there.
+ */
+typedef int64_t (*libmsrp_read_fn)(struct libmsrp_engine *engine,
+                                   libmsrp_transfer transfer,
+                                   uint8_t *buffer,
+                                   size_t capacity,
+                                   void *user);
+
+/**
+ * Gives a lent buffer back. Runs once, where callbacks run.
+ */
+typedef void (*libmsrp_free_fn)(const uint8_t *data, size_t len, void *user);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Keeps octets of the running on_body or on_message: all of them or any part. Ends with libmsrp_body_release();
+ * does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept long.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the octets are not within those
+ * that this thread's running on_body or on_message was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
+ * inside on_body and on_message.
+ */
+libmsrp_result libmsrp_body_retain(struct libmsrp_engine *engine,
+                                   const uint8_t *data,
+                                   size_t len,
+                                   struct libmsrp_body **out);
+
+/**
+ * The octets, valid until libmsrp_body_release(). NULL for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+const uint8_t *libmsrp_body_ptr(const struct libmsrp_body *body);
+
+/**
+ * How many octets. 0 for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+size_t libmsrp_body_len(const struct libmsrp_body *body);
+
+/**
+ * Ends a body. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child, and after libmsrp_engine_free(). Call it
+ * once.
+ */
+void libmsrp_body_release(struct libmsrp_body *body);
+
+/**
+ * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
+ * success.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL or an option is out of its range;
+ * LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_INTERNAL: a thread or descriptor could not be
+ * made. Legal in callbacks of another engine and from any thread. A program that forks makes its engines in
+ * the children.
+ */
+libmsrp_result libmsrp_engine_new(const struct libmsrp_engine_options *options,
+                                  struct libmsrp_engine **out);
+
+/**
+ * Closes every session and then every connection. Returns at once: on_closed of each session, then
+ * on_engine_closed, come by dispatch. What is under way is finished until deadline_ms milliseconds have passed,
+ * then it is ended with `#`. Negative: without a deadline. May be called again, with an earlier deadline.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_shutdown(struct libmsrp_engine *engine,
+                                       int64_t deadline_ms);
+
+/**
+ * Ends an engine: aborts what is left, joins the threads within about a second, and runs the remaining
+ * on_closed, on_engine_closed, on_release, release and free functions on the calling thread. Messages not yet
+ * told are dropped. NULL is allowed and does nothing.
+ *
+ * On LIBMSRP_OK the pointer is invalid: no other thread may be using it or use it later. Texts and retained
+ * bodies live on. In a forked child nothing is touched; the memory goes with the process.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_DEADLOCK: inside a callback of this engine; LIBMSRP_ERR_BUSY: another thread is
+ * in libmsrp_engine_process(); LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Not in callbacks of this engine. With
+ * LIBMSRP_DISPATCH_THREAD it waits for the callback that is running.
+ */
+libmsrp_result libmsrp_engine_free(struct libmsrp_engine *engine);
+
+/**
+ * The descriptor to watch for reading (level- or edge-triggered): it is readable while
+ * libmsrp_engine_process() has something to do. It belongs to the engine: do not read, write or close it, and
+ * stop watching it before libmsrp_engine_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the engine has
+ * LIBMSRP_DISPATCH_THREAD; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_fd(struct libmsrp_engine *engine,
+                                 int32_t *out);
+
+/**
+ * Runs what is due: at most about max_events callbacks (0: 256), and the free and release functions that wait.
+ * Never blocks; with more to do than that the descriptor becomes readable again.
+ *
+ * One thread at a time, and not inside a callback.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or has LIBMSRP_DISPATCH_THREAD;
+ * LIBMSRP_ERR_DEADLOCK: inside a callback of this engine; LIBMSRP_ERR_BUSY: another thread is in it;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Not in callbacks of this engine.
+ */
+libmsrp_result libmsrp_engine_process(struct libmsrp_engine *engine,
+                                      size_t max_events);
+
+/**
+ * Makes the descriptor readable although nothing happened, so that the host's loop comes round.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_wakeup(struct libmsrp_engine *engine);
+
+/**
+ * Counters and sizes now. out begins with LIBMSRP_STATS_INIT; as much is written as its struct_size has room for.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or struct_size is wrong;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_stats(struct libmsrp_engine *engine,
+                                    struct libmsrp_stats *out);
+
+/**
+ * The symbol of a result, for logs: `LIBMSRP_ERR_GONE`, `LIBMSRP_OK`.
+ *
+ * Never NULL; a number that is none gives `unknown result`. The text is static. Cannot fail; legal in
+ * callbacks, from any thread, in a forked child.
+ */
+const char *libmsrp_result_name(libmsrp_result result);
+
+/**
+ * The text of the calling thread's last failure: lower case, names the thing and the limit, holds no
+ * credential, no body and no whole session-id.
+ *
+ * Never NULL; empty when nothing failed in this thread. Valid until the next libmsrp call of this thread
+ * that fails. A call that succeeds leaves it alone. Cannot fail; legal in callbacks, from any thread, in a
+ * forked child.
+ */
+const char *libmsrp_last_error(void);
+
+/**
+ * Listens on a port for many sessions; libmsrp_session_options.listener names it. The port is bound when this
+ * returns.
+ *
+ * host: an address of this machine, or a name that resolves to one. A wildcard address is refused with the
+ * session that would put it into its URI, unless the session sets advertise. port: 0 for any free one. tls:
+ * NULL for plain TCP, else copied; it needs an identity.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty or not UTF-8;
+ * LIBMSRP_ERR_CONNECT: the name does not resolve or the port cannot be bound; LIBMSRP_ERR_TLS: the TLS
+ * configuration is unusable; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_new(struct libmsrp_engine *engine,
+                                    const uint8_t *host,
+                                    size_t host_len,
+                                    uint16_t port,
+                                    const struct libmsrp_tls *tls,
+                                    libmsrp_listener *out);
+
+/**
+ * The port that a listener is bound to.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the listener is
+ * closed or was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_port(struct libmsrp_engine *engine,
+                                     libmsrp_listener listener,
+                                     uint16_t *out);
+
+/**
+ * Accepts nothing more. Sessions that were accepted live on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the listener is closed or
+ * was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
+                                      libmsrp_listener listener);
+
+/**
+ * Sends log records up to a level to a function. Replaces the one before, whose user data is released by
+ * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+ *
+ * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
+                                      libmsrp_log_level level,
+                                      libmsrp_log_fn log_fn,
+                                      void *user,
+                                      libmsrp_release_fn on_release);
+
+/**
+ * Frees the room of len octets that a callback answered LIBMSRP_BODY_LATER: as many as were given, in any
+ * portions. Octets of a message that ended without LIBMSRP_END_COMPLETE have to be consumed too. A success
+ * REPORT that the sender asked for goes out with the last octet (unless the session's reports are manual).
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or len is more than is outstanding;
+ * LIBMSRP_ERR_GONE: all of it was consumed, or the session ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_consume(struct libmsrp_engine *engine,
+                                       libmsrp_message message,
+                                       size_t len);
+
+/**
+ * The value of a header of a message, by its name without regard to case. *out becomes NULL where there is no
+ * such header, else a text for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, or name is not UTF-8; LIBMSRP_ERR_GONE: the
+ * message has ended and is not retained; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread; for a retained message also after its session ended.
+ */
+libmsrp_result libmsrp_message_header(struct libmsrp_engine *engine,
+                                      libmsrp_message message,
+                                      const uint8_t *name,
+                                      size_t name_len,
+                                      struct libmsrp_text **out);
+
+/**
+ * Keeps a message handle valid after the message's last callback, until libmsrp_message_release(). Counts: as
+ * many releases are needed.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the message has ended;
+ * LIBMSRP_ERR_LIMIT: LIBMSRP_MAX_RETAINED_MESSAGES of its session are retained; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_retain(struct libmsrp_engine *engine,
+                                      libmsrp_message message);
+
+/**
+ * Undoes one libmsrp_message_retain().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the message is not retained;
+ * LIBMSRP_ERR_GONE: there is no such message any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+ * and from any thread.
+ */
+libmsrp_result libmsrp_message_release(struct libmsrp_engine *engine,
+                                       libmsrp_message message);
+
+/**
+ * Refuses a message, or the rest of it: its next chunks are answered with status (RFC 4975 §10), and
+ * on_message_end comes with LIBMSRP_END_REJECTED.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
+ * not UTF-8 or holds a line end; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
+                                      libmsrp_message message,
+                                      uint16_t status,
+                                      const uint8_t *comment,
+                                      size_t comment_len);
+
+/**
+ * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. Retain the message
+ * to report after its last callback.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not
+ * UTF-8 or holds a line end, the session makes its own reports, or the sender asked for none;
+ * LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
+                                      libmsrp_message message,
+                                      uint16_t status,
+                                      const uint8_t *comment,
+                                      size_t comment_len);
+
+/**
+ * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
+ * only on success. No callback comes before libmsrp_session_open() but on_closed.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, a text is not UTF-8, an option is out
+ * of its range, or a wildcard address has no advertise_host; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+ * LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_GONE: the listener is closed, or the engine is shut
+ * down; LIBMSRP_ERR_LIMIT: too many sessions; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
+ * any thread.
+ */
+libmsrp_result libmsrp_session_new(struct libmsrp_engine *engine,
+                                   const struct libmsrp_session_options *options,
+                                   const struct libmsrp_session_callbacks *callbacks,
+                                   void *user,
+                                   libmsrp_session *out);
+
+/**
+ * Our path: one MSRP URI, or those of our relays and ours, separated by spaces. With the peer's path for
+ * libmsrp_session_set_remote_path() no SDP is needed at all. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_local_path(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          struct libmsrp_text **out);
+
+/**
+ * Our m= block with its attributes, for a host that builds its own SDP: an offer, or the answer to what
+ * libmsrp_session_set_remote() was given. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_local_media(struct libmsrp_engine *engine,
+                                           libmsrp_session session,
+                                           struct libmsrp_text **out);
+
+/**
+ * A whole minimal SDP with our m= block as an offer. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
+                                            libmsrp_session session,
+                                            struct libmsrp_text **out);
+
+/**
+ * Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
+ * from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, or there is
+ * no such m= line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
+                                             libmsrp_session session,
+                                             const uint8_t *offer,
+                                             size_t offer_len,
+                                             int32_t index,
+                                             struct libmsrp_text **out);
+
+/**
+ * Takes the peer's SDP, whole or only its m= block: the answer to our offer, or an offer that
+ * libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
+ * LIBMSRP_FIRST_MEDIA.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, or there is no such m=
+ * line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          const uint8_t *sdp,
+                                          size_t sdp_len,
+                                          int32_t index);
+
+/**
+ * Takes the peer's path without any SDP: its MSRP URIs, separated by spaces. active, if not 0: we connect.
+ * accept_types: what the peer takes, separated by spaces; empty means anything.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or a text is not UTF-8; LIBMSRP_ERR_INVALID_URI;
+ * LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread.
+ */
+libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
+                                               libmsrp_session session,
+                                               const uint8_t *path,
+                                               size_t path_len,
+                                               int32_t active,
+                                               const uint8_t *accept_types,
+                                               size_t accept_types_len);
+
+/**
+ * Connects or waits for the peer, as negotiated, at most timeout_ms milliseconds (negative: without a limit).
+ * Returns at once; on_state with LIBMSRP_STATE_OPEN, or on_closed, follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or the
+ * session was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_open(struct libmsrp_engine *engine,
+                                    libmsrp_session session,
+                                    int64_t timeout_ms);
+
+/**
+ * Ends a session when what is under way is done, at the latest after timeout_ms milliseconds (negative: without
+ * a limit); what is left then is ended with `#`. Returns at once; on_closed follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_close(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     int64_t timeout_ms);
+
+/**
+ * Ends a session at once. on_closed follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_abort(struct libmsrp_engine *engine,
+                                     libmsrp_session session);
+
+/**
+ * Where a session is in its life.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     libmsrp_state *out);
+
+/**
+ * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
+ * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
+ * than those of content go on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_pause(struct libmsrp_engine *engine,
+                                     libmsrp_session session);
+
+/**
+ * Takes messages again after libmsrp_session_pause().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_resume(struct libmsrp_engine *engine,
+                                      libmsrp_session session);
+
+/**
+ * Replaces what callbacks get as user. The one before goes to on_release, by dispatch, after the callback that
+ * may be using it; the new one is taken over only on success.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
+                                             libmsrp_session session,
+                                             void *user);
+
+/**
+ * Sends a message whose octets are asked from read_fn as the network takes them: total_bytes of them, or until
+ * read_fn says 0 where that is LIBMSRP_LENGTH_UNKNOWN. options and on_release may be NULL. Takes one of the session's
+ * transfer slots. With another thread in dispatch, read_fn may be called before *out is written.
+ *
+ * user goes to read_fn, and to on_release, once, where callbacks run, after the last read_fn. On failure nothing is
+ * taken over.
+ *
+ * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, or an option is of the
+ * wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+ * LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_send_stream(struct libmsrp_engine *engine,
+                                   libmsrp_session session,
+                                   const struct libmsrp_send_options *options,
+                                   uint64_t total_bytes,
+                                   libmsrp_read_fn read_fn,
+                                   void *user,
+                                   libmsrp_release_fn on_release,
+                                   libmsrp_transfer *out);
+
+/**
+ * After LIBMSRP_STREAM_DEFERRED: there are octets, or the end; dispatch asks read_fn again. Harmless when nothing
+ * was deferred.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the stream is complete or has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_stream_resume(struct libmsrp_engine *engine,
+                                     libmsrp_transfer transfer);
+
+/**
+ * Sends what the stream gave so far, even if it makes a chunk of less than 2048 octets: for streams that a person
+ * waits for.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the transfer is no stream; LIBMSRP_ERR_GONE: the
+ * transfer or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_stream_flush(struct libmsrp_engine *engine,
+                                    libmsrp_transfer transfer);
+
+/**
+ * The text, NUL-terminated UTF-8, valid until libmsrp_text_free(). NULL for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+const char *libmsrp_text_ptr(const struct libmsrp_text *text);
+
+/**
+ * Its length in octets, without the NUL. 0 for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+size_t libmsrp_text_len(const struct libmsrp_text *text);
+
+/**
+ * Ends a text. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
+ */
+void libmsrp_text_free(struct libmsrp_text *text);
+
+/**
+ * Makes a TLS configuration: the system's CAs, no identity, LIBMSRP_VERIFY_CA. Ends with libmsrp_tls_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_tls_new(struct libmsrp_tls **out);
+
+/**
+ * Trusts these CAs, and no longer the system's. May be called again for more.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls or ptr is NULL, source is unknown, or the file cannot
+ * be read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in
+ * callbacks and from any thread; reads a file on the calling thread.
+ */
+libmsrp_result libmsrp_tls_add_ca(struct libmsrp_tls *tls,
+                                  libmsrp_pem source,
+                                  const uint8_t *ptr,
+                                  size_t len);
+
+/**
+ * Sets our certificate chain and its private key. A listener, and a session that may be the passive side,
+ * needs them.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, source is unknown, or a file cannot be
+ * read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in callbacks
+ * and from any thread; reads files on the calling thread.
+ */
+libmsrp_result libmsrp_tls_set_identity(struct libmsrp_tls *tls,
+                                        libmsrp_pem source,
+                                        const uint8_t *cert,
+                                        size_t cert_len,
+                                        const uint8_t *key,
+                                        size_t key_len);
+
+/**
+ * Sets how peers are judged. server_name, if not empty, is checked instead of the host in the peer's URI.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, verify is unknown, or server_name is not
+ * UTF-8; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
+                                      libmsrp_verify verify,
+                                      const uint8_t *server_name,
+                                      size_t server_name_len);
+
+/**
+ * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks and from any thread. Call it once.
+ */
+void libmsrp_tls_free(struct libmsrp_tls *tls);
+
+/**
+ * Sends a message; its octets are copied. options may be NULL.
+ *
+ * LIBMSRP_OK means admitted: it will be sent, and on_transfer tells how far it got. With another thread in dispatch,
+ * callbacks of the transfer may come before *out is written. Messages up to 64 KiB of one session complete in
+ * the order in which they were sent.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, or an
+ * option is of the wrong form; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use another way to send);
+ * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+ * take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
+                            libmsrp_session session,
+                            const struct libmsrp_send_options *options,
+                            const uint8_t *data,
+                            size_t len,
+                            libmsrp_transfer *out);
+
+/**
+ * Sends a message; its octets are lent, not copied: they stay unchanged until free_fn runs. options and free_fn
+ * may be NULL (octets that live for ever). Takes one of the session's transfer slots if len is over 64 KiB.
+ *
+ * On success free_fn runs once, where callbacks run; on failure it never does.
+ *
+ * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0,
+ * or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
+ * follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
+                                 libmsrp_session session,
+                                 const struct libmsrp_send_options *options,
+                                 const uint8_t *data,
+                                 size_t len,
+                                 libmsrp_free_fn free_fn,
+                                 void *user,
+                                 libmsrp_transfer *out);
+
+/**
+ * Sends a file, which the engine reads. path is the file's name in the system's encoding. options may be NULL.
+ * Takes one of the session's transfer slots.
+ *
+ * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
+ * opened or is no file, or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
+ * on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_send_file(struct libmsrp_engine *engine,
+                                 libmsrp_session session,
+                                 const struct libmsrp_send_options *options,
+                                 const uint8_t *path,
+                                 size_t path_len,
+                                 libmsrp_transfer *out);
+
+/**
+ * Ends an outgoing message with `#`. LIBMSRP_TRANSFER_EVENT_FAILED with LIBMSRP_ERR_ABORTED follows, unless it was
+ * complete already.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the transfer or its session has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_transfer_abort(struct libmsrp_engine *engine,
+                                      libmsrp_transfer transfer);
+
+/**
+ * How many octets were written, and of how many (LIBMSRP_LENGTH_UNKNOWN where that is not known). An out-parameter
+ * may be NULL.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the transfer or its session has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_transfer_progress(struct libmsrp_engine *engine,
+                                         libmsrp_transfer transfer,
+                                         uint64_t *sent_bytes,
+                                         uint64_t *total_bytes);
+
+/**
+ * The Message-ID of a transfer. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
+ * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_transfer_message_id(struct libmsrp_engine *engine,
+                                           libmsrp_transfer transfer,
+                                           struct libmsrp_text **out);
+
+/**
+ * The version of the library, as `major.minor.patch`. LIBMSRP_VERSION_STRING is the header's.
+ *
+ * Never NULL, static. Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+const char *libmsrp_version(void);
+
+/**
+ * The number of the binary interface, which is also in the soname. A program that was built with another
+ * LIBMSRP_ABI_VERSION does not work with this library.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+uint32_t libmsrp_abi_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+/* Initialisers of the structs that begin with struct_size: the size is set, all else is
+ * zero, which means the default. */
+#ifdef __cplusplus
+#define LIBMSRP_INIT_(type) ([] { type value{}; value.struct_size = sizeof(type); return value; }())
+#else
+#define LIBMSRP_INIT_(type) { .struct_size = sizeof(type) }
+#endif
+#define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
+#define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
+#define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
+#define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
+#define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
+#define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)
+#define LIBMSRP_REPORT_INIT LIBMSRP_INIT_(libmsrp_report)
+#define LIBMSRP_TRANSFER_INFO_INIT LIBMSRP_INIT_(libmsrp_transfer_info)
+#define LIBMSRP_CLOSE_INFO_INIT LIBMSRP_INIT_(libmsrp_close_info)
+#define LIBMSRP_SESSION_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_session_callbacks)
+#define LIBMSRP_SEND_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_send_options)
 
 #endif  /* LIBMSRP_H */

@@ -5,6 +5,7 @@
 need_rust
 need_c
 need_python
+[ "${TLS:-0}" = 1 ] && need openssl openssl
 build_module dev
 say "building libmsrp and the C party"
 build_library

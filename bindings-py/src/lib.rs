@@ -1,7 +1,36 @@
-//! The private module `msrp._msrp`.
+//! The private module `msrp._msrp`: the facade [`msrp::engine`] in Python's types.
+//!
+//! It translates commands, events, errors and options, and nothing else: what a host sees stands in
+//! `python/msrp`, what an engine does in `msrp::engine`. Engine threads never attach to the interpreter; all Python
+//! objects are made and dropped by threads that Python knows.
+
+mod cli;
+mod core;
+mod domain;
+mod engine;
+mod error;
+mod held;
+mod message;
+mod options;
+mod session;
+mod uri;
+
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 #[pymodule(gil_used = false)]
-fn _msrp(_m: &Bound<'_, PyModule>) -> PyResult<()> {
+fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("EVENT_KINDS", PyTuple::new(py, domain::EVENT_KINDS)?)?;
+    module.add_class::<engine::Engine>()?;
+    module.add_class::<domain::Domain>()?;
+    module.add_class::<session::Session>()?;
+    module.add_class::<message::Head>()?;
+    module.add_class::<message::Part>()?;
+    module.add_class::<uri::Uri>()?;
+    module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
+    module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! An MSRP engine: RFC 4975 sessions that a SIP program hands over as `m=message` lines.
 
-#[cfg(feature = "net")]
+// Under `cfg(loom)` only the wake protocols in `net` are built above the pure layers.
+#[cfg(all(feature = "net", not(loom)))]
 mod api;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", not(loom)))]
 pub mod engine;
 
 #[cfg(all(doctest, feature = "net"))]
@@ -16,11 +17,11 @@ pub mod proto;
 pub mod sdp;
 pub mod wire;
 
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", not(loom)))]
 pub use api::{
     Body, Engine, Events, Listener, Message, Report, Session, SessionEvent, StreamSender, Transfer,
 };
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
     SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,

@@ -214,7 +214,7 @@ fn is_excerpt(file: &Path) -> bool {
     file.to_string_lossy().ends_with(".excerpt.bin")
 }
 
-// covers: C-001, C-002, C-008, C-015, C-016, C-032, C-040
+// covers: C-008, C-015, C-016, C-032, C-040
 #[test]
 fn recorded_streams_give_the_promised_messages_at_any_split() {
     for (name, promise, file) in directions().iter().filter(|(_, _, file)| !is_excerpt(file)) {
@@ -244,7 +244,7 @@ fn recorded_streams_give_the_promised_messages_at_any_split() {
     }
 }
 
-// covers: C-006, C-064, T-17
+// covers: C-006, T-17
 #[test]
 fn damaged_streams_end_where_the_damage_is() {
     let find = |name: &str| {
@@ -271,7 +271,7 @@ fn damaged_streams_end_where_the_damage_is() {
     );
 }
 
-// covers: C-016, C-128
+// covers: C-016
 #[test]
 fn excerpts_of_large_streams_have_sound_frame_borders() {
     let mut seen = 0;

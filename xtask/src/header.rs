@@ -47,7 +47,8 @@ fn generate() -> Result<String, String> {
     let library = repository().join("bindings-c");
     let mut config = cbindgen::Config::from_file(library.join("cbindgen.toml"))?;
     config.header = Some(opening(&read(&library.join("src").join("lib.rs"))?));
-    config.after_includes = Some(version_macros(env!("CARGO_PKG_VERSION"))?);
+    let macros = config.after_includes.take().unwrap_or_default();
+    config.after_includes = Some(version_macros(env!("CARGO_PKG_VERSION"))? + &macros);
     let bindings = cbindgen::Builder::new()
         .with_crate(&library)
         .with_config(config)

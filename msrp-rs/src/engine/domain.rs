@@ -53,14 +53,19 @@ impl Domain {
         let (fd, signal): (_, Box<dyn Signal>) = match wake {
             Wake::Fd => {
                 let fd = WakeFd::new().map(Arc::new).map_err(|error| {
-                    Error::local(ErrorKind::Limit, format!("cannot make a wake descriptor: {error}"))
+                    Error::local(
+                        ErrorKind::Limit,
+                        format!("cannot make a wake descriptor: {error}"),
+                    )
                 })?;
                 (Some(Arc::clone(&fd)), Box::new(fd))
             }
             Wake::Callback(callback) => (None, Box::new(WakeCallback(callback))),
         };
         let ready = Arc::new(Ready::new(signal));
-        Ok(Self { inner: Some(Arc::new(Inner { shared, ready, fd })) })
+        Ok(Self {
+            inner: Some(Arc::new(Inner { shared, ready, fd })),
+        })
     }
 
     pub(super) fn ready(&self) -> Option<&Arc<Ready>> {
@@ -69,7 +74,9 @@ impl Domain {
 
     /// What may be touched: nothing in a forked child.
     fn usable(&self) -> Option<&Inner> {
-        self.inner.as_deref().filter(|inner| !inner.shared.is_forked())
+        self.inner
+            .as_deref()
+            .filter(|inner| !inner.shared.is_forked())
     }
 
     /// The descriptor that is readable while there is work, for [`Wake::Fd`]. It belongs to the domain: watch it,
@@ -88,7 +95,9 @@ impl Domain {
         max_bytes: usize,
         out: &mut Vec<(SessionHandle, Event)>,
     ) -> bool {
-        let Some(inner) = self.usable() else { return false };
+        let Some(inner) = self.usable() else {
+            return false;
+        };
         let batch = inner.ready.take(max_events, max_bytes, |key, item| {
             let handle = SessionHandle(key.0);
             if let Item::Closed { .. } = item {
@@ -120,7 +129,11 @@ impl Domain {
 
 impl Drop for Domain {
     fn drop(&mut self) {
-        if self.inner.as_ref().is_some_and(|inner| inner.shared.is_forked()) {
+        if self
+            .inner
+            .as_ref()
+            .is_some_and(|inner| inner.shared.is_forked())
+        {
             std::mem::forget(self.inner.take());
         }
     }

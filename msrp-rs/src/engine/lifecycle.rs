@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::listeners::Listener;
 use super::options::{EngineOptions, TlsConfig};
 use super::session::Shared;
 use super::slots::Slots;
@@ -40,7 +41,7 @@ pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     pub(super) handle: Handle,
     runtime: Mutex<Option<Runtime>>,
-    pub(super) listeners: Mutex<Slots<super::listeners::Listener>>,
+    pub(super) listeners: Mutex<Slots<Arc<Listener>>>,
     pub(super) trust: Trust,
     pub(super) tls: Option<TlsConfig>,
     domains: Mutex<Vec<Arc<Ready>>>,
@@ -65,11 +66,17 @@ impl Core {
             .enable_all()
             .build()
             .map_err(|error| {
-                Error::local(ErrorKind::Limit, format!("cannot start the engine's threads: {error}"))
+                Error::local(
+                    ErrorKind::Limit,
+                    format!("cannot start the engine's threads: {error}"),
+                )
             })?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| {
-            Error::local(ErrorKind::Internal, format!("no randomness from the system: {error}"))
+            Error::local(
+                ErrorKind::Internal,
+                format!("no randomness from the system: {error}"),
+            )
         })?;
         let context = Context::new(options.limits, IdSource::new(seed));
         let number = NEXT_ENGINE.fetch_add(1, Ordering::Relaxed) % u8::MAX + 1;
@@ -115,9 +122,15 @@ impl Core {
         self.handle.spawn(async move {
             let registry = &shared.context.registry;
             let in_time = until + ABORT;
-            if tokio::time::timeout_at(in_time.into(), registry.wait_empty()).await.is_err() {
+            if tokio::time::timeout_at(in_time.into(), registry.wait_empty())
+                .await
+                .is_err()
+            {
                 abort_sessions(&shared);
-                if tokio::time::timeout(ABORT, registry.wait_empty()).await.is_err() {
+                if tokio::time::timeout(ABORT, registry.wait_empty())
+                    .await
+                    .is_err()
+                {
                     end_sessions(&shared);
                 }
             }
@@ -134,7 +147,9 @@ impl Core {
 
     /// Ends what is left and the threads.
     pub(super) fn join(&self) {
-        let Some(runtime) = self.runtime.lock().take() else { return };
+        let Some(runtime) = self.runtime.lock().take() else {
+            return;
+        };
         self.shutdown(Duration::ZERO);
         if IS_ENGINE_THREAD.get() {
             // The caller would wait for itself.
@@ -165,13 +180,8 @@ impl Core {
     }
 
     fn close_listeners(&self) {
-        let mut listeners = self.listeners.lock();
-        let handles: Vec<u64> = listeners.iter().map(|listener| listener.handle).collect();
-        for handle in handles {
-            if let Some(listener) = listeners.remove(handle, None) {
-                listener.close();
-            }
-        }
+        let closed = self.listeners.lock().clear();
+        drop(closed);
     }
 }
 
@@ -196,6 +206,9 @@ fn abort_sessions(shared: &Shared) {
 /// Ends the sessions that no connection ends any more.
 fn end_sessions(shared: &Shared) {
     for entry in shared.context.registry.all() {
-        shared.context.registry.end(&entry, CloseReason::Local, None);
+        shared
+            .context
+            .registry
+            .end(&entry, CloseReason::Local, None);
     }
 }

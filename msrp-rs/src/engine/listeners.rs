@@ -13,11 +13,9 @@ use crate::net::listener::{accept, bind};
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
-/// A bound port.
-#[derive(Debug, Clone)]
+/// A bound port. Dropped, it accepts nothing more.
+#[derive(Debug)]
 pub(super) struct Listener {
-    /// Its handle; 0 for a session's own.
-    pub(super) handle: u64,
     /// Its number among the engine's connections and listeners.
     pub(super) number: u64,
     pub(super) address: SocketAddr,
@@ -39,12 +37,16 @@ impl Listener {
         validate::advertise(advertise)?;
         let server = match &tls {
             None => None,
-            Some(tls) => Some(tls.server().ok_or_else(|| {
-                Error::invalid_argument("tls: a listener needs cert and key")
-            })?),
+            Some(tls) => Some(
+                tls.server()
+                    .ok_or_else(|| Error::invalid_argument("tls: a listener needs cert and key"))?,
+            ),
         };
         let failed = |error: std::io::Error| {
-            Error::transport(ErrorKind::Connect, format!("cannot listen on {host}:{port}: {error}"))
+            Error::transport(
+                ErrorKind::Connect,
+                format!("cannot listen on {host}:{port}: {error}"),
+            )
         };
         let listener = bind(host, port)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -58,11 +60,18 @@ impl Listener {
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         let context = Arc::clone(&core.shared.context);
         let task = tokio::spawn(accept(context, listener, number, server)).abort_handle();
-        Ok(Self { handle: 0, number, address, authority, tls, task })
+        Ok(Self {
+            number,
+            address,
+            authority,
+            tls,
+            task,
+        })
     }
+}
 
-    /// Accepts nothing more.
-    pub(super) fn close(&self) {
+impl Drop for Listener {
+    fn drop(&mut self) {
         self.task.abort();
     }
 }
@@ -75,7 +84,11 @@ fn authority(host: &str, address: SocketAddr) -> Result<Option<(Host, u16)>> {
     }
     let host: Host = host.parse()?;
     let is_address = host.ip().is_some();
-    let host = if is_address { plain(address.ip()) } else { host };
+    let host = if is_address {
+        plain(address.ip())
+    } else {
+        host
+    };
     Ok(Some((host, address.port())))
 }
 

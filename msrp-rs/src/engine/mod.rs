@@ -9,9 +9,6 @@
 //! protocol of [`proto`](crate::proto). Here are options and their checks, handles, the negotiation of one session,
 //! and the life of the engine itself.
 
-#![cfg(not(loom))]
-
-
 mod domain;
 mod error;
 mod event;
@@ -80,7 +77,11 @@ impl std::fmt::Debug for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if self.core.as_ref().is_some_and(|core| core.shared.is_forked()) {
+        if self
+            .core
+            .as_ref()
+            .is_some_and(|core| core.shared.is_forked())
+        {
             std::mem::forget(self.core.take());
         }
     }
@@ -93,7 +94,9 @@ impl Engine {
     /// `InvalidArgument` naming the option and its bound, `Limit` if the system gives no threads.
     pub fn new(options: EngineOptions) -> Result<Self> {
         validate::engine(&options)?;
-        Ok(Self { core: Some(Arc::new(Core::new(options)?)) })
+        Ok(Self {
+            core: Some(Arc::new(Core::new(options)?)),
+        })
     }
 
     fn core(&self) -> Result<&Arc<Core>> {
@@ -107,14 +110,19 @@ impl Engine {
         self.core()?.shared.session(session)
     }
 
-    fn find_transfer(&self, transfer: TransferHandle) -> Result<(Arc<Mailbox>, proto::TransferKey)> {
+    fn find_transfer(
+        &self,
+        transfer: TransferHandle,
+    ) -> Result<(Arc<Mailbox>, proto::TransferKey)> {
         let (session, key) = self.core()?.shared.transfer(transfer)?;
         Ok((Arc::clone(session.mailbox()), key))
     }
 
     /// The bounds that the engine was made with. In a forked child the defaults.
     pub fn limits(&self) -> Arc<Limits> {
-        self.core().map(|core| Arc::clone(&core.shared.context.limits)).unwrap_or_default()
+        self.core()
+            .map(|core| Arc::clone(&core.shared.context.limits))
+            .unwrap_or_default()
     }
 
     /// A new consumer.
@@ -138,13 +146,15 @@ impl Engine {
     pub fn listen(&self, options: ListenOptions) -> Result<ListenerHandle> {
         let core = self.core()?;
         core.check_running()?;
-        let tls = options.secure.then(|| trust(core, options.tls.as_ref())).transpose()?;
+        let tls = options
+            .secure
+            .then(|| trust(core, options.tls.as_ref()))
+            .transpose()?;
         let advertise = options.advertise.as_ref();
-        let mut listener = Listener::open(core, &options.host, options.port, tls, advertise)?;
+        let listener = Listener::open(core, &options.host, options.port, tls, advertise)?;
         let mut listeners = core.listeners.lock();
         let reserved = listeners.reserve()?;
-        listener.handle = reserved.handle;
-        listeners.fill(reserved, listener);
+        listeners.fill(reserved, Arc::new(listener));
         Ok(ListenerHandle(reserved.handle))
     }
 
@@ -156,8 +166,7 @@ impl Engine {
     /// Accepts nothing more. Sessions live on.
     pub fn close_listener(&self, listener: ListenerHandle) -> Result<()> {
         let removed = self.core()?.listeners.lock().remove(listener.0, None);
-        removed.ok_or_else(listener_gone)?.close();
-        Ok(())
+        removed.map(drop).ok_or_else(listener_gone)
     }
 
     /// A new session, told to `domain`. Binds a port of its own if the options name no listener.
@@ -175,7 +184,11 @@ impl Engine {
 
         let context = &core.shared.context;
         let (session_id, seed) = context.ids(|ids| (ids.session_id(), ids.seed()));
-        let scheme = if place.tls.is_some() { Scheme::Msrps } else { Scheme::Msrp };
+        let scheme = if place.tls.is_some() {
+            Scheme::Msrps
+        } else {
+            Scheme::Msrp
+        };
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -191,11 +204,12 @@ impl Engine {
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
-        if !ready.add_session() {
-            return Err(closed());
-        }
         let reserved = core.shared.sessions.write().reserve()?;
         let handle = SessionHandle(reserved.handle);
+        if !ready.add_session() {
+            core.shared.sessions.write().remove(reserved.handle, None);
+            return Err(closed());
+        }
         let (first_transfer, first_message) = reserved.numbers;
         let mailbox = Mailbox::new(
             proto::SessionKey(reserved.handle),
@@ -208,9 +222,7 @@ impl Engine {
         let (listener, own) = (place.number, place.own);
         let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
         let on_end = Box::new(move || {
-            if let Some(own) = own {
-                own.close();
-            }
+            drop(own);
             if orphaned.is_closed() {
                 shared.forget(handle);
             }
@@ -224,7 +236,10 @@ impl Engine {
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         };
-        core.shared.sessions.write().fill(reserved, Arc::new(session));
+        core.shared
+            .sessions
+            .write()
+            .fill(reserved, Arc::new(session));
         context.registry.insert(entry);
         Ok(handle)
     }
@@ -278,7 +293,9 @@ impl Engine {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
         negotiation.forget_offer();
-        hear(&session, &mut negotiation, |negotiation| negotiation.take(&theirs))?;
+        hear(&session, &mut negotiation, |negotiation| {
+            negotiation.take(&theirs)
+        })?;
         let origin = negotiation.origin().clone();
         offer.answer(&[(index, negotiation.describe()?)], &origin)
     }
@@ -298,7 +315,9 @@ impl Engine {
         let theirs = MediaDescription::parse(sdp, index)?;
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| negotiation.take(&theirs))
+        hear(&session, &mut negotiation, |negotiation| {
+            negotiation.take(&theirs)
+        })
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -340,9 +359,7 @@ impl Engine {
         if !session.mailbox().start_connecting() {
             return match session.mailbox().phase() {
                 Phase::New | Phase::Open => Ok(()),
-                Phase::Connecting => {
-                    Err(Error::local(ErrorKind::Busy, "session is being opened"))
-                }
+                Phase::Connecting => Err(Error::local(ErrorKind::Busy, "session is being opened")),
                 Phase::Closing | Phase::Closed => {
                     Err(Error::local(ErrorKind::Gone, "session is closed"))
                 }
@@ -382,7 +399,8 @@ impl Engine {
     pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         let session = core.shared.session(session)?;
-        core.shared.close(&session, Instant::now() + validate::timeout(timeout));
+        core.shared
+            .close(&session, Instant::now() + validate::timeout(timeout));
         Ok(())
     }
 
@@ -449,7 +467,8 @@ impl Engine {
         let key = session.mailbox().admit(message, source)?;
         if let Some((file, len, source)) = file {
             let mailbox = Arc::clone(session.mailbox());
-            core.handle.spawn(file::feed(mailbox, key, source, file, len));
+            core.handle
+                .spawn(file::feed(mailbox, key, source, file, len));
         }
         Ok(TransferHandle(slots::numbered(handle.0, key.0)))
     }
@@ -521,9 +540,13 @@ impl Engine {
     pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
         if status.is_success() {
-            return Err(Error::invalid_argument(format!("status {status} refuses nothing")));
+            return Err(Error::invalid_argument(format!(
+                "status {status} refuses nothing"
+            )));
         }
-        session.mailbox().judge(key, Command::Reject(key, status, comment.to_owned()))
+        session
+            .mailbox()
+            .judge(key, Command::Reject(key, status, comment.to_owned()))
     }
 
     /// Makes a REPORT, where the session's reports are manual.
@@ -533,14 +556,20 @@ impl Engine {
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
         if !session.manual_reports {
-            return Err(Error::invalid_argument("reports of this session are automatic"));
+            return Err(Error::invalid_argument(
+                "reports of this session are automatic",
+            ));
         }
-        session.mailbox().judge(key, Command::Report(key, status, comment.to_owned()))
+        session
+            .mailbox()
+            .judge(key, Command::Report(key, status, comment.to_owned()))
     }
 
     /// Counters and sizes now. In a forked child all are 0.
     pub fn stats(&self) -> Stats {
-        let Ok(core) = self.core() else { return Stats::default() };
+        let Ok(core) = self.core() else {
+            return Stats::default();
+        };
         let context = &core.shared.context;
         let memory = &context.memory;
         let (receive_held, receive_held_peak) = memory.received();
@@ -599,16 +628,18 @@ impl Place {
         if let Some(handle) = options.listener {
             let listener = find_listener(core, handle)?;
             if options.secure && listener.tls.is_none() {
-                return Err(Error::invalid_argument("secure: the listener does not speak TLS"));
+                return Err(Error::invalid_argument(
+                    "secure: the listener does not speak TLS",
+                ));
             }
             let tls = match &options.tls {
                 Some(config) if listener.tls.is_some() => Some(core.trust.get(config)?),
-                _ => listener.tls,
+                _ => listener.tls.clone(),
             };
             let authority = match &options.advertise {
                 Some((host, 0)) => Some((host.parse()?, listener.address.port())),
                 Some((host, port)) => Some((host.parse()?, *port)),
-                None => listener.authority,
+                None => listener.authority.clone(),
             };
             return Ok(Self {
                 number: listener.number,
@@ -618,7 +649,10 @@ impl Place {
                 shared: true,
             });
         }
-        let tls = options.secure.then(|| trust(core, options.tls.as_ref())).transpose()?;
+        let tls = options
+            .secure
+            .then(|| trust(core, options.tls.as_ref()))
+            .transpose()?;
         if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
             // Without a certificate a session can only connect.
             let host = match &options.advertise {
@@ -626,15 +660,24 @@ impl Place {
                 None => options.host.parse()?,
             };
             let number = core.shared.context.number();
-            return Ok(Self { number, authority: (host, DISCARD_PORT), tls, own: None, shared: false });
+            return Ok(Self {
+                number,
+                authority: (host, DISCARD_PORT),
+                tls,
+                own: None,
+                shared: false,
+            });
         }
         let advertise = options.advertise.as_ref();
         let own = Listener::open(core, &options.host, options.port, tls.clone(), advertise)?;
-        let Some(authority) = own.authority.clone() else {
-            own.close();
-            return Err(wildcard());
-        };
-        Ok(Self { number: own.number, authority, tls, own: Some(own), shared: false })
+        let authority = own.authority.clone().ok_or_else(wildcard)?;
+        Ok(Self {
+            number: own.number,
+            authority,
+            tls,
+            own: Some(own),
+            shared: false,
+        })
     }
 
     fn listens(&self) -> bool {
@@ -650,8 +693,12 @@ fn trust(core: &Core, config: Option<&TlsConfig>) -> Result<Arc<Tls>> {
     }
 }
 
-fn find_listener(core: &Core, listener: ListenerHandle) -> Result<Listener> {
-    core.listeners.lock().get(listener.0).cloned().ok_or_else(listener_gone)
+fn find_listener(core: &Core, listener: ListenerHandle) -> Result<Arc<Listener>> {
+    core.listeners
+        .lock()
+        .get(listener.0)
+        .cloned()
+        .ok_or_else(listener_gone)
 }
 
 fn listener_gone() -> Error {

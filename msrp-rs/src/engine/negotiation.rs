@@ -79,9 +79,10 @@ impl Negotiation {
     }
 
     fn options(&self) -> Result<LocalOptions> {
-        let mut options =
-            LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
-        options.accept_wrapped_types.clone_from(&self.local.accept_wrapped_types);
+        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
+        options
+            .accept_wrapped_types
+            .clone_from(&self.local.accept_wrapped_types);
         options.max_size = self.local.max_size;
         options.setup = match self.local.setup {
             SetupPreference::ActPass => SetupAttribute::ActPass,
@@ -142,7 +143,12 @@ impl Negotiation {
         let (role, answered) = match &self.offered {
             Some(offered) => (role_from_answer(offered, theirs)?, None),
             None => {
-                let Answer { description, role, warning, .. } = answer(&self.options()?, theirs)?;
+                let Answer {
+                    description,
+                    role,
+                    warning,
+                    ..
+                } = answer(&self.options()?, theirs)?;
                 if warning == Some(AnswerWarning::Unreachable) {
                     return Err(Error::invalid_argument(
                         "the peer wants to connect, and this session listens nowhere \
@@ -172,14 +178,24 @@ impl Negotiation {
             ));
         }
         if !active && !self.local.listens {
-            return Err(Error::invalid_argument("session listens nowhere: it can only be active"));
+            return Err(Error::invalid_argument(
+                "session listens nowhere: it can only be active",
+            ));
         }
         let accept_types = MediaRange::parse_list(accept_types).map_err(|fault| {
             Error::invalid_argument(format!("accept_types: expected {}", fault.expected()))
         })?;
-        let remote =
-            Remote { path, active, accept_types, max_size: None, is_this_engine: false };
-        Ok(Heard { remote, answered: None })
+        let remote = Remote {
+            path,
+            active,
+            accept_types,
+            max_size: None,
+            is_this_engine: false,
+        };
+        Ok(Heard {
+            remote,
+            answered: None,
+        })
     }
 
     /// What the connection has to know, after `heard`.
@@ -209,12 +225,18 @@ impl Negotiation {
 
     /// Whether `heard` is what is known already, as far as a bound session can tell.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
-        self.remote.as_ref().is_some_and(|remote| remote.path == heard.remote.path)
+        self.remote
+            .as_ref()
+            .is_some_and(|remote| remote.path == heard.remote.path)
     }
 
     /// Remembers what was heard.
     pub(super) fn settle(&mut self, heard: Heard) {
-        let was_active = self.remote.as_ref().filter(|_| self.is_same(&heard)).map(|r| r.active);
+        let was_active = self
+            .remote
+            .as_ref()
+            .filter(|_| self.is_same(&heard))
+            .map(|r| r.active);
         if let Some(description) = &heard.answered {
             self.path = description.path.clone();
             self.is_told = true;
@@ -234,10 +256,17 @@ impl Remote {
     /// # Errors
     /// `UnacceptedType` (RFC 4975 §8.6), `TooLarge` beyond the peer's `max-size`.
     pub(super) fn check(&self, media_type: &MediaType, len: Option<u64>) -> Result<()> {
-        if !self.accept_types.iter().any(|range| range.matches(media_type)) {
+        if !self
+            .accept_types
+            .iter()
+            .any(|range| range.matches(media_type))
+        {
             return Err(Error::local(
                 ErrorKind::UnacceptedType,
-                format!("peer does not accept {} (RFC 4975 §8.6)", media_type.essence()),
+                format!(
+                    "peer does not accept {} (RFC 4975 §8.6)",
+                    media_type.essence()
+                ),
             ));
         }
         if let (Some(len), Some(max)) = (len, self.max_size)
@@ -245,7 +274,9 @@ impl Remote {
         {
             return Err(Error::local(
                 ErrorKind::TooLarge,
-                format!("message of {len} octets exceeds the peer's max-size {max} (RFC 4975 §8.6)"),
+                format!(
+                    "message of {len} octets exceeds the peer's max-size {max} (RFC 4975 §8.6)"
+                ),
             ));
         }
         Ok(())

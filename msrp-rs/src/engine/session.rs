@@ -44,7 +44,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(engine: u8, context: Arc<Context>) -> Arc<Self> {
         let sessions = RwLock::new(Slots::new(engine));
-        Arc::new(Self { pid: std::process::id(), context, sessions })
+        Arc::new(Self {
+            pid: std::process::id(),
+            context,
+            sessions,
+        })
     }
 
     /// Whether this is another process than the one that made the engine. Nothing may be touched then: locks
@@ -69,7 +73,11 @@ impl Shared {
 
     pub(super) fn session(&self, handle: SessionHandle) -> Result<Arc<Session>> {
         self.check_process()?;
-        self.sessions.read().get(handle.0).cloned().ok_or_else(|| gone("session"))
+        self.sessions
+            .read()
+            .get(handle.0)
+            .cloned()
+            .ok_or_else(|| gone("session"))
     }
 
     pub(super) fn transfer(&self, handle: TransferHandle) -> Result<(Arc<Session>, TransferKey)> {
@@ -97,7 +105,9 @@ impl Shared {
     /// The session's last event was taken: its handle names nothing from now on.
     pub(super) fn forget(&self, handle: SessionHandle) {
         let mut sessions = self.sessions.write();
-        let numbers = sessions.get(handle.0).map(|session| session.mailbox().next_numbers());
+        let numbers = sessions
+            .get(handle.0)
+            .map(|session| session.mailbox().next_numbers());
         let session = sessions.remove(handle.0, numbers);
         drop(sessions);
         drop(session);
@@ -123,7 +133,9 @@ impl Shared {
     /// Ends a session when what is under way is done.
     pub(super) fn close(&self, session: &Session, deadline: Instant) {
         if session.entry.withdraw() {
-            self.context.registry.end(&session.entry, CloseReason::Local, None);
+            self.context
+                .registry
+                .end(&session.entry, CloseReason::Local, None);
         } else {
             session.mailbox().start_closing(deadline);
         }
@@ -132,7 +144,9 @@ impl Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,7 +183,10 @@ pub(super) async fn open(
         Ok(Err(error)) => (CloseReason::ConnectionLost(error.context.clone()), error),
         Err(_) => {
             let text = format!("session was not bound within {timeout:?}");
-            (CloseReason::BindTimeout, Error::remote(ErrorKind::Timeout, text))
+            (
+                CloseReason::BindTimeout,
+                Error::remote(ErrorKind::Timeout, text),
+            )
         }
     };
     if entry.mailbox().phase() < Phase::Open {

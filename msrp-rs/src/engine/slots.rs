@@ -37,7 +37,11 @@ pub(super) struct Reserved {
 impl<T> Slots<T> {
     /// No values; `engine` goes into each handle.
     pub(super) fn new(engine: u8) -> Self {
-        Self { engine, slots: Vec::new(), free: Vec::new() }
+        Self {
+            engine,
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     /// Takes a slot.
@@ -45,7 +49,11 @@ impl<T> Slots<T> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.slots.len() < MAX_SLOTS => {
-                self.slots.push(Slot { generation: 1, value: None, numbers: (0, 0) });
+                self.slots.push(Slot {
+                    generation: 1,
+                    value: None,
+                    numbers: (0, 0),
+                });
                 self.slots.len() - 1
             }
             None => {
@@ -55,7 +63,10 @@ impl<T> Slots<T> {
         };
         let slot = &self.slots[index];
         let handle = handle(self.engine, index, slot.generation);
-        Ok(Reserved { handle, numbers: slot.numbers })
+        Ok(Reserved {
+            handle,
+            numbers: slot.numbers,
+        })
     }
 
     /// Fills a slot that `reserve` gave.
@@ -95,6 +106,14 @@ impl<T> Slots<T> {
         value
     }
 
+    /// Empties every slot; they are not used again.
+    pub(super) fn clear(&mut self) -> Vec<T> {
+        self.slots
+            .iter_mut()
+            .filter_map(|slot| slot.value.take())
+            .collect()
+    }
+
     /// All values.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.value.as_ref())
@@ -125,12 +144,21 @@ mod tests {
         let first = slots.reserve().expect("room");
         slots.fill(first, "a");
         assert_eq!(slots.get(first.handle), Some(&"a"));
-        assert_eq!(slots.get_numbered(numbered(first.handle, 9)), Some((&"a", 9)));
+        assert_eq!(
+            slots.get_numbered(numbered(first.handle, 9)),
+            Some((&"a", 9))
+        );
         assert_eq!(slots.remove(first.handle, Some((10, 20))), Some("a"));
         let second = slots.reserve().expect("room");
-        assert_eq!((second.handle >> 32, second.numbers), (first.handle >> 32, (10, 20)));
+        assert_eq!(
+            (second.handle >> 32, second.numbers),
+            (first.handle >> 32, (10, 20))
+        );
         slots.fill(second, "b");
-        assert_eq!((slots.get(first.handle), slots.get(second.handle)), (None, Some(&"b")));
+        assert_eq!(
+            (slots.get(first.handle), slots.get(second.handle)),
+            (None, Some(&"b"))
+        );
         assert_eq!(slots.remove(first.handle, None), None);
         let other = second.handle ^ 1 << 56;
         assert_eq!((slots.get(other), slots.get_numbered(other)), (None, None));

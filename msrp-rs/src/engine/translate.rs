@@ -27,37 +27,87 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
         Item::Phase(phase) => Event::State(phase.into()),
         Item::Opened => Event::Opened,
         Item::Writable => Event::Writable,
-        Item::Progress(key, sent) => Event::Progress { transfer: transfer_of(key), sent },
-        Item::Failed { transfer, failure, error, .. } => Event::Failed {
+        Item::Progress(key, sent) => Event::Progress {
+            transfer: transfer_of(key),
+            sent,
+        },
+        Item::Failed {
+            transfer,
+            failure,
+            error,
+            ..
+        } => Event::Failed {
             transfer: transfer_of(transfer),
             error: error.unwrap_or_else(|| failure_error(&failure)),
         },
         Item::ReportsLost(count) => Event::ReportsLost { count },
-        Item::Closed { reason, error, unacknowledged } => Event::Closed {
+        Item::Closed {
+            reason,
+            error,
+            unacknowledged,
+        } => Event::Closed {
             error: error.or_else(|| close_error(&reason)),
             reason,
             unacknowledged: unacknowledged.into_iter().map(transfer_of).collect(),
         },
         Item::Event(said) => match said {
-            Said::Message { message, head, body, credit } => {
-                Event::Message { message: message_of(message), head, body, credit }
-            }
-            Said::MessageBegin { message, head, credit } => {
-                Event::MessageBegin { message: message_of(message), head, credit }
-            }
-            Said::MessageBody { message, offset, data } => {
-                Event::MessageBody { message: message_of(message), offset, data }
-            }
-            Said::MessageEnd { message, end } => {
-                Event::MessageEnd { message: message_of(message), end }
-            }
-            Said::DataWanted(key, len) => Event::DataWanted { transfer: transfer_of(key), len },
-            Said::Accepted(key) => Event::Accepted { transfer: transfer_of(key) },
-            Said::Acknowledged(key) => Event::Acknowledged { transfer: transfer_of(key) },
-            Said::Delivered(key) => Event::Delivered { transfer: transfer_of(key) },
-            Said::Report { transfer, status, comment, range } => {
-                Event::Report { transfer: transfer_of(transfer), status, comment, range }
-            }
+            Said::Message {
+                message,
+                head,
+                body,
+                credit,
+            } => Event::Message {
+                message: message_of(message),
+                head,
+                body,
+                credit,
+            },
+            Said::MessageBegin {
+                message,
+                head,
+                credit,
+            } => Event::MessageBegin {
+                message: message_of(message),
+                head,
+                credit,
+            },
+            Said::MessageBody {
+                message,
+                offset,
+                data,
+            } => Event::MessageBody {
+                message: message_of(message),
+                offset,
+                data,
+            },
+            Said::MessageEnd { message, end } => Event::MessageEnd {
+                message: message_of(message),
+                end,
+            },
+            Said::DataWanted(key, len) => Event::DataWanted {
+                transfer: transfer_of(key),
+                len,
+            },
+            Said::Accepted(key) => Event::Accepted {
+                transfer: transfer_of(key),
+            },
+            Said::Acknowledged(key) => Event::Acknowledged {
+                transfer: transfer_of(key),
+            },
+            Said::Delivered(key) => Event::Delivered {
+                transfer: transfer_of(key),
+            },
+            Said::Report {
+                transfer,
+                status,
+                comment,
+                range,
+            } => Event::Report {
+                transfer: transfer_of(transfer),
+                status,
+                comment,
+                range,
+            },
             Said::Shed => Event::Shed,
             Said::Recovered => Event::Recovered,
             // Turned into items of their own by the mailbox.
@@ -89,9 +139,7 @@ fn failure_error(failure: &Failure) -> Error {
 pub(super) fn close_error(reason: &CloseReason) -> Option<Error> {
     Some(match reason {
         CloseReason::Local => return None,
-        CloseReason::PeerClosed => {
-            Error::remote(ErrorKind::Connect, "peer closed the connection")
-        }
+        CloseReason::PeerClosed => Error::remote(ErrorKind::Connect, "peer closed the connection"),
         CloseReason::ConnectionLost(text) => {
             Error::transport(ErrorKind::Connect, format!("connection lost: {text}"))
         }
@@ -100,12 +148,11 @@ pub(super) fn close_error(reason: &CloseReason) -> Option<Error> {
             "the network took no octet for the time of limits.write_stall",
         ),
         CloseReason::Protocol { offset, reason } => Error::protocol(*offset, reason.clone()),
-        CloseReason::Status { code, comment } => {
-            Error::status(*code, status_text(code.0, comment))
-        }
-        CloseReason::BindTimeout => {
-            Error::remote(ErrorKind::Timeout, "the first request was not answered in time")
-        }
+        CloseReason::Status { code, comment } => Error::status(*code, status_text(code.0, comment)),
+        CloseReason::BindTimeout => Error::remote(
+            ErrorKind::Timeout,
+            "the first request was not answered in time",
+        ),
     })
 }
 

@@ -24,7 +24,12 @@ impl Trust {
     /// # Errors
     /// `InvalidArgument` for files and PEM that cannot be read, and `Tls`.
     pub(super) fn get(&self, config: &TlsConfig) -> Result<Arc<Tls>> {
-        let known = self.known.lock().iter().find(|(other, _)| other == config).cloned();
+        let known = self
+            .known
+            .lock()
+            .iter()
+            .find(|(other, _)| other == config)
+            .cloned();
         if let Some((_, tls)) = known {
             return Ok(tls);
         }
@@ -34,9 +39,21 @@ impl Trust {
             ));
         }
         let tls = Arc::new(Tls::new(TlsParts {
-            ca: config.ca.as_ref().map(|source| read("ca", source)).transpose()?,
-            cert: config.cert.as_ref().map(|source| read("cert", source)).transpose()?,
-            key: config.key.as_ref().map(|source| read("key", source)).transpose()?,
+            ca: config
+                .ca
+                .as_ref()
+                .map(|source| read("ca", source))
+                .transpose()?,
+            cert: config
+                .cert
+                .as_ref()
+                .map(|source| read("cert", source))
+                .transpose()?,
+            key: config
+                .key
+                .as_ref()
+                .map(|source| read("key", source))
+                .transpose()?,
             verify: config.verify != TlsVerify::None,
             server_name: config.server_name.clone(),
         })?);
@@ -53,7 +70,10 @@ fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
     match source {
         PemSource::Text(text) => Ok(text.clone()),
         PemSource::File(path) => std::fs::read(path).map_err(|error| {
-            Error::invalid_argument(format!("tls.{option}: cannot read {}: {error}", path.display()))
+            Error::invalid_argument(format!(
+                "tls.{option}: cannot read {}: {error}",
+                path.display()
+            ))
         }),
     }
 }

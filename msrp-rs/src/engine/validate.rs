@@ -29,20 +29,40 @@ fn limits(limits: &Limits) -> Result<()> {
         ("path_uris", limits.path_uris, 1, 1024),
         ("non_send_body", limits.non_send_body, 0, 10 * KIB),
         ("send_window", limits.send_window, KIB, GIB),
-        ("small_message", limits.small_message, KIB, limits.send_window),
+        (
+            "small_message",
+            limits.small_message,
+            KIB,
+            limits.send_window,
+        ),
         ("read_ahead", limits.read_ahead, 4 * KIB, GIB),
         ("receive_window", limits.receive_window, KIB, GIB),
         ("connection_slack", limits.connection_slack, 0, GIB),
         ("control_lane", limits.control_lane, 4 * KIB, GIB),
         ("write_ahead", limits.write_ahead, 4 * KIB, GIB),
         ("max_transactions", limits.max_transactions, 1, KIB * KIB),
-        ("incomplete_messages", limits.incomplete_messages, 1, KIB * KIB),
+        (
+            "incomplete_messages",
+            limits.incomplete_messages,
+            1,
+            KIB * KIB,
+        ),
         ("remembered_ids", limits.remembered_ids, 0, KIB * KIB),
         ("gaps", limits.gaps, 1, KIB * KIB),
         ("transfers", limits.transfers, 1, KIB * KIB),
         ("early_len", limits.early_len, KIB, GIB),
-        ("unbound_connections", limits.unbound_connections, 1, KIB * KIB),
-        ("unbound_per_address", limits.unbound_per_address, 1, KIB * KIB),
+        (
+            "unbound_connections",
+            limits.unbound_connections,
+            1,
+            KIB * KIB,
+        ),
+        (
+            "unbound_per_address",
+            limits.unbound_per_address,
+            1,
+            KIB * KIB,
+        ),
         ("dials_per_target", limits.dials_per_target, 1, 1024),
         ("dials", limits.dials, 1, KIB * KIB),
         ("engine_memory", limits.engine_memory, 64 * KIB, usize::MAX),
@@ -98,7 +118,10 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
             })
             .collect::<Result<_>>()?,
     };
-    Ok(Types { accept, wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)? })
+    Ok(Types {
+        accept,
+        wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)?,
+    })
 }
 
 /// A host and port to be advertised.
@@ -119,9 +142,12 @@ pub(super) fn send(options: &SendOptions) -> Result<(MediaType, Option<MessageId
     for (name, value) in &options.headers {
         validate_extra_header(name, value)?;
     }
-    let message_id = options.message_id.as_deref().map(MessageId::new).transpose().map_err(
-        |error| Error::invalid_argument(format!("message_id: {}", error.context)),
-    )?;
+    let message_id = options
+        .message_id
+        .as_deref()
+        .map(MessageId::new)
+        .transpose()
+        .map_err(|error| Error::invalid_argument(format!("message_id: {}", error.context)))?;
     Ok((media_type, message_id))
 }
 
@@ -145,14 +171,18 @@ fn range(option: &str, value: usize, min: usize, max: usize) -> Result<()> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
-    Err(Error::invalid_argument(format!("{option} is {value}, allowed is {min} to {max}")))
+    Err(Error::invalid_argument(format!(
+        "{option} is {value}, allowed is {min} to {max}"
+    )))
 }
 
 fn time(option: &str, value: Duration) -> Result<()> {
     if !value.is_zero() && value <= MAX_TIME {
         return Ok(());
     }
-    Err(Error::invalid_argument(format!("{option} is {value:?}, allowed is above 0 to {MAX_TIME:?}")))
+    Err(Error::invalid_argument(format!(
+        "{option} is {value:?}, allowed is above 0 to {MAX_TIME:?}"
+    )))
 }
 
 #[cfg(test)]
@@ -162,13 +192,19 @@ mod tests {
     #[test]
     fn the_defaults_are_allowed_and_each_text_names_the_option_and_its_bound() {
         engine(&EngineOptions::default()).expect("the defaults");
-        let mut options = EngineOptions { worker_threads: 0, ..EngineOptions::default() };
+        let mut options = EngineOptions {
+            worker_threads: 0,
+            ..EngineOptions::default()
+        };
         let text = engine(&options).expect_err("no thread").context;
         assert_eq!(text, "worker_threads is 0, allowed is 1 to 256");
         options.worker_threads = 1;
         options.limits.transfers = 0;
         let text = engine(&options).expect_err("no transfer").context;
-        assert!(text.starts_with("limits.transfers is 0, allowed is 1 to "), "{text}");
+        assert!(
+            text.starts_with("limits.transfers is 0, allowed is 1 to "),
+            "{text}"
+        );
     }
 
     // covers: S-045
@@ -177,15 +213,21 @@ mod tests {
         let types = session(&SessionOptions::default()).expect("the defaults");
         let accept: Vec<&str> = types.accept.iter().map(MediaRange::as_str).collect();
         assert_eq!(accept[0], "text/plain");
-        assert!(crate::sdp::MANDATORY_TYPES.iter().all(|name| accept.contains(name)));
+        assert!(
+            crate::sdp::MANDATORY_TYPES
+                .iter()
+                .all(|name| accept.contains(name))
+        );
         let options = SessionOptions {
             accept_types: Some(vec!["image/png".into()]),
             ..SessionOptions::default()
         };
         let types = session(&options).expect("one type");
         assert_eq!(types.accept.len(), 1);
-        let options =
-            SessionOptions { accept_types: Some(Vec::new()), ..SessionOptions::default() };
+        let options = SessionOptions {
+            accept_types: Some(Vec::new()),
+            ..SessionOptions::default()
+        };
         assert!(session(&options).is_err());
     }
 }

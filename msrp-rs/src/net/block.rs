@@ -22,8 +22,8 @@ impl BlockPool {
     pub(crate) fn borrow(&self) -> BytesMut {
         let free = self.free.lock().pop();
         let mut block = free.unwrap_or_else(|| BytesMut::with_capacity(BLOCK_LEN));
-        // A rest grows back into a whole block when its other parts have gone meanwhile.
-        block.try_reclaim(BLOCK_LEN);
+        // A rest grows back into a whole block when its other parts have gone meanwhile; else it is enough.
+        let _ = block.try_reclaim(BLOCK_LEN);
         block
     }
 

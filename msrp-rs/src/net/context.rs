@@ -62,9 +62,14 @@ impl Context {
     /// Counts a connection for as long as the guard lives.
     pub(crate) fn enter(self: &Arc<Self>) -> Connected {
         let inbox = Arc::new(Inbox::new(self.number()));
-        self.connections.lock().insert(inbox.id(), Arc::clone(&inbox));
+        self.connections
+            .lock()
+            .insert(inbox.id(), Arc::clone(&inbox));
         self.memory.connections.fetch_add(1, Relaxed);
-        Connected { context: Arc::clone(self), inbox }
+        Connected {
+            context: Arc::clone(self),
+            inbox,
+        }
     }
 
     /// From now on new connections close at once, and those there are close in order.

@@ -62,7 +62,10 @@ pub(crate) struct Targets {
 impl Targets {
     /// None yet.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { dials: Semaphore::new(limits.dials.max(1)), known: Mutex::new(HashMap::new()) }
+        Self {
+            dials: Semaphore::new(limits.dials.max(1)),
+            known: Mutex::new(HashMap::new()),
+        }
     }
 
     fn target(&self, limits: &Limits, authority: &Authority) -> Arc<Target> {
@@ -86,13 +89,18 @@ impl Targets {
 
 impl Target {
     fn is_connected(&self) -> bool {
-        self.shared.lock().as_ref().is_some_and(|inbox| !inbox.is_closed())
+        self.shared
+            .lock()
+            .as_ref()
+            .is_some_and(|inbox| !inbox.is_closed())
     }
 
     /// When the next dial may start; counts it.
     fn next_start(&self, now: Instant) -> Instant {
         let mut free_at = self.free_at.lock();
-        let start = free_at.checked_sub(DISTANCE * BURST).map_or(now, |start| start.max(now));
+        let start = free_at
+            .checked_sub(DISTANCE * BURST)
+            .map_or(now, |start| start.max(now));
         *free_at = (*free_at).max(now) + DISTANCE;
         start
     }
@@ -127,7 +135,11 @@ pub(crate) async fn connect(
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
     };
     let target = context.targets.target(&context.limits, &authority);
-    let _gate = if share { Some(target.gate.lock().await) } else { None };
+    let _gate = if share {
+        Some(target.gate.lock().await)
+    } else {
+        None
+    };
     if share {
         let shared = target.shared.lock().clone();
         if let Some(inbox) = shared
@@ -170,7 +182,9 @@ async fn dial(
         Error::transport(ErrorKind::Connect, text)
     };
     transport::configure(&stream).map_err(failed)?;
-    let Some(tls) = tls else { return Ok(Transport::tcp(stream)) };
+    let Some(tls) = tls else {
+        return Ok(Transport::tcp(stream));
+    };
 
     let name = tls.name_for(&authority.host)?;
     let handshake = TlsConnector::from(tls.client()).connect(name, stream);
@@ -189,10 +203,16 @@ async fn dial(
 /// Tries each address of `host` in the order that the resolver gives (RFC 4975 §6.2).
 async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
     let failed = |error: io::Error| {
-        Error::transport(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {error}"))
+        Error::transport(
+            ErrorKind::Connect,
+            format!("cannot connect to {host}:{port}: {error}"),
+        )
     };
     let addresses: Vec<SocketAddr> = match host {
-        Host::Name(name) => lookup_host((name.as_str(), port)).await.map_err(failed)?.collect(),
+        Host::Name(name) => lookup_host((name.as_str(), port))
+            .await
+            .map_err(failed)?
+            .collect(),
         Host::V4(address) => vec![(*address, port).into()],
         Host::V6(address) => vec![(*address, port).into()],
     };
@@ -201,7 +221,9 @@ async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
         let attempt = TcpStream::connect(address);
         let result = if index + 1 < addresses.len() {
             let late = || io::ErrorKind::TimedOut.into();
-            tokio::time::timeout(ADDRESS, attempt).await.unwrap_or_else(|_| Err(late()))
+            tokio::time::timeout(ADDRESS, attempt)
+                .await
+                .unwrap_or_else(|_| Err(late()))
         } else {
             attempt.await
         };
@@ -223,10 +245,18 @@ mod tests {
         let limits = Limits::default();
         let targets = Targets::new(&limits);
         let host: Host = "192.0.2.1".parse().expect("an address");
-        let target = targets.target(&limits, &Authority { host, port: 2855, tls: None });
+        let target = targets.target(
+            &limits,
+            &Authority {
+                host,
+                port: 2855,
+                tls: None,
+            },
+        );
         let now = Instant::now();
-        let starts: Vec<Duration> =
-            (0..30).map(|_| target.next_start(now).saturating_duration_since(now)).collect();
+        let starts: Vec<Duration> = (0..30)
+            .map(|_| target.next_start(now).saturating_duration_since(now))
+            .collect();
         assert!(starts[..10].iter().all(Duration::is_zero));
         assert!(starts[29] >= Duration::from_millis(1800), "{starts:?}");
     }

@@ -88,8 +88,8 @@ impl Driver {
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
         let connection = Connection::new(Arc::clone(&context.limits), ids, now);
-        let unbound_until = matches!(from, Provenance::Accepted { .. })
-            .then(|| now + context.limits.unbound);
+        let unbound_until =
+            matches!(from, Provenance::Accepted { .. }).then(|| now + context.limits.unbound);
         Self {
             connection: Some(connection),
             connected,
@@ -139,7 +139,9 @@ impl Driver {
     fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) {
         let mut dirty = std::mem::take(&mut self.scratch.dirty);
         let mut controls = std::mem::take(&mut self.scratch.controls);
-        self.connected.inbox.take(cx.waker(), &mut dirty, &mut controls);
+        self.connected
+            .inbox
+            .take(cx.waker(), &mut dirty, &mut controls);
         for control in controls.drain(..) {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
@@ -159,11 +161,16 @@ impl Driver {
     }
 
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
         let attached = if matches!(self.stage, Stage::Running) {
             connection.attach(now, entry.mailbox().key(), config)
         } else {
-            Err(Error::transport(ErrorKind::Connect, "connection is being closed"))
+            Err(Error::transport(
+                ErrorKind::Connect,
+                "connection is being closed",
+            ))
         };
         match attached {
             Ok(()) => self.adopt(now, entry),
@@ -187,7 +194,9 @@ impl Driver {
     }
 
     fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
         let commands = &mut self.scratch.commands;
         let consumed = mailbox.take_commands(commands);
         if consumed > 0 {
@@ -199,7 +208,9 @@ impl Driver {
     }
 
     fn read(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
+        let Some(connection) = &mut self.connection else {
+            return false;
+        };
         let context = &self.connected.context;
         let allowed = connection.reading_allowed();
         if self.was_allowed && !allowed {
@@ -216,7 +227,10 @@ impl Driver {
                 self.finish(now);
             }
             Poll::Ready(Ok(data)) => {
-                context.memory.bytes_received.fetch_add(data.len() as u64, Relaxed);
+                context
+                    .memory
+                    .bytes_received
+                    .fetch_add(data.len() as u64, Relaxed);
                 let mut lookups = Lookups {
                     context,
                     inbox: &self.connected.inbox,
@@ -235,14 +249,18 @@ impl Driver {
 
     /// Moves events into the mailboxes, those of one session at a time.
     fn deliver(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
         let mut events = std::mem::take(&mut self.scratch.events);
         while let Some(event) = connection.poll_event() {
             events.push_back(event);
         }
         while let Some(&(key, _)) = events.front() {
             let run = std::iter::from_fn(|| {
-                events.pop_front_if(|(other, _)| *other == key).map(|(_, event)| event)
+                events
+                    .pop_front_if(|(other, _)| *other == key)
+                    .map(|(_, event)| event)
             });
             let Some(entry) = self.sessions.get(&key) else {
                 run.for_each(drop);
@@ -266,7 +284,9 @@ impl Driver {
         if !matches!(self.stage, Stage::Running | Stage::Finishing(_)) {
             return false;
         }
-        let Some(connection) = &mut self.connection else { return false };
+        let Some(connection) = &mut self.connection else {
+            return false;
+        };
         let context = &self.connected.context;
         let mut moved = false;
         for _ in 0..WRITES {
@@ -289,7 +309,10 @@ impl Driver {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = connection.transmit_slices(&mut slices);
-            match self.transport.poll_write(cx, &slices[..filled], &context.blocks) {
+            match self
+                .transport
+                .poll_write(cx, &slices[..filled], &context.blocks)
+            {
                 Poll::Pending => return moved,
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Ready(Err(error)) => {
@@ -325,7 +348,9 @@ impl Driver {
     fn advance(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         match self.stage {
             Stage::Running => {
-                let Some(connection) = &self.connection else { return false };
+                let Some(connection) = &self.connection else {
+                    return false;
+                };
                 let is_unused = self.was_used
                     && connection.sessions() == 0
                     && !connection.holds_early()
@@ -344,7 +369,10 @@ impl Driver {
             }
             Stage::Finishing(until) => {
                 let is_written = !self.transport.is_flush_pending()
-                    && !self.connection.as_mut().is_some_and(|connection| connection.poll_transmit(now));
+                    && !self
+                        .connection
+                        .as_mut()
+                        .is_some_and(|connection| connection.poll_transmit(now));
                 if !is_written && now < until {
                     return false;
                 }
@@ -376,7 +404,10 @@ impl Driver {
     fn next_time(&self) -> Option<Instant> {
         let own = match self.stage {
             Stage::Running => self.unbound_until.filter(|_| {
-                !self.connection.as_ref().is_some_and(Connection::holds_early)
+                !self
+                    .connection
+                    .as_ref()
+                    .is_some_and(Connection::holds_early)
             }),
             Stage::Finishing(until) | Stage::ShuttingDown(until) | Stage::Lingering(until) => {
                 Some(until)
@@ -397,7 +428,9 @@ impl Driver {
             if moved {
                 continue;
             }
-            let Some(next) = self.next_time() else { return Poll::Pending };
+            let Some(next) = self.next_time() else {
+                return Poll::Pending;
+            };
             let next = tokio::time::Instant::from_std(next);
             if self.timer.deadline() != next {
                 self.timer.as_mut().reset(next);
@@ -419,7 +452,10 @@ impl Future for Driver {
         match catch_unwind(AssertUnwindSafe(|| driver.run(cx))) {
             Ok(done) => done,
             Err(_) => {
-                tracing::error!(connection = driver.connected.inbox.id(), "connection task panicked");
+                tracing::error!(
+                    connection = driver.connected.inbox.id(),
+                    "connection task panicked"
+                );
                 driver.abandon("internal error in the connection task", ErrorKind::Internal);
                 Poll::Ready(())
             }

@@ -53,7 +53,10 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let file = options.open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Error::invalid_argument(format!("{} is no regular file", path.display())));
+        return Err(Error::invalid_argument(format!(
+            "{} is no regular file",
+            path.display()
+        )));
     }
     Ok((file, metadata.len()))
 }
@@ -77,7 +80,9 @@ pub(crate) async fn feed(
             source.changed.notified().await;
             continue;
         }
-        let take = wanted.min(READ_LEN).min(usize::try_from(left).unwrap_or(READ_LEN));
+        let take = wanted
+            .min(READ_LEN)
+            .min(usize::try_from(left).unwrap_or(READ_LEN));
         let read = tokio::task::spawn_blocking(move || read_block(file, take)).await;
         let Ok((returned, result)) = read else { return };
         file = returned;

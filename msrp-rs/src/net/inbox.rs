@@ -41,7 +41,10 @@ struct Lists {
 impl Inbox {
     /// The empty work list of the connection with this number.
     pub(crate) fn new(id: u64) -> Self {
-        Self { id, lists: Mutex::new(Lists::default()) }
+        Self {
+            id,
+            lists: Mutex::new(Lists::default()),
+        }
     }
 
     /// The connection's number, unique in its engine.
@@ -91,7 +94,11 @@ impl Inbox {
         let mut lists = self.lists.lock();
         dirty.append(&mut lists.dirty);
         controls.append(&mut lists.controls);
-        if !lists.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if !lists
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
             lists.waker = Some(waker.clone());
         }
     }
@@ -124,6 +131,8 @@ fn wake(waker: Option<Waker>) {
 
 impl std::fmt::Debug for Inbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inbox").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Inbox")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

@@ -28,9 +28,15 @@ const REST: Duration = Duration::from_millis(100);
 /// Binds `host`, a name or an address, to the first of its addresses that is this machine's.
 pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener> {
     let failed = |error: io::Error| {
-        Error::transport(ErrorKind::Connect, format!("cannot listen on {host}:{port}: {error}"))
+        Error::transport(
+            ErrorKind::Connect,
+            format!("cannot listen on {host}:{port}: {error}"),
+        )
     };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (bare, port).to_socket_addrs().map_err(failed)? {
         match bind_address(address) {
@@ -42,7 +48,11 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener> {
 }
 
 fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -65,7 +75,9 @@ pub(crate) async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let connected = context.enter();
-                context.unbound.insert(&context.limits, peer.ip(), &connected.inbox);
+                context
+                    .unbound
+                    .insert(&context.limits, peer.ip(), &connected.inbox);
                 tracing::debug!(connection = connected.inbox.id(), %peer, "accepted");
                 tokio::spawn(serve(connected, stream, number, tls.clone()));
             }
@@ -83,7 +95,10 @@ async fn serve(
     listener: u64,
     tls: Option<Arc<ServerConfig>>,
 ) {
-    let from = Provenance::Accepted { listener, secure: tls.is_some() };
+    let from = Provenance::Accepted {
+        listener,
+        secure: tls.is_some(),
+    };
     if connected.context.is_stopping() || transport::configure(&stream).is_err() {
         return;
     }
@@ -113,7 +128,11 @@ async fn told_to_close(inbox: &Inbox) {
     let mut controls = Vec::new();
     poll_fn(|cx| {
         inbox.take(cx.waker(), &mut Vec::new(), &mut controls);
-        if controls.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        if controls.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     })
     .await;
 }

@@ -310,8 +310,11 @@ impl Mailbox {
         message: Box<OutgoingMessage>,
         source: Option<Arc<dyn Source>>,
     ) -> Result<TransferKey> {
-        let message_id =
-            message.message_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let message_id = message
+            .message_id
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let (kind, len, total) = match &message.body {
             Body::None => (Kind::Small, 0, Some(0)),
             Body::Whole(body) if body.len() <= self.limits.small_message => {
@@ -320,7 +323,11 @@ impl Mailbox {
             Body::Whole(body) => (Kind::Large, body.len(), Some(body.len() as u64)),
             Body::Stream(total) => (Kind::Stream, 0, *total),
         };
-        let cost = if kind == Kind::Small { send_cost(len) } else { len };
+        let cost = if kind == Kind::Small {
+            send_cost(len)
+        } else {
+            len
+        };
         let refused = self.memory.refuses();
         let again = |text: String| Err(Error::local(ErrorKind::Again, text));
         // A refused message is dropped after the lock: it may hold content.
@@ -334,7 +341,9 @@ impl Mailbox {
             }
             if transfers.unsettled >= MAX_UNSETTLED {
                 transfers.wanted.settling = true;
-                return again(format!("{MAX_UNSETTLED} messages are waiting for their outcome"));
+                return again(format!(
+                    "{MAX_UNSETTLED} messages are waiting for their outcome"
+                ));
             }
             if kind == Kind::Small {
                 let window = self.limits.send_window;
@@ -391,7 +400,10 @@ impl Mailbox {
             if len > transfer.asked {
                 return Err(Error::local(
                     ErrorKind::Again,
-                    format!("stream was asked for {} octets, {len} were given", transfer.asked),
+                    format!(
+                        "stream was asked for {} octets, {len} were given",
+                        transfer.asked
+                    ),
                 ));
             }
             transfer.asked -= len;
@@ -474,7 +486,10 @@ impl Mailbox {
             state.check_alive()?;
             let age = state.next_message.wrapping_sub(state.first_message);
             if message.0.wrapping_sub(state.first_message) >= age {
-                return Err(Error::local(ErrorKind::Gone, "message is of an earlier session"));
+                return Err(Error::local(
+                    ErrorKind::Gone,
+                    "message is of an earlier session",
+                ));
             }
             state.queue(command, after);
             Ok(())
@@ -608,7 +623,14 @@ impl Mailbox {
             transfers.wanted = Wanted::default();
             after.released_sent += std::mem::take(&mut transfers.window_used);
             state.items.push_back(Item::Phase(Phase::Closed));
-            state.push(Item::Closed { reason, error, unacknowledged }, after);
+            state.push(
+                Item::Closed {
+                    reason,
+                    error,
+                    unacknowledged,
+                },
+                after,
+            );
         });
     }
 
@@ -627,12 +649,16 @@ impl Mailbox {
                 }
                 return;
             }
-            Event::Message { message, credit, .. } => {
+            Event::Message {
+                message, credit, ..
+            } => {
                 state.receive(*credit, after);
                 state.next_message = message.0.wrapping_add(1);
                 self.memory.messages_received.fetch_add(1, Relaxed);
             }
-            Event::MessageBegin { message, credit, .. } => {
+            Event::MessageBegin {
+                message, credit, ..
+            } => {
                 state.receive(*credit, after);
                 state.next_message = message.0.wrapping_add(1);
             }
@@ -655,7 +681,9 @@ impl Mailbox {
                 return;
             }
             Event::DataWanted(key, len) => {
-                let Some(transfer) = state.transfers.live.get_mut(&key.0) else { return };
+                let Some(transfer) = state.transfers.live.get_mut(&key.0) else {
+                    return;
+                };
                 transfer.asked += len;
                 if let Some(source) = &transfer.source {
                     after.sources.push((Arc::clone(source), Some(*len)));
@@ -663,11 +691,12 @@ impl Mailbox {
                 }
             }
             Event::Progress(key, sent) => {
-                let Some(transfer) = state.transfers.live.get_mut(&key.0) else { return };
+                let Some(transfer) = state.transfers.live.get_mut(&key.0) else {
+                    return;
+                };
                 transfer.sent = *sent;
                 if transfer.kind == Kind::Stream {
-                    let held =
-                        usize::try_from(transfer.given.saturating_sub(*sent)).unwrap_or(0);
+                    let held = usize::try_from(transfer.given.saturating_sub(*sent)).unwrap_or(0);
                     after.released_sent += transfer.held.saturating_sub(held);
                     transfer.held = transfer.held.min(held);
                 }
@@ -687,7 +716,15 @@ impl Mailbox {
                 let late = state.is_settled(*key);
                 let error = state.settle(*key, &self.limits, after);
                 let failure = failure.clone();
-                state.push(Item::Failed { transfer: *key, failure, error, late }, after);
+                state.push(
+                    Item::Failed {
+                        transfer: *key,
+                        failure,
+                        error,
+                        late,
+                    },
+                    after,
+                );
                 return;
             }
             Event::Report { .. } => {
@@ -699,10 +736,14 @@ impl Mailbox {
             Event::Shed => {
                 self.memory.sessions_shed.fetch_add(1, Relaxed);
             }
-            Event::Accepted(_)
-            | Event::Delivered(_)
-            | Event::Recovered
-            | Event::Closed { .. } => {}
+            // A stream's last octet was accepted when its owner said so.
+            Event::Accepted(key)
+                if (state.transfers.live.get(&key.0))
+                    .is_some_and(|transfer| transfer.kind == Kind::Stream) =>
+            {
+                return;
+            }
+            Event::Accepted(_) | Event::Delivered(_) | Event::Recovered | Event::Closed { .. } => {}
         }
         state.push(Item::Event(event), after);
     }
@@ -718,11 +759,18 @@ impl Mailbox {
         max_bytes: usize,
         mut each: impl FnMut(Item),
     ) -> Visit {
-        let mut visit = Visit { events: 0, bytes: 0, more: false, closed: false };
+        let mut visit = Visit {
+            events: 0,
+            bytes: 0,
+            more: false,
+            closed: false,
+        };
         let mut taken = Vec::with_capacity(max_events.min(32));
         self.with(|state, after| {
             while visit.events < max_events && visit.bytes < max_bytes {
-                let Some(item) = state.pop(&self.limits, after) else { break };
+                let Some(item) = state.pop(&self.limits, after) else {
+                    break;
+                };
                 visit.events += 1;
                 visit.bytes += content_len(&item);
                 visit.closed |= matches!(item, Item::Closed { .. });
@@ -847,7 +895,9 @@ impl State {
         let mut index = 0;
         while index < self.items.len() {
             match &self.items[index] {
-                Item::Event(Event::MessageBody { message: key, data, .. }) if *key == message => {
+                Item::Event(Event::MessageBody {
+                    message: key, data, ..
+                }) if *key == message => {
                     freed += data.len();
                     dropped.extend(self.items.remove(index));
                 }
@@ -890,7 +940,10 @@ impl State {
     }
 
     fn is_settled(&self, key: TransferKey) -> bool {
-        self.transfers.live.get(&key.0).is_none_or(|transfer| transfer.is_settled)
+        self.transfers
+            .live
+            .get(&key.0)
+            .is_none_or(|transfer| transfer.is_settled)
     }
 
     /// A transfer has its outcome; gives the error that explains it, if this side has one.
@@ -921,7 +974,13 @@ impl State {
 
     /// Tells a sender that was refused, once there is room.
     fn tell_room(&mut self, limits: &Limits, after: &mut After) {
-        let Transfers { wanted, window_used, slots_used, unsettled, .. } = &mut self.transfers;
+        let Transfers {
+            wanted,
+            window_used,
+            slots_used,
+            unsettled,
+            ..
+        } = &mut self.transfers;
         let mut has_room = false;
         if let Some(len) = wanted.window
             && (*window_used == 0 || *window_used + len <= limits.send_window)
@@ -965,6 +1024,8 @@ fn content_len(item: &Item) -> usize {
 
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Mailbox")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }

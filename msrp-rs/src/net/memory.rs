@@ -102,7 +102,10 @@ impl Memory {
 
     /// Octets held for consumers, now and at most.
     pub(crate) fn received(&self) -> (usize, usize) {
-        (self.receive_held.load(Relaxed), self.receive_peak.load(Relaxed))
+        (
+            self.receive_held.load(Relaxed),
+            self.receive_peak.load(Relaxed),
+        )
     }
 
     /// Octets held for the network.

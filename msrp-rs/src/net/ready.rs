@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::AcqRel;
 
 use super::mailbox::{Item, Mailbox};
 use super::sync::{AtomicBool, Mutex};
@@ -63,7 +63,11 @@ pub(crate) struct Batch {
 impl Ready {
     /// The empty list of a consumer that is woken by `signal`.
     pub(crate) fn new(signal: Box<dyn Signal>) -> Self {
-        Self { list: Mutex::new(List::default()), armed: AtomicBool::new(false), signal }
+        Self {
+            list: Mutex::new(List::default()),
+            armed: AtomicBool::new(false),
+            signal,
+        }
     }
 
     /// A session of this consumer was made. False when the consumer is gone.
@@ -88,7 +92,7 @@ impl Ready {
 
     /// Signals the consumer, unless it was signalled since its last look.
     pub(crate) fn wake(&self) {
-        if !self.armed.swap(true, SeqCst) {
+        if !self.armed.swap(true, AcqRel) {
             self.signal.signal();
         }
     }
@@ -128,13 +132,16 @@ impl Ready {
         mut each: impl FnMut(SessionKey, Item),
     ) -> Batch {
         self.signal.clear();
-        self.armed.store(false, SeqCst);
+        // A swap, not a store: it takes part in the order of the producers' swaps.
+        self.armed.swap(false, AcqRel);
         let (mut events, mut bytes) = (0, 0);
         loop {
             if events >= max_events || bytes >= max_bytes {
                 break;
             }
-            let Some(mailbox) = self.list.lock().queue.pop_front() else { break };
+            let Some(mailbox) = self.list.lock().queue.pop_front() else {
+                break;
+            };
             let visit = mailbox.visit(
                 VISIT_EVENTS.min(max_events - events),
                 VISIT_BYTES.min(max_bytes - bytes),
@@ -151,7 +158,10 @@ impl Ready {
                 }
             }
         }
-        let mut batch = Batch { more: false, ended: false };
+        let mut batch = Batch {
+            more: false,
+            ended: false,
+        };
         {
             let mut list = self.list.lock();
             batch.more = !list.queue.is_empty();

@@ -90,7 +90,10 @@ impl Entry {
             session_id: uri.session_id().unwrap_or_default().to_owned(),
             listener,
             tls,
-            state: Mutex::new(State { uri, binding: Binding::NotReady(None) }),
+            state: Mutex::new(State {
+                uri,
+                binding: Binding::NotReady(None),
+            }),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
         })
@@ -193,7 +196,9 @@ impl Entry {
                 state.binding = Binding::Bound(Arc::clone(asking));
                 Lookup::Ready(key, config)
             }
-            Binding::NotReady(Some(holder)) if !Arc::ptr_eq(&holder, asking) && !holder.is_closed() => {
+            Binding::NotReady(Some(holder))
+                if !Arc::ptr_eq(&holder, asking) && !holder.is_closed() =>
+            {
                 state.binding = Binding::NotReady(Some(holder));
                 Lookup::BoundElsewhere
             }
@@ -205,16 +210,21 @@ impl Entry {
                 let is_here = Arc::ptr_eq(&connection, asking);
                 state.binding = Binding::Bound(connection);
                 // The asking connection had it, so it is being closed there.
-                if is_here { Lookup::Unknown } else { Lookup::BoundElsewhere }
+                if is_here {
+                    Lookup::Unknown
+                } else {
+                    Lookup::BoundElsewhere
+                }
             }
         }
     }
 
     fn is_served_on(&self, from: &Provenance, secure: bool) -> bool {
         match from {
-            Provenance::Accepted { listener, secure: over_tls } => {
-                *listener == self.listener && *over_tls == secure
-            }
+            Provenance::Accepted {
+                listener,
+                secure: over_tls,
+            } => *listener == self.listener && *over_tls == secure,
             Provenance::Dialled(None) => !secure,
             Provenance::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))
@@ -297,8 +307,12 @@ impl Registry {
         asking: &Arc<Inbox>,
         from: &Provenance,
     ) -> (Lookup, Option<Arc<Entry>>) {
-        let entry = uri.session_id().and_then(|id| self.sessions.lock().get(id).cloned());
-        let Some(entry) = entry else { return (Lookup::Unknown, None) };
+        let entry = uri
+            .session_id()
+            .and_then(|id| self.sessions.lock().get(id).cloned());
+        let Some(entry) = entry else {
+            return (Lookup::Unknown, None);
+        };
         let answer = entry.lookup(uri, asking, from);
         (answer, Some(entry))
     }
@@ -308,6 +322,8 @@ impl Registry {
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let SessionKey(key) = self.mailbox.key();
-        f.debug_struct("Entry").field("key", &key).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("key", &key)
+            .finish_non_exhaustive()
     }
 }

@@ -61,7 +61,9 @@ impl Tls {
             .transpose()?;
         Ok(Self {
             client: Arc::new(client_config(&provider, parts.ca, parts.verify, &identity)?),
-            server: identity.map(|identity| server_config(&provider, identity)).transpose()?,
+            server: identity
+                .map(|identity| server_config(&provider, identity))
+                .transpose()?,
             server_name,
         })
     }
@@ -116,12 +118,14 @@ fn client_config(
     } else {
         tracing::warn!("tls: certificates of peers are not verified");
         let verifier = Unverified(Arc::clone(provider));
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
     };
     match identity {
-        Some((chain, key)) => {
-            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(unusable)
-        }
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain.clone(), key.clone_key())
+            .map_err(unusable),
         None => Ok(builder.with_no_client_auth()),
     }
 }
@@ -165,7 +169,9 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> 
         .collect::<Result<_, _>>()
         .map_err(|error| Error::invalid_argument(format!("tls: {what}: {error}")))?;
     if certificates.is_empty() {
-        return Err(Error::invalid_argument(format!("tls: {what}: no certificate in the PEM")));
+        return Err(Error::invalid_argument(format!(
+            "tls: {what}: no certificate in the PEM"
+        )));
     }
     Ok(certificates)
 }
@@ -201,7 +207,12 @@ impl ServerCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -210,7 +221,12 @@ impl ServerCertVerifier for Unverified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

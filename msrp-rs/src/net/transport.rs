@@ -50,7 +50,11 @@ pub(crate) fn configure(stream: &TcpStream) -> io::Result<()> {
 impl Transport {
     /// Cleartext.
     pub(crate) fn tcp(stream: TcpStream) -> Self {
-        Self { stream: Stream::Tcp(stream), unflushed: 0, may_hold_input: false }
+        Self {
+            stream: Stream::Tcp(stream),
+            unflushed: 0,
+            may_hold_input: false,
+        }
     }
 
     /// After the handshake.
@@ -60,7 +64,11 @@ impl Transport {
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER)),
         }
         // The peer's first octets may have come with the end of the handshake.
-        Self { stream: Stream::Tls(Box::new(stream)), unflushed: 0, may_hold_input: true }
+        Self {
+            stream: Stream::Tls(Box::new(stream)),
+            unflushed: 0,
+            may_hold_input: true,
+        }
     }
 
     /// The next octets; none at the end of the peer's side. A block is borrowed only when there are some.

@@ -21,9 +21,15 @@ impl Unbound {
     pub(crate) fn insert(&self, limits: &Limits, address: IpAddr, inbox: &Arc<Inbox>) {
         let evicted = {
             let mut connections = self.connections.lock();
-            let same = connections.values().filter(|(other, _)| *other == address).count();
+            let same = connections
+                .values()
+                .filter(|(other, _)| *other == address)
+                .count();
             let oldest = if same >= limits.unbound_per_address.max(1) {
-                connections.iter().find(|(_, (other, _))| *other == address).map(|(&id, _)| id)
+                connections
+                    .iter()
+                    .find(|(_, (other, _))| *other == address)
+                    .map(|(&id, _)| id)
             } else if connections.len() >= limits.unbound_connections.max(1) {
                 connections.keys().next().copied()
             } else {
@@ -66,9 +72,11 @@ mod tests {
     // covers: T-63
     #[test]
     fn the_oldest_makes_room_first_of_its_address_then_of_all() {
-        let mut limits = Limits::default();
-        limits.unbound_connections = 3;
-        limits.unbound_per_address = 2;
+        let limits = Limits {
+            unbound_connections: 3,
+            unbound_per_address: 2,
+            ..Limits::default()
+        };
         let unbound = Unbound::default();
         let inboxes: Vec<_> = (1..=5).map(|id| Arc::new(Inbox::new(id))).collect();
         let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));

@@ -29,7 +29,10 @@ impl WakeFd {
         }
         // SAFETY: the kernel has just given this descriptor to us, and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { read: File::from(fd), write: None })
+        Ok(Self {
+            read: File::from(fd),
+            write: None,
+        })
     }
 
     /// A new descriptor, not readable.
@@ -39,7 +42,10 @@ impl WakeFd {
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
         let file = |stream: std::os::unix::net::UnixStream| File::from(OwnedFd::from(stream));
-        Ok(Self { read: file(read), write: Some(file(write)) })
+        Ok(Self {
+            read: file(read),
+            write: Some(file(write)),
+        })
     }
 
     /// The number that a host watches.
@@ -51,7 +57,11 @@ impl WakeFd {
 impl Signal for Arc<WakeFd> {
     fn signal(&self) {
         // A full pipe or counter is readable already, so a failed write loses nothing.
-        let _ = self.write.as_ref().unwrap_or(&self.read).write(&1_u64.to_ne_bytes());
+        let _ = self
+            .write
+            .as_ref()
+            .unwrap_or(&self.read)
+            .write(&1_u64.to_ne_bytes());
     }
 
     fn clear(&self) {
@@ -77,7 +87,11 @@ mod tests {
     use super::*;
 
     fn is_readable(fd: &WakeFd) -> bool {
-        let mut poll = libc::pollfd { fd: fd.raw(), events: libc::POLLIN, revents: 0 };
+        let mut poll = libc::pollfd {
+            fd: fd.raw(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
         // SAFETY: one pollfd is given, and it outlives the call.
         unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
     }

@@ -530,6 +530,8 @@ impl Connection {
         });
         if last {
             transfer.phase = Phase::Encoded;
+            // What is remembered for late REPORTs needs no content.
+            transfer.drop_rest();
             if transfer.large {
                 self.events.push_back((key, Event::Accepted(transfer.key)));
             }

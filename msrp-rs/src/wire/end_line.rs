@@ -185,21 +185,36 @@ impl EndLineMatcher {
 
     /// Goes on comparing at `at`, which ends after the last octet that fits.
     fn compare(&mut self, block: &[u8], at: &mut usize) -> Compare {
+        if self.matched < self.flag_at {
+            let expected = &self.pattern[self.matched..self.flag_at];
+            let given = &block[*at..];
+            let fits = if given.starts_with(expected) {
+                expected.len()
+            } else {
+                expected
+                    .iter()
+                    .zip(given)
+                    .take_while(|(a, b)| a == b)
+                    .count()
+            };
+            examined(fits);
+            *at += fits;
+            self.matched += fits;
+            if self.matched < self.flag_at {
+                return self.ended(*at == block.len());
+            }
+        }
         while let Some(&octet) = block.get(*at) {
             examined(1);
-            if self.matched == self.flag_at {
-                if Continuation::from_octet(octet).is_none() {
-                    self.matched = 0;
-                    return Compare::Mismatch;
-                }
-                self.pattern[self.flag_at..self.flag_at + 3]
-                    .copy_from_slice(&[octet, b'\r', b'\n']);
-            } else if octet != self.pattern[self.matched] {
-                self.matched = 0;
-                return Compare::Mismatch;
+            match self.matched - self.flag_at {
+                0 if Continuation::from_octet(octet).is_some() => {}
+                1 if octet == b'\r' => {}
+                2 if octet == b'\n' => {}
+                _ => return self.ended(false),
             }
-            *at += 1;
+            self.pattern[self.matched] = octet;
             self.matched += 1;
+            *at += 1;
             if self.matched == self.flag_at + 3 {
                 self.matched = 0;
                 self.lent = 0;
@@ -207,7 +222,17 @@ impl EndLineMatcher {
                 return Compare::Complete(flag.expect("only a flag was stored there"));
             }
         }
-        Compare::Open
+        self.ended(true)
+    }
+
+    /// The comparison stopped: at the end of the block, or at an octet that does not fit.
+    fn ended(&mut self, at_block_end: bool) -> Compare {
+        if at_block_end {
+            return Compare::Open;
+        }
+        examined(1);
+        self.matched = 0;
+        Compare::Mismatch
     }
 }
 

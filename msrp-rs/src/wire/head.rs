@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::header::parse_success_report;
 use super::path::words;
 use super::redacted::Redacted;
-use super::token::{find_control, is_blank, is_text, is_token, trimmed};
+use super::token::{find_control, is_blank, is_token_octet, trimmed};
 use super::{
     ByteRange, FailureReport, Fault, FaultKind, HeaderName, MediaType, MessageId, Method, Status,
     StatusCode, TransactionId, Uri, UriPath,
@@ -107,6 +107,11 @@ impl Head {
     /// session-ids and perhaps credentials.
     pub fn octets(&self) -> &Bytes {
         &self.inner.octets
+    }
+
+    /// Copies the octets, so that a head that is kept does not keep the whole block it came in.
+    pub fn detach(&mut self) {
+        self.inner.octets = Bytes::copy_from_slice(&self.inner.octets);
     }
 
     /// Whether an empty line ended the section, so that a body, perhaps empty, follows. With a
@@ -281,6 +286,8 @@ impl fmt::Debug for Head {
 pub(super) struct HeadBuilder {
     head: Head,
     line_count: usize,
+    /// The known headers that came, as bits.
+    seen: u32,
 }
 
 /// Why a start line is none: the place, and what was expected there.
@@ -355,11 +362,12 @@ impl HeadBuilder {
         Ok(Self {
             head: Head { inner },
             line_count: 0,
+            seen: 0,
         })
     }
 
-    pub(super) fn transaction_id(&self) -> TransactionId {
-        self.head.inner.transaction_id
+    pub(super) fn transaction_id(&self) -> &TransactionId {
+        &self.head.inner.transaction_id
     }
 
     /// Whether this is a SEND request, the only frame whose body has no bound.
@@ -399,6 +407,7 @@ impl HeadBuilder {
             );
         }
         if let Some(known) = known {
+            self.seen |= 1 << known as u32;
             if is_first {
                 let text = &octets[value.range()];
                 let base = value.range().start;
@@ -475,12 +484,7 @@ impl HeadBuilder {
     }
 
     fn has(&self, name: HeaderName) -> bool {
-        self.head
-            .inner
-            .lines
-            .as_slice()
-            .iter()
-            .any(|line| line.known == Some(name))
+        self.seen & (1 << name as u32) != 0
     }
 
     /// Keeps the first fault.
@@ -494,24 +498,15 @@ impl HeadBuilder {
 
 /// Splits a header line into name and value.
 fn split_line(line: &[u8]) -> Result<(Span, Span), Fault> {
-    if line.first().copied().is_some_and(is_blank) {
-        return Err(Fault::grammar(
-            0,
-            "expected a header name, and no folded line",
-        ));
-    }
-    let colon = memchr::memchr(b':', line)
-        .ok_or_else(|| Fault::grammar(line.len(), "expected \":\" in a header line"))?;
-    let name = &line[..colon];
-    if !name.first().is_some_and(u8::is_ascii_alphabetic) || !is_token(name) {
-        return Err(Fault::grammar(
-            0,
-            "expected a header name of a letter and token characters",
-        ));
+    let colon = line
+        .iter()
+        .take_while(|octet| is_token_octet(**octet))
+        .count();
+    if line.get(colon) != Some(&b':') || !line[0].is_ascii_alphabetic() {
+        return Err(bad_name(line));
     }
     let value = &line[colon + 1..];
-    if !is_text(value) {
-        let at = find_control(value).unwrap_or_default();
+    if let Some(at) = find_control(value) {
         return Err(Fault::grammar(
             colon + 1 + at,
             "expected no control octet in a header value",
@@ -522,6 +517,17 @@ fn split_line(line: &[u8]) -> Result<(Span, Span), Fault> {
         Span::new(0, colon),
         Span::new(colon + 1 + start, colon + 1 + end),
     ))
+}
+
+/// Why a line does not start with a header name and a colon.
+fn bad_name(line: &[u8]) -> Fault {
+    if line.first().copied().is_some_and(is_blank) {
+        Fault::grammar(0, "expected a header name, and no folded line")
+    } else if line.contains(&b':') {
+        Fault::grammar(0, "expected a header name of a letter and token characters")
+    } else {
+        Fault::grammar(line.len(), "expected \":\" in a header line")
+    }
 }
 
 fn shift(span: Span, base: usize) -> Span {
@@ -568,7 +574,7 @@ struct Lines {
 }
 
 impl Lines {
-    const IN_PLACE: usize = 10;
+    const IN_PLACE: usize = 8;
 
     fn new() -> Self {
         Self {

@@ -13,6 +13,7 @@ macro_rules! header_names {
         }
 
         impl HeaderName {
+            #[cfg(test)]
             const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// The name in the RFCs' own spelling.
@@ -69,10 +70,29 @@ header_names! {
 impl HeaderName {
     /// The header that `name` names, whatever its case.
     pub fn parse(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().copied().find(|known| {
-            let text = known.as_str();
-            text.len() == name.len() && text.as_bytes().eq_ignore_ascii_case(name)
-        })
+        let candidates: &[Self] = match name.len() {
+            6 => &[Self::Status],
+            7 => &[Self::ToPath, Self::Expires],
+            8 => &[Self::UsePath],
+            9 => &[Self::FromPath],
+            10 => &[Self::MessageId, Self::ByteRange, Self::ContentId],
+            11 => &[Self::MinExpires, Self::MaxExpires],
+            12 => &[Self::ContentType, Self::UseNickname],
+            13 => &[Self::Authorization],
+            14 => &[Self::SuccessReport, Self::FailureReport],
+            16 => &[Self::WwwAuthenticate],
+            19 => &[
+                Self::ContentDisposition,
+                Self::ContentDescription,
+                Self::AuthenticationInfo,
+            ],
+            _ => &[],
+        };
+        // Nearly all peers write the RFCs' own spelling.
+        let is_exact = |known: &&Self| known.as_str().as_bytes() == name;
+        let is_name = |known: &&Self| known.as_str().as_bytes().eq_ignore_ascii_case(name);
+        let known = candidates.iter().find(is_exact);
+        known.or_else(|| candidates.iter().find(is_name)).copied()
     }
 
     /// Whether the header may stand only once in a message; a second one is malformed.
@@ -159,9 +179,10 @@ mod tests {
     #[test]
     fn names_and_values_compare_without_case() {
         for name in HeaderName::ALL {
-            assert_eq!(HeaderName::parse(name.as_str().as_bytes()), Some(*name));
+            let text = name.as_str();
+            assert_eq!(HeaderName::parse(text.as_bytes()), Some(*name));
             assert_eq!(
-                HeaderName::parse(name.as_str().to_uppercase().as_bytes()),
+                HeaderName::parse(text.to_uppercase().as_bytes()),
                 Some(*name)
             );
         }
@@ -174,7 +195,6 @@ mod tests {
         assert_eq!(parse_success_report(b"Yes"), Some(true));
     }
 
-    // covers: C-043
     #[test]
     fn other_report_values_are_refused() {
         assert_eq!(FailureReport::parse(b"maybe"), None);

@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::Fault;
+use super::token::is_ident_octet;
 use crate::error::{Error, ErrorKind};
 
 /// Octets of the longest identifier that is taken from a peer; the grammar ends at 32, but UUIDs
@@ -26,7 +27,18 @@ struct Ident {
 }
 
 impl Ident {
+    #[inline]
     fn parse(text: &[u8]) -> Result<Self, Fault> {
+        Self::check(text)?;
+        let mut octets = [0; MAX_IDENT_LEN];
+        octets[..text.len()].copy_from_slice(text);
+        Ok(Self {
+            len: text.len() as u8,
+            octets,
+        })
+    }
+
+    fn check(text: &[u8]) -> Result<(), Fault> {
         match text.first() {
             Some(first) if first.is_ascii_alphanumeric() => {}
             _ => return Err(Fault::grammar(0, "expected a letter or digit")),
@@ -43,12 +55,7 @@ impl Ident {
                 "expected the end of an identifier of at most 64 octets",
             ));
         }
-        let mut octets = [0; MAX_IDENT_LEN];
-        octets[..text.len()].copy_from_slice(text);
-        Ok(Self {
-            len: text.len() as u8,
-            octets,
-        })
+        Ok(())
     }
 
     fn new(text: &str, what: &str) -> Result<Self, Error> {
@@ -72,11 +79,6 @@ impl Ident {
     }
 }
 
-/// One octet of the alphabet of `ident-char`.
-pub(super) fn is_ident_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'+' | b'%' | b'=')
-}
-
 macro_rules! ident_type {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -97,6 +99,7 @@ macro_rules! ident_type {
             ///
             /// # Errors
             /// A [`Fault`] whose offset counts from the start of `text`.
+            #[inline]
             pub fn parse(text: &[u8]) -> Result<Self, Fault> {
                 Ident::parse(text).map(Self)
             }

@@ -126,6 +126,8 @@ pub struct Parser {
     /// Place in the stream of the first octet of `block`.
     block_offset: u64,
     state: State,
+    /// The frame being read; while `state` is in its head, also how far that got.
+    section: Section,
     end_line: EndLineMatcher,
     /// Parsed and not yet taken.
     ready: VecDeque<Frame>,
@@ -135,15 +137,15 @@ pub struct Parser {
 #[derive(Debug)]
 enum State {
     /// Between frames: CRLFs seen since the last one, and whether a CR waits for its LF.
-    Between { crlfs: usize, cr: bool },
-    /// In the start line.
-    StartLine(Section),
-    /// In the header section.
-    Headers(Section, HeadBuilder),
-    /// In a body.
+    Between {
+        crlfs: usize,
+        cr: bool,
+    },
+    StartLine,
+    Headers(HeadBuilder),
     Body {
-        frame_offset: u64,
-        body_offset: u64,
+        /// Place in the stream of its first octet.
+        start: u64,
         /// Octets that it may still have.
         left: u64,
     },
@@ -167,6 +169,7 @@ impl Parser {
             pos: 0,
             block_offset: 0,
             state: BETWEEN,
+            section: Section::new(0, 0),
             end_line: EndLineMatcher::new(),
             ready: VecDeque::new(),
             failure: None,
@@ -214,12 +217,13 @@ impl Parser {
         if let Some(error) = &self.failure {
             return Err(error.clone());
         }
-        let (frame_offset, reason) = match &self.state {
+        let frame_offset = self.section.frame_offset;
+        let (frame_offset, reason) = match self.state {
             State::Between { cr: false, .. } => return Ok(()),
             State::Between { cr: true, .. } => (self.offset() - 1, "expected LF after CR"),
-            State::StartLine(section) => (section.frame_offset, "expected a start line"),
-            State::Headers(section, _) => (section.frame_offset, "expected a header section"),
-            State::Body { frame_offset, .. } => (*frame_offset, "expected an end-line"),
+            State::StartLine => (frame_offset, "expected a start line"),
+            State::Headers(_) => (frame_offset, "expected a header section"),
+            State::Body { .. } => (frame_offset, "expected an end-line"),
         };
         Err(ParseError {
             offset: self.offset(),
@@ -244,8 +248,8 @@ impl Parser {
     /// Makes `block` the next one with unread octets, if there is one.
     fn has_octets(&mut self) -> bool {
         if self.pos == self.block.len() {
-            if let State::StartLine(section) | State::Headers(section, _) = &mut self.state {
-                section.keep(&self.block);
+            if matches!(self.state, State::StartLine | State::Headers(_)) {
+                self.section.keep(&self.block);
             }
             self.block_offset += self.pos as u64;
             self.pos = 0;
@@ -256,18 +260,22 @@ impl Parser {
 
     /// Reads on in the current block, which has unread octets.
     fn step(&mut self) -> Result<(), ParseError> {
-        match &mut self.state {
-            State::Between { .. } => self.between(),
-            State::StartLine(section) => {
-                let line = section.next_line(&self.block, &mut self.pos, &self.limits)?;
-                line.map_or(Ok(()), |line| self.start_line(line))
-            }
-            State::Headers(section, _) => {
-                let line = section.next_line(&self.block, &mut self.pos, &self.limits)?;
-                line.map_or(Ok(()), |line| self.header_line(line))
-            }
-            State::Body { .. } => self.body(),
+        if let State::Between { .. } = self.state {
+            return self.between();
         }
+        if let State::Body { .. } = self.state {
+            return self.body();
+        }
+        // Line by line, until the head or the block is over.
+        while matches!(self.state, State::StartLine | State::Headers(_)) {
+            let section = &mut self.section;
+            match section.next_line(&self.block, &mut self.pos, &self.limits)? {
+                None => break,
+                Some(line) if section.is_start_line() => self.start_line(line)?,
+                Some(line) => self.header_line(line)?,
+            }
+        }
+        Ok(())
     }
 
     fn between(&mut self) -> Result<(), ParseError> {
@@ -295,7 +303,8 @@ impl Parser {
             }
             b'\r' => *cr = true,
             _ => {
-                self.state = State::StartLine(Section::new(offset, self.pos));
+                self.section = Section::new(offset, self.pos);
+                self.state = State::StartLine;
                 return Ok(());
             }
         }
@@ -305,30 +314,29 @@ impl Parser {
     }
 
     fn start_line(&mut self, line: Range<usize>) -> Result<(), ParseError> {
-        let State::StartLine(mut section) = std::mem::replace(&mut self.state, BETWEEN) else {
-            return Ok(());
-        };
+        let section = &mut self.section;
+        let text = &section.octets(&self.block)[line];
+        let builder = HeadBuilder::new(text, section.frame_offset, self.limits.path_uris)
+            .map_err(|(at, reason)| section.error(at, reason))?;
         section.headers = section.scanned;
         section.line = section.scanned;
-        let line = &section.octets(&self.block)[line];
-        let builder = HeadBuilder::new(line, section.frame_offset, self.limits.path_uris)
-            .map_err(|(at, reason)| section.error(at, reason))?;
-        self.state = State::Headers(section, builder);
+        self.state = State::Headers(builder);
         Ok(())
     }
 
     /// Takes a line of the header section: a header, the empty line, or the end-line.
     fn header_line(&mut self, line: Range<usize>) -> Result<(), ParseError> {
-        let State::Headers(section, builder) = &mut self.state else {
+        let State::Headers(builder) = &mut self.state else {
             return Ok(());
         };
+        let section = &mut self.section;
         let octets = section.octets(&self.block);
         let text = &octets[line.clone()];
         if text.is_empty() {
             self.end_head(None);
         } else if text.starts_with(HYPHENS) {
             // No header name starts with a hyphen, so this can be nothing else.
-            let flag = parse_end_line(text, &builder.transaction_id()).map_err(|at| {
+            let flag = parse_end_line(text, builder.transaction_id()).map_err(|at| {
                 section.error(line.start + at, "expected the end-line of this frame")
             })?;
             self.end_head(Some(flag));
@@ -350,23 +358,22 @@ impl Parser {
 
     /// The header section is over: with an end-line if there is a flag, else with an empty line.
     fn end_head(&mut self, flag: Option<Continuation>) {
-        let State::Headers(section, builder) = std::mem::replace(&mut self.state, BETWEEN) else {
+        let State::Headers(builder) = std::mem::replace(&mut self.state, BETWEEN) else {
             return;
         };
         if flag.is_none() {
-            self.end_line.begin(&builder.transaction_id());
-            let is_bounded = !builder.is_send();
+            self.end_line.begin(builder.transaction_id());
             self.state = State::Body {
-                frame_offset: section.frame_offset,
-                body_offset: self.offset(),
-                left: if is_bounded {
-                    self.limits.non_send_body
-                } else {
+                start: self.offset(),
+                left: if builder.is_send() {
                     u64::MAX
+                } else {
+                    self.limits.non_send_body
                 },
             };
         }
-        let head = builder.finish(section.into_octets(&self.block), flag.is_none());
+        let octets = self.section.take_octets(&self.block);
+        let head = builder.finish(octets, flag.is_none());
         self.ready.push_back(Frame::Head(head));
         self.ready.extend(flag.map(Frame::End));
     }
@@ -387,20 +394,15 @@ impl Parser {
 
     /// Gives out octets of a body, up to its bound.
     fn body_octets(&mut self, mut octets: Bytes) -> Result<(), ParseError> {
-        let State::Body {
-            frame_offset,
-            body_offset,
-            left,
-        } = &mut self.state
-        else {
+        let State::Body { start, left } = &mut self.state else {
             return Ok(());
         };
         let mut error = None;
         if octets.len() as u64 > *left {
             octets.truncate(*left as usize);
             error = Some(ParseError {
-                offset: *body_offset + self.limits.non_send_body,
-                frame_offset: *frame_offset,
+                offset: *start + self.limits.non_send_body,
+                frame_offset: self.section.frame_offset,
                 reason: "expected the end of a body that is not of a SEND".into(),
             });
         }
@@ -422,7 +424,7 @@ impl Parser {
     }
 }
 
-/// A head that is arriving. Places are relative to the frame's first octet.
+/// A frame whose head is arriving. Places are relative to the frame's first octet.
 #[derive(Debug)]
 struct Section {
     /// Place in the stream of the frame's first octet.
@@ -500,6 +502,10 @@ impl Section {
         Ok(Some(self.line..lf - 1))
     }
 
+    fn is_start_line(&self) -> bool {
+        self.headers == 0
+    }
+
     /// Checks the first octets of the frame as they come, so that junk is seen at its first octet.
     fn check_protocol(&self, unread: &[u8]) -> Result<(), ParseError> {
         let expected = PROTOCOL.get(self.scanned..).unwrap_or_default();
@@ -533,12 +539,12 @@ impl Section {
         }
     }
 
-    /// The octets before the current line.
-    fn into_octets(self, block: &Bytes) -> Bytes {
+    /// The octets before the current line; nothing is left of the section.
+    fn take_octets(&mut self, block: &Bytes) -> Bytes {
         if self.carry.is_empty() {
             block.slice(self.start..self.start + self.line)
         } else {
-            self.carry.freeze().slice(..self.line)
+            std::mem::take(&mut self.carry).freeze().slice(..self.line)
         }
     }
 
@@ -552,5 +558,5 @@ impl Section {
 }
 
 #[cfg(test)]
-#[path = "parser_tests.rs"]
+#[path = "parser_tests/mod.rs"]
 mod tests;

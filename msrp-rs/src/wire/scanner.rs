@@ -164,7 +164,7 @@ mod tests {
         None
     }
 
-    // covers: C-013, C-014, T-18, T-19
+    // covers: T-18
     #[test]
     fn hyphens_and_id_are_found_with_or_without_crlf_and_flag() {
         for (body, found) in [
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    // covers: C-013
+    // covers: T-18
     #[test]
     fn ids_with_hyphens_are_found_too() {
         for (text, body) in [

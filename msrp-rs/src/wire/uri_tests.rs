@@ -18,7 +18,7 @@ fn same(a: &str, b: &str) -> bool {
     equal
 }
 
-// covers: C-070, C-072
+// covers: C-070
 #[test]
 fn parts_of_a_uri() {
     let full = uri("MSRPS://bob@Example.COM:2855/iAu39+a/b==;TCP;foo=bar;baz");
@@ -75,7 +75,7 @@ fn hosts_names_addresses_and_odd_userinfo() {
     );
 }
 
-// covers: C-070, C-071, C-075, C-081
+// covers: C-070, C-071, C-075
 #[test]
 fn faults_have_their_offset() {
     for (text, offset) in [

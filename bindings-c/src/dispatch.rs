@@ -1,0 +1,521 @@
+//! The one place where the host's functions are called: events become callbacks, deferred work is done, credit
+//! goes back.
+//!
+//! One thread at a time dispatches for an engine (its [`Turn`]). No lock of this crate or of the core is held
+//! while a function of the host runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use msrp_core::engine::{Event, MessageHandle, SessionHandle, SessionState};
+use msrp_core::error::{Error, ErrorKind, Result};
+use msrp_core::proto::{CloseReason, MessageEnd, MessageHead};
+use parking_lot::Mutex;
+
+use crate::callbacks::CloseView;
+use crate::deferred::{Deferred, Work};
+use crate::engine::libmsrp_engine;
+use crate::log::libmsrp_log_level as Level;
+use crate::message::{Consumed, MessageView, libmsrp_body_verdict, libmsrp_message_end};
+use crate::session::{SessionEntry, libmsrp_state};
+use crate::transfer::{TransferView, libmsrp_report};
+
+/// Who may dispatch now.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// The thread that has the turn, or 0.
+    owner: AtomicUsize,
+    /// The octets that the running body callback was given.
+    body: Mutex<Option<Bytes>>,
+}
+
+/// The turn; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct TurnGuard<'a>(&'a Turn);
+
+impl Turn {
+    /// Takes the turn: `Deadlock` when this thread has it, `Busy` when another one has.
+    pub(crate) fn take(&self, name: &str) -> Result<TurnGuard<'_>> {
+        match self
+            .owner
+            .compare_exchange(0, this_thread(), Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) => Ok(TurnGuard(self)),
+            Err(owner) if owner == this_thread() => Err(Error::local(
+                ErrorKind::Deadlock,
+                format!("{name} inside a callback would wait for that callback"),
+            )),
+            Err(_) => Err(Error::local(
+                ErrorKind::Busy,
+                format!("{name} while another thread runs the engine's callbacks"),
+            )),
+        }
+    }
+
+    /// Whether this thread has the turn: it is inside a callback.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) == this_thread()
+    }
+
+    /// The octets of the body callback that this thread is in.
+    pub(crate) fn body(&self) -> Option<Bytes> {
+        if self.is_mine() {
+            self.body.lock().clone()
+        } else {
+            None
+        }
+    }
+}
+
+impl Drop for TurnGuard<'_> {
+    fn drop(&mut self) {
+        self.0.body.lock().take();
+        self.0.owner.store(0, Ordering::Release);
+    }
+}
+
+/// A number that no other living thread has, and that is not 0.
+fn this_thread() -> usize {
+    thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
+}
+
+/// Runs what is due, about `max_events` callbacks.
+pub(crate) fn process(engine: &libmsrp_engine, max_events: usize) -> Result<()> {
+    let _turn = engine.turn.take("engine_process")?;
+    let mut dispatcher = Dispatcher::new(engine);
+    let mut events = Vec::new();
+    let mut left = max_events;
+    loop {
+        // The wake is cleared in `next_batch`, so deferred work is looked at after it: what comes later has a
+        // wake of its own.
+        let more = engine
+            .domain
+            .next_batch(left.min(BATCH_EVENTS), BATCH_BYTES, &mut events);
+        left = left.saturating_sub(events.len());
+        for (session, event) in events.drain(..) {
+            dispatcher.event(session, event);
+        }
+        dispatcher.give_back();
+        dispatcher.deferred();
+        if !more || left == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The end of an engine, after the core has joined its threads: every session is told, everything of the host
+/// is given back.
+pub(crate) fn finish(engine: &libmsrp_engine) {
+    let mut dispatcher = Dispatcher::new(engine);
+    let mut events = Vec::new();
+    loop {
+        let more = engine
+            .domain
+            .next_batch(BATCH_EVENTS, BATCH_BYTES, &mut events);
+        if events.is_empty() && !more {
+            break;
+        }
+        for (session, event) in events.drain(..) {
+            if matches!(event, Event::Closed { .. }) {
+                dispatcher.event(session, event);
+            }
+        }
+    }
+    for (_, entry) in engine.sessions.extract(|_| true) {
+        dispatcher.closed(&entry, &CloseReason::Local, None, &[]);
+    }
+    dispatcher.deferred();
+    engine.tell_closed();
+    if let Some(log) = engine.log.take() {
+        log.run();
+    }
+    dispatcher.deferred();
+}
+
+/// What came back while the engine's memory went: its last loans.
+pub(crate) fn run_last(deferred: &Deferred) {
+    for work in deferred.take() {
+        match work {
+            Work::Release(release) => release.run(),
+            Work::Free(loan) => loan.end(),
+            Work::Resume(_) => {}
+        }
+    }
+}
+
+/// One turn's work.
+struct Dispatcher<'a> {
+    engine: &'a libmsrp_engine,
+    /// The session of the event before: mostly the next one's too.
+    last: Option<Arc<SessionEntry>>,
+    /// What goes back to the core, gathered for one session at a time.
+    back: GiveBack,
+}
+
+#[derive(Default)]
+struct GiveBack {
+    session: u64,
+    credit: usize,
+    taken: Vec<MessageHandle>,
+}
+
+impl<'a> Dispatcher<'a> {
+    fn new(engine: &'a libmsrp_engine) -> Self {
+        Self {
+            engine,
+            last: None,
+            back: GiveBack::default(),
+        }
+    }
+
+    fn event(&mut self, session: SessionHandle, event: Event) {
+        if matches!(event, Event::EngineClosed) {
+            self.give_back();
+            self.deferred();
+            self.engine.tell_closed();
+            return;
+        }
+        let Some(entry) = self.entry(session) else {
+            return;
+        };
+        match event {
+            Event::State(state) => self.state(&entry, state),
+            Event::Message {
+                message,
+                head,
+                body,
+                credit,
+            } => self.whole_message(&entry, message, &head, &body, credit),
+            Event::MessageBegin {
+                message,
+                head,
+                credit,
+            } => {
+                self.engine.messages.begin(&entry, message, &head);
+                self.credit(&entry, credit);
+                self.message_begin(&entry, message, &head);
+            }
+            Event::MessageBody {
+                message,
+                offset,
+                data,
+            } => self.message_body(&entry, message, offset, &data),
+            Event::MessageEnd { message, end } => self.message_end(&entry, message, &end),
+            Event::Writable => {
+                if let Some(function) = entry.callbacks.on_writable {
+                    // SAFETY: the host's function, with pointers that live until it returns.
+                    unsafe { function(self.engine.as_ptr(), entry.handle, entry.user()) }
+                }
+            }
+            Event::DataWanted { transfer, len } => self.engine.stream_wants(transfer.0, len),
+            Event::Report {
+                transfer,
+                status,
+                comment,
+                range,
+            } => {
+                if let Some(function) = entry.callbacks.on_report {
+                    let report = libmsrp_report::new(status, &comment, range);
+                    // SAFETY: the host's function, with pointers that live until it returns.
+                    unsafe {
+                        function(
+                            self.engine.as_ptr(),
+                            entry.handle,
+                            transfer.0,
+                            &report,
+                            entry.user(),
+                        )
+                    }
+                }
+            }
+            Event::ReportsLost { count } => self.engine.log.write(Level::Warn, || {
+                format!("{entry}: {count} REPORTs were dropped before they were taken")
+            }),
+            Event::Shed => self.engine.log.write(Level::Warn, || {
+                format!("{entry}: its consumer is too slow for a shared connection, messages are refused")
+            }),
+            Event::Recovered => self
+                .engine
+                .log
+                .write(Level::Info, || format!("{entry}: its consumer caught up")),
+            Event::Closed {
+                reason,
+                error,
+                unacknowledged,
+            } => {
+                self.engine.sessions.remove(entry.handle);
+                let transfers: Vec<u64> = unacknowledged.iter().map(|t| t.0).collect();
+                self.closed(&entry, &reason, error.as_ref(), &transfers);
+            }
+            other => {
+                if let Some(view) = TransferView::new(self.engine, &other) {
+                    self.transfer(&entry, &view);
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, session: SessionHandle) -> Option<Arc<SessionEntry>> {
+        if let Some(last) = &self.last
+            && last.handle == session.0
+        {
+            return Some(last.clone());
+        }
+        self.last = self.engine.sessions.with(session.0, |entry| entry.clone());
+        self.last.clone()
+    }
+
+    fn state(&self, entry: &SessionEntry, state: SessionState) {
+        self.engine
+            .log
+            .write(Level::Info, || format!("{entry}: {state:?}"));
+        if let Some(function) = entry.callbacks.on_state {
+            let state = libmsrp_state::from(state);
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe { function(self.engine.as_ptr(), entry.handle, state, entry.user()) }
+        }
+    }
+
+    fn whole_message(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        message: MessageHandle,
+        head: &Arc<MessageHead>,
+        body: &Bytes,
+        credit: usize,
+    ) {
+        self.engine.messages.begin(entry, message, head);
+        // The octets of the body go back as they are consumed, the rest now.
+        self.credit(entry, credit.saturating_sub(body.len()));
+        let end = MessageEnd::Complete(body.len() as u64);
+        let Some(function) = entry.callbacks.on_message else {
+            self.message_begin(entry, message, head);
+            if !body.is_empty() {
+                self.message_body(entry, message, 0, body);
+            }
+            self.message_end(entry, message, &end);
+            return;
+        };
+        self.log_message(entry, &end);
+        let view = MessageView::new(head);
+        let engine = self.engine;
+        self.with_body(entry, message, body, || {
+            // SAFETY: the host's function, with pointers that live until it returns.
+            let verdict = unsafe {
+                function(
+                    engine.as_ptr(),
+                    entry.handle,
+                    message.0,
+                    &view.info(),
+                    body.as_ptr(),
+                    body.len(),
+                    entry.user(),
+                )
+            };
+            libmsrp_body_verdict::of(verdict, &engine.log)
+        });
+        self.finished(entry, message, true);
+    }
+
+    fn message_begin(&self, entry: &SessionEntry, message: MessageHandle, head: &MessageHead) {
+        if let Some(function) = entry.callbacks.on_message_begin {
+            let view = MessageView::new(head);
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    self.engine.as_ptr(),
+                    entry.handle,
+                    message.0,
+                    &view.info(),
+                    entry.user(),
+                )
+            }
+        }
+    }
+
+    fn message_body(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        message: MessageHandle,
+        offset: u64,
+        data: &Bytes,
+    ) {
+        let engine = self.engine;
+        self.with_body(entry, message, data, || {
+            let Some(function) = entry.callbacks.on_body else {
+                return libmsrp_body_verdict::LibmsrpBodyConsumed;
+            };
+            // SAFETY: the host's function, with pointers that live until it returns.
+            let verdict = unsafe {
+                function(
+                    engine.as_ptr(),
+                    entry.handle,
+                    message.0,
+                    offset,
+                    data.as_ptr(),
+                    data.len(),
+                    entry.user(),
+                )
+            };
+            libmsrp_body_verdict::of(verdict, &engine.log)
+        });
+    }
+
+    fn message_end(&mut self, entry: &Arc<SessionEntry>, message: MessageHandle, end: &MessageEnd) {
+        self.log_message(entry, end);
+        if let Some(function) = entry.callbacks.on_message_end {
+            let info = libmsrp_message_end::new(end);
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    self.engine.as_ptr(),
+                    entry.handle,
+                    message.0,
+                    &info,
+                    entry.user(),
+                )
+            }
+        }
+        self.finished(entry, message, matches!(end, MessageEnd::Complete(_)));
+    }
+
+    /// Shows octets to the host: they are outstanding from before the callback, so that another thread may
+    /// consume them while it still runs.
+    fn with_body(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        message: MessageHandle,
+        data: &Bytes,
+        callback: impl FnOnce() -> libmsrp_body_verdict,
+    ) {
+        self.engine.messages.given(message, data.len());
+        *self.engine.turn.body.lock() = Some(data.clone());
+        let verdict = callback();
+        self.engine.turn.body.lock().take();
+        if verdict == libmsrp_body_verdict::LibmsrpBodyConsumed {
+            let credit = self.engine.messages.consumed_at_once(message, data.len());
+            self.credit(entry, credit);
+        }
+    }
+
+    /// The last callback of a message returned.
+    fn finished(&mut self, entry: &Arc<SessionEntry>, message: MessageHandle, complete: bool) {
+        if self.engine.messages.finish(message, complete) == Consumed::Whole {
+            self.back_for(entry);
+            self.back.taken.push(message);
+        }
+    }
+
+    fn transfer(&self, entry: &Arc<SessionEntry>, view: &TransferView<'_>) {
+        if view.failed() {
+            self.engine.log.write(Level::Warn, || {
+                format!("{entry}: a message failed: {}", view.text())
+            });
+        }
+        if let Some(function) = entry.callbacks.on_transfer {
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    self.engine.as_ptr(),
+                    entry.handle,
+                    view.transfer,
+                    &view.info(),
+                    entry.user(),
+                )
+            }
+        }
+        if view.failed()
+            && let Some(stream) = self.engine.streams.remove(view.transfer)
+        {
+            stream.release.run();
+        }
+    }
+
+    /// The last callback of a session, and what is released with it. The entry is out of the table.
+    fn closed(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        reason: &CloseReason,
+        error: Option<&Error>,
+        unacknowledged: &[u64],
+    ) {
+        self.give_back();
+        self.last = None;
+        let view = CloseView::new(reason, error, unacknowledged);
+        self.engine
+            .log
+            .write(view.level(), || format!("{entry}: closed: {}", view.text()));
+        if let Some(function) = entry.callbacks.on_closed {
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    self.engine.as_ptr(),
+                    entry.handle,
+                    &view.info(),
+                    entry.user(),
+                )
+            }
+        }
+        self.engine.messages.session_ended(entry);
+        let streams = self
+            .engine
+            .streams
+            .extract(|stream| stream.session == entry.handle);
+        for (_, stream) in streams {
+            stream.release.run();
+        }
+        // Pointers that were replaced before are released before the last one.
+        self.deferred();
+        if let Some(release) = entry.end() {
+            release.run();
+        }
+    }
+
+    fn log_message(&self, entry: &SessionEntry, end: &MessageEnd) {
+        self.engine.log.write(Level::Debug, || {
+            format!("{entry}: message received: {end:?}")
+        });
+    }
+
+    fn credit(&mut self, entry: &SessionEntry, credit: usize) {
+        self.back_for(entry);
+        self.back.credit += credit;
+    }
+
+    fn back_for(&mut self, entry: &SessionEntry) {
+        if self.back.session != entry.handle {
+            self.give_back();
+            self.back.session = entry.handle;
+        }
+    }
+
+    /// Tells the core what was consumed. Sessions that have ended do not need it.
+    fn give_back(&mut self) {
+        let session = SessionHandle(self.back.session);
+        if self.back.credit > 0 {
+            let _ = self.engine.core.consume(session, self.back.credit);
+        }
+        if !self.back.taken.is_empty() {
+            let _ = self.engine.core.taken(session, &self.back.taken);
+        }
+        self.back = GiveBack::default();
+    }
+
+    /// Does what waited for this place, except what is put there meanwhile: that has a wake of its own.
+    fn deferred(&mut self) {
+        for work in self.engine.deferred.take() {
+            match work {
+                Work::Release(release) => release.run(),
+                Work::Free(loan) => loan.end(),
+                Work::Resume(transfer) => self.engine.stream_resumed(transfer),
+            }
+        }
+    }
+}
+
+/// Events taken from the core at once; `pause` in a callback is felt after so many.
+const BATCH_EVENTS: usize = 32;
+/// Octets taken from the core at once.
+const BATCH_BYTES: usize = 64 * 1024;

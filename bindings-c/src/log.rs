@@ -1,0 +1,102 @@
+//! The engine's log, for the host's own.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+use parking_lot::Mutex;
+
+use crate::deferred::{Release, Work};
+use crate::engine::{libmsrp_engine, libmsrp_release_fn};
+use crate::entry::{Enumerator, enumerator, ffi_entry};
+use crate::error::libmsrp_result;
+
+/// How important a log record is.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum libmsrp_log_level {
+    /// Nothing is logged.
+    Off = 0,
+    /// A defect, here or in how the host uses the library.
+    Error = 1,
+    /// Something failed: a session lost, a message refused, a slow consumer.
+    Warn = 2,
+    /// Sessions come and go.
+    Info = 3,
+    /// Every message.
+    Debug = 4,
+}
+enumerator!(libmsrp_log_level: Off, Error, Warn, Info, Debug);
+
+/// Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
+/// credential, no body and no whole session-id. Runs where callbacks run.
+pub type libmsrp_log_fn = Option<
+    unsafe extern "C" fn(level: libmsrp_log_level, text: *const u8, len: usize, user: *mut c_void),
+>;
+
+/// Where log records go.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Mutex<Option<Sink>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Sink {
+    level: libmsrp_log_level,
+    function: libmsrp_log_fn,
+    release: Release,
+}
+
+impl Log {
+    /// Writes a record, if its level is wanted. Only on the dispatching thread.
+    pub(crate) fn write(&self, level: libmsrp_log_level, text: impl FnOnce() -> String) {
+        let Some(sink) = *self.0.lock() else {
+            return;
+        };
+        if level > sink.level {
+            return;
+        }
+        if let Some(function) = sink.function {
+            let text = text();
+            // SAFETY: the host's function with the host's pointer, which is released by dispatch only, after
+            // this call.
+            unsafe { function(level, text.as_ptr(), text.len(), sink.release.user) }
+        }
+    }
+
+    /// Stops logging; the user data is to be released.
+    pub(crate) fn take(&self) -> Option<Release> {
+        self.0.lock().take().map(|sink| sink.release)
+    }
+}
+
+/// Sends log records up to a level to a function. Replaces the one before, whose user data is released by
+/// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+///
+/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_engine_set_log(
+    engine: *mut libmsrp_engine,
+    level: MaybeUninit<libmsrp_log_level>,
+    log_fn: libmsrp_log_fn,
+    user: *mut c_void,
+    on_release: libmsrp_release_fn,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        let level = libmsrp_log_level::from_c(level, "level")?;
+        let sink = Sink {
+            level,
+            function: log_fn,
+            release: Release {
+                function: on_release,
+                user,
+            },
+        };
+        let old = engine.log.0.lock().replace(sink);
+        if let Some(old) = old {
+            engine.deferred.push(Work::Release(old.release));
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! Texts and octets across the boundary: borrowed slices, and texts that the host owns.
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+
+use msrp_core::error::Result;
+
+use crate::entry;
+
+/// Octets or UTF-8 text, borrowed, not NUL-terminated.
+///
+/// In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
+/// borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_slice {
+    /// The first octet.
+    pub ptr: *const u8,
+    /// How many octets.
+    pub len: usize,
+}
+
+impl libmsrp_slice {
+    /// Borrows a text for a callback.
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            ptr: text.as_ptr(),
+            len: text.len(),
+        }
+    }
+
+    /// The text, or `None` when it is empty.
+    ///
+    /// # Safety
+    /// As [`entry::octets`].
+    pub(crate) unsafe fn text<'a>(self, name: &str) -> Result<Option<&'a str>> {
+        // SAFETY: the caller's promise.
+        let text = unsafe { entry::text(self.ptr, self.len, name) }?;
+        Ok((!text.is_empty()).then_some(text))
+    }
+}
+
+/// A header or other pair of texts.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_header {
+    /// Its name.
+    pub name: libmsrp_slice,
+    /// Its value.
+    pub value: libmsrp_slice,
+}
+
+/// A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
+/// does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
+#[derive(Debug)]
+pub struct libmsrp_text(CString);
+
+impl libmsrp_text {
+    /// Gives `text` to the host.
+    pub(crate) fn into_raw(text: String) -> *mut Self {
+        // The engine's texts are SDP, URIs and header values, none of which can hold NUL; one that did would
+        // be cut there.
+        let text = CString::new(text).unwrap_or_else(|error| {
+            let end = error.nul_position();
+            let mut octets = error.into_vec();
+            octets.truncate(end);
+            CString::new(octets).unwrap_or_default()
+        });
+        Box::into_raw(Box::new(Self(text)))
+    }
+}
+
+/// The text, NUL-terminated UTF-8, valid until libmsrp_text_free(). NULL for NULL.
+///
+/// Cannot fail; legal in callbacks, from any thread, in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_text_ptr(text: *const libmsrp_text) -> *const c_char {
+    // SAFETY: NULL or a text that was not freed, by this function's contract.
+    unsafe { text.as_ref() }.map_or(ptr::null(), |text| text.0.as_ptr())
+}
+
+/// Its length in octets, without the NUL. 0 for NULL.
+///
+/// Cannot fail; legal in callbacks, from any thread, in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_text_len(text: *const libmsrp_text) -> usize {
+    // SAFETY: NULL or a text that was not freed, by this function's contract.
+    unsafe { text.as_ref() }.map_or(0, |text| text.0.as_bytes().len())
+}
+
+/// Ends a text. NULL is allowed and does nothing.
+///
+/// Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_text_free(text: *mut libmsrp_text) {
+    if !text.is_null() {
+        // SAFETY: made by `into_raw` and not freed before, by this function's contract.
+        drop(unsafe { Box::from_raw(text) });
+    }
+}

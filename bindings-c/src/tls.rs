@@ -1,0 +1,201 @@
+//! TLS: identity, trust, and how a peer is judged.
+
+use std::fs;
+use std::mem::MaybeUninit;
+
+use msrp_core::engine::{PemSource, TlsConfig, TlsVerify};
+use msrp_core::error::{Error, Result};
+use parking_lot::Mutex;
+
+use crate::entry::{self, Enumerator, enumerator, ffi_entry};
+use crate::error::libmsrp_result;
+
+/// A TLS configuration. What is made with one copies it: it may be changed and freed afterwards. Any thread
+/// may use it; it belongs to no engine.
+#[derive(Debug, Default)]
+pub struct libmsrp_tls(Mutex<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    ca: Vec<u8>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
+    verify: TlsVerify,
+    server_name: Option<String>,
+}
+
+impl libmsrp_tls {
+    /// The core's configuration, as it stands now.
+    pub(crate) fn to_core(&self) -> TlsConfig {
+        let parts = self.0.lock();
+        let (cert, key) = parts.identity.clone().unzip();
+        TlsConfig {
+            ca: (!parts.ca.is_empty()).then(|| PemSource::Text(parts.ca.clone())),
+            cert: cert.map(PemSource::Text),
+            key: key.map(PemSource::Text),
+            verify: parts.verify,
+            server_name: parts.server_name.clone(),
+        }
+    }
+
+    /// The configuration behind a pointer that may be NULL.
+    ///
+    /// # Safety
+    /// NULL or not freed.
+    pub(crate) unsafe fn optional(tls: *const Self) -> Option<TlsConfig> {
+        // SAFETY: the caller's promise.
+        unsafe { tls.as_ref() }.map(Self::to_core)
+    }
+}
+
+/// How PEM is given.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_pem {
+    /// The name of a file, which is read at once.
+    File = 0,
+    /// The text itself.
+    Text = 1,
+}
+enumerator!(libmsrp_pem: File, Text);
+
+/// How a peer's certificate is judged.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_verify {
+    /// By a CA and the host name of its URI.
+    Ca = 0,
+    /// By the fingerprint in its SDP.
+    Fingerprint = 1,
+    /// Not at all: for tests. It is logged.
+    None = 2,
+}
+enumerator!(libmsrp_verify: Ca, Fingerprint, None);
+
+/// Makes a TLS configuration: the system's CAs, no identity, LIBMSRP_VERIFY_CA. Ends with libmsrp_tls_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+/// from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_new(out: *mut *mut libmsrp_tls) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        out.set(Box::into_raw(Box::default()));
+    })
+}
+
+/// Trusts these CAs, and no longer the system's. May be called again for more.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls or ptr is NULL, source is unknown, or the file cannot
+/// be read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in
+/// callbacks and from any thread; reads a file on the calling thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_add_ca(
+    tls: *mut libmsrp_tls,
+    source: MaybeUninit<libmsrp_pem>,
+    ptr: *const u8,
+    len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let pem = unsafe { pem(source, ptr, len, "CA") }?;
+        let mut parts = tls.0.lock();
+        parts.ca.extend_from_slice(&pem);
+        parts.ca.push(b'\n');
+    })
+}
+
+/// Sets our certificate chain and its private key. A listener, and a session that may be the passive side,
+/// needs them.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, source is unknown, or a file cannot be
+/// read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in callbacks
+/// and from any thread; reads files on the calling thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_identity(
+    tls: *mut libmsrp_tls,
+    source: MaybeUninit<libmsrp_pem>,
+    cert: *const u8,
+    cert_len: usize,
+    key: *const u8,
+    key_len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let cert = unsafe { pem(source, cert, cert_len, "certificate") }?;
+        // SAFETY: the header's contract.
+        let key = unsafe { pem(source, key, key_len, "key") }?;
+        tls.0.lock().identity = Some((cert, key));
+    })
+}
+
+/// Sets how peers are judged. server_name, if not empty, is checked instead of the host in the peer's URI.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, verify is unknown, or server_name is not
+/// UTF-8; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_verify(
+    tls: *mut libmsrp_tls,
+    verify: MaybeUninit<libmsrp_verify>,
+    server_name: *const u8,
+    server_name_len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        let verify = match libmsrp_verify::from_c(verify, "verify")? {
+            libmsrp_verify::Ca => TlsVerify::Ca,
+            libmsrp_verify::Fingerprint => TlsVerify::Fingerprint,
+            libmsrp_verify::None => TlsVerify::None,
+        };
+        // SAFETY: the header's contract.
+        let name = unsafe { entry::text(server_name, server_name_len, "server_name") }?;
+        let mut parts = tls.0.lock();
+        parts.verify = verify;
+        parts.server_name = (!name.is_empty()).then(|| name.to_owned());
+    })
+}
+
+/// Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
+///
+/// Cannot fail; legal in callbacks and from any thread. Call it once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_free(tls: *mut libmsrp_tls) {
+    if !tls.is_null() {
+        // SAFETY: made by libmsrp_tls_new and not freed before, by this function's contract.
+        drop(unsafe { Box::from_raw(tls) });
+    }
+}
+
+/// Reads PEM from where it is.
+///
+/// # Safety
+/// As [`entry::octets`].
+unsafe fn pem(
+    source: MaybeUninit<libmsrp_pem>,
+    ptr: *const u8,
+    len: usize,
+    name: &str,
+) -> Result<Vec<u8>> {
+    match libmsrp_pem::from_c(source, "source")? {
+        libmsrp_pem::Text => {
+            // SAFETY: the caller's promise.
+            let text = unsafe { entry::octets(ptr, len, name) }?;
+            if text.is_empty() {
+                return Err(Error::invalid_argument(format!("{name} is empty")));
+            }
+            Ok(text.to_vec())
+        }
+        libmsrp_pem::File => {
+            // SAFETY: the caller's promise.
+            let path = unsafe { entry::path(ptr, len, name) }?;
+            fs::read(&path).map_err(|error| {
+                Error::invalid_argument(format!("cannot read {name} {}: {error}", path.display()))
+            })
+        }
+    }
+}

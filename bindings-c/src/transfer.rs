@@ -1,0 +1,430 @@
+//! Outgoing messages: the ways to send one, and what becomes of it.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use msrp_core::engine::{Event, SendBody, SendOptions, SessionHandle, TransferHandle};
+use msrp_core::error::{Error, ErrorKind, Result};
+use msrp_core::wire::{ByteRange, FailureReport, StatusCode};
+
+use crate::deferred::Lender;
+use crate::engine::libmsrp_engine;
+use crate::entry::{self, Enumerator, enumerator, ffi_entry};
+use crate::error::{libmsrp_result, number};
+use crate::session::libmsrp_session;
+use crate::sized::{self, sized};
+use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
+
+/// Names an outgoing message of an engine. 0 is none.
+pub type libmsrp_transfer = u64;
+
+/// A length that is not known.
+pub const LIBMSRP_LENGTH_UNKNOWN: u64 = 0xFFFF_FFFF_FFFF_FFFF;
+
+/// Gives a lent buffer back. Runs once, where callbacks run.
+pub type libmsrp_free_fn =
+    Option<unsafe extern "C" fn(data: *const u8, len: usize, user: *mut c_void)>;
+
+/// Which failures the sender wants to hear of (RFC 4975 §7.1.2).
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_failure_report {
+    /// All, with a response to every chunk.
+    Yes = 0,
+    /// None.
+    No = 1,
+    /// Failures, but no 200 responses.
+    Partial = 2,
+}
+enumerator!(libmsrp_failure_report: Yes, No, Partial);
+
+/// Options of one message. Zero: the default.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_send_options {
+    /// sizeof(libmsrp_send_options), set by LIBMSRP_SEND_OPTIONS_INIT.
+    pub struct_size: usize,
+    /// Its media type. Default: text/plain; application/octet-stream for libmsrp_send_file() and
+    /// libmsrp_send_stream().
+    pub content_type: libmsrp_slice,
+    /// Its Message-ID. Default: made by the library.
+    pub message_id: libmsrp_slice,
+    /// Further headers.
+    pub headers: *const libmsrp_header,
+    /// How many.
+    pub header_count: usize,
+    /// Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+    pub success_report: i32,
+    /// Which failures to ask for. Default: all.
+    pub failure_report: MaybeUninit<libmsrp_failure_report>,
+}
+
+/// How far a message of ours got.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_transfer_event {
+    /// sent_bytes of a large message or stream were written.
+    Progress = 0,
+    /// The last octet of a large message or stream was taken from its source.
+    Accepted = 1,
+    /// The next hop answered every chunk with 200; or, where no response was asked for, the last octet was
+    /// written.
+    Acknowledged = 2,
+    /// Success REPORTs cover the whole message.
+    Delivered = 3,
+    /// It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
+    Failed = 4,
+}
+
+/// How far a message of ours got, with what belongs to it. Borrowed until the callback returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_transfer_info {
+    /// sizeof(libmsrp_transfer_info) of the library.
+    pub struct_size: usize,
+    /// What happened.
+    pub event: libmsrp_transfer_event,
+    /// LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+    pub result: libmsrp_result,
+    /// LIBMSRP_TRANSFER_EVENT_PROGRESS: octets written so far. Else 0.
+    pub sent_bytes: u64,
+    /// LIBMSRP_TRANSFER_EVENT_PROGRESS: of how many, or LIBMSRP_LENGTH_UNKNOWN. Else 0.
+    pub total_bytes: u64,
+    /// LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+    pub text: libmsrp_slice,
+    /// With result LIBMSRP_ERR_STATUS: the status code. Else 0.
+    pub status: u16,
+}
+
+/// A REPORT about a message of ours (RFC 4975 §7.1.3). Borrowed until the callback returns.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_report {
+    /// sizeof(libmsrp_report) of the library.
+    pub struct_size: usize,
+    /// The first octet that it is about, from 1; 0: the whole message.
+    pub range_start: u64,
+    /// The last octet that it is about, or LIBMSRP_LENGTH_UNKNOWN; 0: the whole message.
+    pub range_end: u64,
+    /// The length of the message as the REPORT says, or LIBMSRP_LENGTH_UNKNOWN.
+    pub total_bytes: u64,
+    /// The comment of its status.
+    pub comment: libmsrp_slice,
+    /// Its status code.
+    pub status: u16,
+}
+
+sized!(libmsrp_send_options);
+
+/// A [`libmsrp_transfer_info`] and what it points to.
+pub(crate) struct TransferView<'a> {
+    pub(crate) transfer: libmsrp_transfer,
+    event: libmsrp_transfer_event,
+    sent: u64,
+    total: u64,
+    error: Option<&'a Error>,
+}
+
+impl<'a> TransferView<'a> {
+    /// What an event says about a transfer, if it does.
+    pub(crate) fn new(engine: &libmsrp_engine, event: &'a Event) -> Option<Self> {
+        let plain = |transfer: &TransferHandle, event| Self {
+            transfer: transfer.0,
+            event,
+            sent: 0,
+            total: 0,
+            error: None,
+        };
+        Some(match event {
+            Event::Progress { transfer, sent } => {
+                let total = engine.core.transfer_progress(*transfer);
+                Self {
+                    sent: *sent,
+                    total: total
+                        .ok()
+                        .and_then(|(_, total)| total)
+                        .unwrap_or(LIBMSRP_LENGTH_UNKNOWN),
+                    ..plain(transfer, libmsrp_transfer_event::Progress)
+                }
+            }
+            Event::Accepted { transfer } => plain(transfer, libmsrp_transfer_event::Accepted),
+            Event::Acknowledged { transfer } => {
+                plain(transfer, libmsrp_transfer_event::Acknowledged)
+            }
+            Event::Delivered { transfer } => plain(transfer, libmsrp_transfer_event::Delivered),
+            Event::Failed { transfer, error } => Self {
+                error: Some(error),
+                ..plain(transfer, libmsrp_transfer_event::Failed)
+            },
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn info(&self) -> libmsrp_transfer_info {
+        libmsrp_transfer_info {
+            struct_size: size_of::<libmsrp_transfer_info>(),
+            event: self.event,
+            result: self
+                .error
+                .map_or(libmsrp_result::LibmsrpOk, |error| number(error.kind)),
+            sent_bytes: self.sent,
+            total_bytes: self.total,
+            text: libmsrp_slice::new(self.text()),
+            status: self
+                .error
+                .and_then(|error| error.status)
+                .map_or(0, |status| status.0),
+        }
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.error.map_or("", |error| &error.context)
+    }
+}
+
+impl libmsrp_report {
+    /// The core's report in the host's words; borrows the comment.
+    pub(crate) fn new(status: StatusCode, comment: &str, range: Option<ByteRange>) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            range_start: range.map_or(0, |range| range.start),
+            range_end: range.map_or(0, |range| range.end.unwrap_or(LIBMSRP_LENGTH_UNKNOWN)),
+            total_bytes: range
+                .and_then(|range| range.total)
+                .unwrap_or(LIBMSRP_LENGTH_UNKNOWN),
+            comment: libmsrp_slice::new(comment),
+            status: status.0,
+        }
+    }
+}
+
+impl libmsrp_send_options {
+    /// # Safety
+    /// The texts are as the header says.
+    pub(crate) unsafe fn to_core(self, content_type: &str) -> Result<SendOptions> {
+        // SAFETY: the caller's promise.
+        let its_type = unsafe { self.content_type.text("options.content_type") }?;
+        // SAFETY: the caller's promise.
+        let message_id = unsafe { self.message_id.text("options.message_id") }?;
+        let failure_report =
+            libmsrp_failure_report::from_c(self.failure_report, "options.failure_report")?;
+        if self.header_count > 0 && self.headers.is_null() {
+            return Err(Error::invalid_argument(format!(
+                "options.headers is NULL but options.header_count is {}",
+                self.header_count
+            )));
+        }
+        let mut headers = Vec::new();
+        for index in 0..self.header_count {
+            // SAFETY: not NULL, and the host says that there are so many.
+            let header = unsafe { self.headers.add(index).read() };
+            // SAFETY: the caller's promise.
+            let name = unsafe { header.name.text("the name of a header") }?;
+            // SAFETY: the caller's promise.
+            let value = unsafe { header.value.text("the value of a header") }?;
+            let name =
+                name.ok_or_else(|| Error::invalid_argument(format!("header {index} has no name")))?;
+            headers.push((name.to_owned(), value.unwrap_or_default().to_owned()));
+        }
+        Ok(SendOptions {
+            content_type: its_type.unwrap_or(content_type).to_owned(),
+            message_id: message_id.map(str::to_owned),
+            success_report: self.success_report != 0,
+            failure_report: match failure_report {
+                libmsrp_failure_report::Yes => FailureReport::Yes,
+                libmsrp_failure_report::No => FailureReport::No,
+                libmsrp_failure_report::Partial => FailureReport::Partial,
+            },
+            headers,
+        })
+    }
+}
+
+/// Sends a message; its octets are copied. options may be NULL.
+///
+/// LIBMSRP_OK means admitted: it will be sent, and on_transfer tells how far it got. With another thread in dispatch,
+/// callbacks of the transfer may come before *out is written. Messages up to 64 KiB of one session complete in
+/// the order in which they were sent.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, or an
+/// option is of the wrong form; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use another way to send);
+/// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+/// take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+/// in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_send(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    options: *const libmsrp_send_options,
+    data: *const u8,
+    len: usize,
+    out: *mut libmsrp_transfer,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        // SAFETY: the header's contract.
+        let options = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
+        // SAFETY: the header's contract.
+        let data = unsafe { entry::octets(data, len, "data") }?;
+        if len > engine.send_window {
+            return Err(Error::local(
+                ErrorKind::TooLarge,
+                format!(
+                    "message of {len} octets exceeds the send window of {}; lend, stream or send it as a file",
+                    engine.send_window
+                ),
+            ));
+        }
+        // Copied because the host keeps its octets; at most the send window.
+        let body = SendBody::Bytes(Bytes::copy_from_slice(data));
+        let transfer = engine.core.send(SessionHandle(session), options, body)?;
+        out.set(transfer.0);
+    })
+}
+
+/// Sends a message; its octets are lent, not copied: they stay unchanged until free_fn runs. options and free_fn
+/// may be NULL (octets that live for ever). Takes one of the session's transfer slots if len is over 64 KiB.
+///
+/// On success free_fn runs once, where callbacks run; on failure it never does.
+///
+/// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0,
+/// or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
+/// follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+/// from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_send_take(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    options: *const libmsrp_send_options,
+    data: *const u8,
+    len: usize,
+    free_fn: libmsrp_free_fn,
+    user: *mut c_void,
+    out: *mut libmsrp_transfer,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        // SAFETY: the header's contract.
+        let options = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
+        // SAFETY: the header's contract.
+        unsafe { entry::octets(data, len, "data") }?;
+        // SAFETY: the header's contract, and the octets were checked.
+        let (lender, body) = unsafe { Lender::lend(data, len, free_fn, user, &engine.deferred) };
+        let body = SendBody::Bytes(body);
+        let transfer = engine.core.send(SessionHandle(session), options, body)?;
+        lender.confirm();
+        out.set(transfer.0);
+    })
+}
+
+/// Sends a file, which the engine reads. path is the file's name in the system's encoding. options may be NULL.
+/// Takes one of the session's transfer slots.
+///
+/// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
+/// opened or is no file, or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
+/// on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+/// callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_send_file(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    options: *const libmsrp_send_options,
+    path: *const u8,
+    path_len: usize,
+    out: *mut libmsrp_transfer,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        // SAFETY: the header's contract.
+        let options = unsafe { sized::read(options, "options")?.to_core(OCTETS) }?;
+        // SAFETY: the header's contract.
+        let path = unsafe { entry::path(path, path_len, "path") }?;
+        let body = SendBody::File(path);
+        let transfer = engine.core.send(SessionHandle(session), options, body)?;
+        out.set(transfer.0);
+    })
+}
+
+/// Ends an outgoing message with `#`. LIBMSRP_TRANSFER_EVENT_FAILED with LIBMSRP_ERR_ABORTED follows, unless it was
+/// complete already.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the transfer or its session has
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_transfer_abort(
+    engine: *mut libmsrp_engine,
+    transfer: libmsrp_transfer,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        engine.core.abort(TransferHandle(transfer))?;
+    })
+}
+
+/// How many octets were written, and of how many (LIBMSRP_LENGTH_UNKNOWN where that is not known). An out-parameter
+/// may be NULL.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the transfer or its session has
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_transfer_progress(
+    engine: *mut libmsrp_engine,
+    transfer: libmsrp_transfer,
+    sent_bytes: *mut u64,
+    total_bytes: *mut u64,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        let (sent, total) = engine.core.transfer_progress(TransferHandle(transfer))?;
+        if !sent_bytes.is_null() {
+            // SAFETY: the header's contract.
+            unsafe { entry::out(sent_bytes, "sent_bytes") }?.set(sent);
+        }
+        if !total_bytes.is_null() {
+            // SAFETY: the header's contract.
+            unsafe { entry::out(total_bytes, "total_bytes") }?
+                .set(total.unwrap_or(LIBMSRP_LENGTH_UNKNOWN));
+        }
+    })
+}
+
+/// The Message-ID of a transfer. *out is for libmsrp_text_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
+/// session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_transfer_message_id(
+    engine: *mut libmsrp_engine,
+    transfer: libmsrp_transfer,
+    out: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        let id = engine.core.message_id(TransferHandle(transfer))?;
+        out.set(libmsrp_text::into_raw(id));
+    })
+}
+
+/// Content type of a message where the host does not say.
+const TEXT: &str = "text/plain";
+/// The same of files and streams.
+pub(crate) const OCTETS: &str = "application/octet-stream";

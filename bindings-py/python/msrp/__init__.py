@@ -1,0 +1,96 @@
+"""MSRP (RFC 4975) sessions for asyncio.
+
+::
+
+    import msrp
+
+    async with msrp.Engine() as engine, engine.session() as session:
+        answer = await exchange_by_sip(session.create_offer())
+        session.set_remote(answer)
+        await session.open()
+        await session.send("hello")
+        async for message in session:
+            print(await message.text())
+
+The names below are the whole public API; `msrp.exceptions` shows the tree of errors.
+"""
+
+from ._msrp import Uri, __version__
+from .engine import Engine, Listener
+from .exceptions import (
+    AuthError,
+    ConcurrencyError,
+    ConnectError,
+    ForkedError,
+    InternalError,
+    InvalidSdp,
+    InvalidUri,
+    LimitExceeded,
+    MessageAborted,
+    MsrpError,
+    ProtocolError,
+    QueueFull,
+    SessionClosed,
+    StatusError,
+    TlsError,
+    TooLarge,
+    TransactionTimeout,
+    UnacceptedType,
+)
+from .message import Message
+from .session import EventStream, Session
+from .transfer import Body, Transfer
+from .types import (
+    CloseReason,
+    Event,
+    EventsLost,
+    Headers,
+    Limits,
+    Report,
+    State,
+    StateChanged,
+    Stats,
+    TLSConfig,
+    TransferFailed,
+)
+
+__all__ = [
+    "AuthError",
+    "Body",
+    "CloseReason",
+    "ConcurrencyError",
+    "ConnectError",
+    "Engine",
+    "Event",
+    "EventStream",
+    "EventsLost",
+    "ForkedError",
+    "Headers",
+    "InternalError",
+    "InvalidSdp",
+    "InvalidUri",
+    "LimitExceeded",
+    "Limits",
+    "Listener",
+    "Message",
+    "MessageAborted",
+    "MsrpError",
+    "ProtocolError",
+    "QueueFull",
+    "Report",
+    "Session",
+    "SessionClosed",
+    "State",
+    "StateChanged",
+    "Stats",
+    "StatusError",
+    "TLSConfig",
+    "TlsError",
+    "TooLarge",
+    "TransactionTimeout",
+    "Transfer",
+    "TransferFailed",
+    "UnacceptedType",
+    "Uri",
+    "__version__",
+]

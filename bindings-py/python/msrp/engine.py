@@ -1,0 +1,269 @@
+"""The engine and its listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import warnings
+import weakref
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal, Self
+
+from . import _msrp
+from ._loop import Dispatcher
+from .exceptions import ForkedError, SessionClosed
+from .session import HANDLERS, Session
+from .types import Limits, Stats, TLSConfig, _tls
+
+__all__ = ["Engine", "Listener"]
+
+#: How long `aclose` lets sessions finish what is under way, in seconds.
+_GRACE = 5.0
+
+
+class Engine:
+    """An MSRP engine: it owns the threads, sockets and connections. One is enough for a process.
+
+    ::
+
+        async with msrp.Engine() as engine:
+            async with engine.session() as session:
+                offer = session.create_offer()
+                ...
+
+    `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
+    for sessions and listeners that ask for TLS without a configuration of their own.
+
+    An engine may serve several event loops; a session belongs to the loop that made it. After
+    `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
+    `ValueError` for options out of their range.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_core", "_dispatchers", "_finalizer", "_limits", "_pid")
+
+    def __init__(
+        self,
+        *,
+        worker_threads: int = 1,
+        limits: Limits | None = None,
+        tls: TLSConfig | None = None,
+    ) -> None:
+        self._closed = True
+        self._limits = limits or Limits()
+        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1])
+        self._pid = os.getpid()
+        # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
+        self._dispatchers: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, weakref.ref[Dispatcher]
+        ] = weakref.WeakKeyDictionary()
+        self._closed = False
+        # At the interpreter's exit, too: the threads must be gone before it is finalized.
+        self._finalizer = weakref.finalize(self, _stop, self._core)
+
+    def session(
+        self,
+        *,
+        listener: Listener | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: bool | TLSConfig = False,
+        advertise: tuple[str, int] | None = None,
+        accept_types: Sequence[str] | None = None,
+        accept_wrapped_types: Sequence[str] = (),
+        setup: Literal["actpass", "active", "passive"] = "actpass",
+        max_size: int | None = None,
+        chunk_len: int | None = None,
+        connection_sharing: Literal["peer", "session"] = "peer",
+        reports: Literal["auto", "manual"] = "auto",
+        keep_alive: float | None = None,
+    ) -> Session:
+        """A new session of the running event loop. It listens on `listener`, or on a port of its
+        own at `host`.
+
+        `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and
+        port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
+        take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
+        side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
+        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
+        own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
+        seconds without anything sent.
+
+        Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
+        `RuntimeError` without a running loop.
+        """
+        if isinstance(accept_types, str) or isinstance(accept_wrapped_types, str):
+            raise TypeError("accept_types and accept_wrapped_types are sequences of str")
+        secure, config = _tls(tls)
+        dispatcher = self._dispatcher()
+        core = self._core.session(
+            dispatcher.domain,
+            {
+                "listener": None if listener is None else listener._handle,
+                "host": host,
+                "port": port,
+                "secure": secure or (listener is not None and listener.secure),
+                "tls": config,
+                "advertise": advertise,
+                "accept_types": None if accept_types is None else list(accept_types),
+                "accept_wrapped_types": list(accept_wrapped_types),
+                "setup": setup,
+                "max_size": max_size,
+                "chunk_len": chunk_len,
+                "connection_sharing": connection_sharing,
+                "reports": reports,
+                "keep_alive": keep_alive,
+            },
+        )
+        return Session(self, core, dispatcher)
+
+    async def listen(
+        self,
+        host: str,
+        port: int = 0,
+        *,
+        tls: bool | TLSConfig | None = None,
+        advertise: tuple[str, int] | None = None,
+    ) -> Listener:
+        """One port for many sessions. It is bound when this returns; port 0 is any free one.
+        `tls` and `advertise` as for `session`. On a wildcard address without `advertise` each
+        session needs its own, because 0.0.0.0 cannot stand in a path.
+
+        Raises `ValueError`, also for TLS without a certificate, `ConnectError` when the address
+        cannot be bound, `TlsError` and `RuntimeError` when the engine is closed.
+
+        Cancellation: the port is given back.
+        """
+        secure, config = _tls(tls)
+        self._dispatcher()
+        # In a thread: a name may have to be resolved.
+        bound = asyncio.get_running_loop().run_in_executor(
+            None, self._core.listen, host, port, secure, config, advertise
+        )
+        try:
+            handle = await asyncio.shield(bound)
+        except asyncio.CancelledError:
+            core = self._core
+            bound.add_done_callback(lambda future: _unbind(core, future))
+            raise
+        return Listener(self, handle, secure)
+
+    def stats(self) -> Stats:
+        """Counters since the start, and sizes now."""
+        return Stats(**self._core.stats())
+
+    async def aclose(self) -> None:
+        """Closes every session, giving what is under way up to 5 seconds, then the connections, and
+        joins the threads; bounded to about 7 seconds in all. Does nothing the second time.
+
+        Cancellation: what is under way is aborted; the threads are joined nevertheless.
+        """
+        if self._closed:
+            return
+        dispatcher = self._dispatcher()
+        self._closed = True
+        try:
+            self._core.shutdown(_GRACE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE + 1):
+                    await dispatcher.wait_engine_closed()
+        finally:
+            dispatcher.close()
+            self._finalizer.detach()
+            await asyncio.get_running_loop().run_in_executor(None, self._core.join)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if not self._closed and self._pid == os.getpid():
+            warnings.warn(
+                "an MSRP engine was not closed", ResourceWarning, stacklevel=2, source=self
+            )
+
+    def __repr__(self) -> str:
+        return f"<Engine {'closed' if self._closed else 'running'}>"
+
+    def _dispatcher(self) -> Dispatcher:
+        """The dispatcher of the running loop."""
+        self._core.check_process()
+        loop = asyncio.get_running_loop()
+        for other, reference in list(self._dispatchers.items()):
+            dispatcher = reference()
+            if dispatcher is not None and other.is_closed():
+                dispatcher.loop_ending()
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+        reference_here = self._dispatchers.get(loop)
+        dispatcher = None if reference_here is None else reference_here()
+        if dispatcher is None or dispatcher.closed:
+            dispatcher = Dispatcher(self._core, loop, HANDLERS)
+            self._dispatchers[loop] = weakref.ref(dispatcher)
+        return dispatcher
+
+
+class Listener:
+    """One port for many sessions; `Engine.listen` makes it. An async context
+    manager, which closes it."""
+
+    __slots__ = ("_address", "_engine", "_handle", "secure")
+
+    #: Whether it speaks TLS.
+    secure: bool
+
+    def __init__(self, engine: Engine, handle: int, secure: bool) -> None:
+        self._engine = engine
+        self._handle = handle
+        self.secure = secure
+        self._address = engine._core.listener_address(handle)
+
+    @property
+    def host(self) -> str:
+        """The address that it is bound to."""
+        return self._address[0]
+
+    @property
+    def port(self) -> int:
+        """The port that it is bound to."""
+        return self._address[1]
+
+    def close(self) -> None:
+        """Accepts nothing more. Its sessions live on."""
+        with contextlib.suppress(SessionClosed):
+            self._engine._core.close_listener(self._handle)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.host}:{self.port}{' tls' if self.secure else ''}>"
+
+
+def _stop(core: _msrp.Engine) -> None:
+    """The end of an engine that nobody closed."""
+    with contextlib.suppress(ForkedError):
+        core.shutdown(0)
+        core.join()
+
+
+def _unbind(core: _msrp.Engine, future: asyncio.Future[int]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        core.close_listener(future.result())

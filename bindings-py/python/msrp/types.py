@@ -1,0 +1,260 @@
+"""Plain data: what goes in as options and what comes out beside messages."""
+
+from __future__ import annotations
+
+import enum
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ._msrp import Uri
+
+__all__ = [
+    "CloseReason",
+    "Event",
+    "EventsLost",
+    "Headers",
+    "Limits",
+    "Report",
+    "State",
+    "StateChanged",
+    "Stats",
+    "TLSConfig",
+    "TransferFailed",
+    "Uri",
+]
+
+
+class State(enum.Enum):
+    """Where a session is in its life."""
+
+    NEW = "new"
+    """Made; its remote side or `open` is missing."""
+    CONNECTING = "connecting"
+    """Dialling, or waiting for the peer."""
+    OPEN = "open"
+    """Bound: messages flow."""
+    CLOSING = "closing"
+    """`close` was called; what is under way is being finished."""
+    CLOSED = "closed"
+    """Over."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReason:
+    """Why a session ended."""
+
+    #: ``local``: by us. ``peer-closed``: by the peer between two messages. ``status``: the peer's
+    #: response or REPORT ended the session. ``bind-timeout``: the first request was not answered.
+    kind: Literal[
+        "local",
+        "peer-closed",
+        "connection-lost",
+        "write-stall",
+        "protocol",
+        "status",
+        "bind-timeout",
+    ]
+    #: For people.
+    text: str
+    #: The status code, for ``status``.
+    status: int | None = None
+    #: 0-based offset in the peer's octet stream, for ``protocol``.
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A REPORT about one of our messages (RFC 4975 §7.1.2), or several of them together."""
+
+    #: The message that it is about.
+    message_id: str
+    #: The status code: 200 says that these octets arrived.
+    status: int
+    #: What went with it.
+    comment: str = ""
+    #: First octet (counted from 1), last octet and total, as they stood there; None: the whole
+    #: message.
+    byte_range: tuple[int, int | None, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The session's state changed."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """An outgoing message failed, maybe after it was acknowledged."""
+
+    message_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """Nobody read the stream: so many of its oldest entries were dropped."""
+
+    count: int
+
+
+Event: TypeAlias = StateChanged | Report | TransferFailed | EventsLost
+"""What `Session.events` gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every bound of an engine. Sizes are octets, times are seconds.
+
+    What happens at each bound stands in `docs/limits.md`. `ValueError` when an engine is made with
+    one that is out of its range.
+    """
+
+    start_line: int = 1024
+    header_line: int = 8 * 1024
+    header_section: int = 16 * 1024
+    headers: int = 64
+    path_uris: int = 64
+    non_send_body: int = 10 * 1024
+    #: Of messages admitted and not yet written, per session. Beyond: `send` waits.
+    send_window: int = 256 * 1024
+    small_message: int = 64 * 1024
+    read_ahead: int = 256 * 1024
+    #: Received for a session and not yet taken by its consumer. Beyond: back-pressure.
+    receive_window: int = 256 * 1024
+    connection_slack: int = 1024 * 1024
+    control_lane: int = 256 * 1024
+    write_ahead: int = 64 * 1024
+    #: How long a connection with one session may stay paused for its consumer; None: for ever.
+    stall: float | None = 20.0
+    max_transactions: int = 1024
+    incomplete_messages: int = 64
+    remembered_ids: int = 1024
+    gaps: int = 1024
+    incomplete_idle: float = 600.0
+    #: Large messages and streams under way, per session. Beyond: `send` waits.
+    transfers: int = 16
+    early_len: int = 64 * 1024
+    early: float = 30.0
+    unbound_connections: int = 1024
+    unbound_per_address: int = 64
+    unbound: float = 30.0
+    tls_handshake: float = 10.0
+    dials_per_target: int = 4
+    dials: int = 64
+    transaction: float = 30.0
+    write_stall: float = 30.0
+    engine_memory: int = 256 * 1024 * 1024
+    #: Entries of `Session.events` that nobody reads. Beyond: the oldest are dropped and counted.
+    event_stream: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counters since the start of an engine, and sizes now."""
+
+    connections: int
+    unbound_connections: int
+    sessions: int
+    messages_sent: int
+    messages_received: int
+    bytes_sent: int
+    bytes_received: int
+    receive_held: int
+    send_held: int
+    receive_held_peak: int
+    sessions_shed: int
+    reading_paused: int
+    protocol_errors: int
+    messages_failed: int
+
+
+Pem: TypeAlias = str | os.PathLike[str] | bytes
+"""A file's path, or PEM text as `bytes`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSConfig:
+    """TLS identity and trust.
+
+    ``ca``: trusted certificates; None: the system's. ``cert`` and ``key``: our own chain and its
+    key; a listener needs them. ``verify``: how the peer's certificate is judged: ``"ca"`` by a CA
+    and the host name in the URI, ``"fingerprint"`` by the ``a=fingerprint`` line of its SDP (RFC
+    4975 §14.4), ``"none"`` not at all, for tests. ``server_name``: the name to check instead of the
+    URI's host.
+    """
+
+    ca: Pem | None = None
+    cert: Pem | None = None
+    key: Pem | None = field(default=None, repr=False)
+    verify: Literal["ca", "fingerprint", "none"] = "ca"
+    server_name: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ca", "cert", "key"):
+            value = getattr(self, name)
+            if isinstance(value, ssl.SSLContext):
+                raise TypeError(_SSL_CONTEXT)
+            if value is not None and not isinstance(value, str | bytes | os.PathLike):
+                raise TypeError(
+                    f"{name} is a path or PEM text as bytes, not {type(value).__name__}"
+                )
+        if self.verify not in ("ca", "fingerprint", "none"):
+            raise ValueError(f"verify is 'ca', 'fingerprint' or 'none', not {self.verify!r}")
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+
+
+_SSL_CONTEXT = (
+    "an ssl.SSLContext cannot be used: the engine does TLS outside the interpreter; "
+    "use msrp.TLSConfig(ca=..., cert=..., key=...) with paths or PEM bytes"
+)
+
+
+def _tls(value: bool | TLSConfig | None) -> tuple[bool, TLSConfig | None]:
+    """Whether to use TLS, and with which configuration instead of the engine's."""
+    if value is None or isinstance(value, bool):
+        return bool(value), None
+    if isinstance(value, TLSConfig):
+        return True, value
+    if isinstance(value, ssl.SSLContext):
+        raise TypeError(_SSL_CONTEXT)
+    raise TypeError(f"tls is a bool or a TLSConfig, not {type(value).__name__}")
+
+
+class Headers(Mapping[str, str]):
+    """Headers of a message by name, in any case. Of a repeated one, the first."""
+
+    __slots__ = ("_fields", "_pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+        self._fields: dict[str, tuple[str, str]] = {}
+        for pair in pairs:
+            self._fields.setdefault(pair[0].lower(), pair)
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({self._pairs!r})"
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All of them, in the order in which they came."""
+        return list(self._pairs)

@@ -1,0 +1,149 @@
+//! The engine: its start and end, listeners, counters.
+
+use std::sync::Arc;
+
+use msrp::engine::{self, EngineOptions, ListenOptions, ListenerHandle, Wake};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::core::Core;
+use crate::domain::Domain;
+use crate::error::{OrRaise, seconds};
+use crate::options::{self, SessionArgs};
+use crate::session::Session;
+
+/// An MSRP engine: threads, listeners and connections.
+#[pyclass(frozen, weakref, module = "msrp._msrp")]
+pub(crate) struct Engine {
+    core: Arc<Core>,
+}
+
+#[pymethods]
+impl Engine {
+    /// Starts the threads.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        worker_threads: usize,
+        limits: &Bound<'_, PyAny>,
+        tls: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = EngineOptions {
+            worker_threads,
+            limits: options::limits(limits)?,
+            tls: options::tls(tls)?,
+        };
+        let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
+        Ok(Self {
+            core: Arc::new(Core::new(engine)),
+        })
+    }
+
+    /// A new consumer of events, with a descriptor.
+    fn domain(&self, py: Python<'_>) -> PyResult<Domain> {
+        let domain = self.core.get(py)?.domain(Wake::Fd).or_raise(py)?;
+        Ok(Domain::new(Arc::clone(&self.core), domain))
+    }
+
+    /// Binds an address; resolves the host, and so may take a while.
+    fn listen(
+        &self,
+        py: Python<'_>,
+        host: String,
+        port: u16,
+        secure: bool,
+        tls: Option<&Bound<'_, PyAny>>,
+        advertise: Option<(String, u16)>,
+    ) -> PyResult<u64> {
+        let options = ListenOptions {
+            host,
+            port,
+            secure,
+            tls: options::tls(tls)?,
+            advertise,
+        };
+        let engine = self.core.get(py)?;
+        let listener = py.detach(|| engine.listen(options)).or_raise(py)?;
+        Ok(listener.0)
+    }
+
+    fn listener_address(&self, py: Python<'_>, listener: u64) -> PyResult<(String, u16)> {
+        let address = self
+            .core
+            .get(py)?
+            .listener_address(ListenerHandle(listener))
+            .or_raise(py)?;
+        Ok((address.ip().to_string(), address.port()))
+    }
+
+    fn close_listener(&self, py: Python<'_>, listener: u64) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .close_listener(ListenerHandle(listener))
+            .or_raise(py)
+    }
+
+    /// A new session, told to `domain`. `options` is a dict of all keywords.
+    fn session(
+        &self,
+        py: Python<'_>,
+        domain: &Bound<'_, Domain>,
+        options: SessionArgs<'_>,
+    ) -> PyResult<Session> {
+        let options = options.into_options()?;
+        let engine = self.core.get(py)?;
+        let consumer = domain.get().get(py)?;
+        let handle = py
+            .detach(|| engine.session(consumer, options))
+            .or_raise(py)?;
+        Ok(Session::new(
+            Arc::clone(&self.core),
+            domain.clone().unbind(),
+            handle,
+        ))
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        stats(py, &self.core.get(py)?.stats())
+    }
+
+    /// Raises `ForkedError` in another process than the one that made the engine.
+    fn check_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get(py).map(|_| ())
+    }
+
+    /// How many `bytes` objects the engine is reading in place.
+    fn held(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.core.get(py)?.held.len())
+    }
+
+    /// Ends every session within `deadline` seconds. Returns at once.
+    fn shutdown(&self, py: Python<'_>, deadline: f64) -> PyResult<()> {
+        let deadline = seconds("deadline", deadline)?;
+        self.core.get(py)?.shutdown(deadline);
+        Ok(())
+    }
+
+    /// Aborts what is left and joins the threads; about a second at most, detached from the interpreter.
+    fn join(&self, py: Python<'_>) -> PyResult<()> {
+        let core = self.core.get(py)?;
+        py.detach(|| core.join());
+        core.held.sweep(py);
+        Ok(())
+    }
+}
+
+macro_rules! stats {
+    ($($field:ident)*) => {
+        fn stats<'py>(py: Python<'py>, stats: &engine::Stats) -> PyResult<Bound<'py, PyDict>> {
+            let dict = PyDict::new(py);
+            $(dict.set_item(stringify!($field), stats.$field)?;)*
+            Ok(dict)
+        }
+    };
+}
+
+stats! {
+    connections unbound_connections sessions messages_sent messages_received bytes_sent bytes_received receive_held
+    send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed
+}

@@ -1,0 +1,280 @@
+//! One session: its SDP side, its life, and the messages in both directions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use msrp::engine::{MessageHandle, SendBody, SendOptions, SessionHandle, TransferHandle};
+use msrp::wire::StatusCode;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::core::Core;
+use crate::domain::Domain;
+use crate::error::{OrRaise, seconds};
+use crate::options::send_options;
+use crate::uri::{self, Uri};
+
+/// A session of an engine. Its events come from the `Domain` that it was made with.
+#[pyclass(frozen, module = "msrp._msrp")]
+pub(crate) struct Session {
+    core: Arc<Core>,
+    domain: Py<Domain>,
+    handle: SessionHandle,
+}
+
+impl Session {
+    pub(crate) fn new(core: Arc<Core>, domain: Py<Domain>, handle: SessionHandle) -> Self {
+        Self {
+            core,
+            domain,
+            handle,
+        }
+    }
+
+    fn admit(
+        &self,
+        py: Python<'_>,
+        options: SendOptions,
+        body: SendBody,
+    ) -> PyResult<(u64, String)> {
+        let engine = self.core.get(py)?;
+        let given = options.message_id.clone();
+        let transfer = engine.send(self.handle, options, body).or_raise(py)?;
+        let message_id = match given {
+            Some(message_id) => message_id,
+            None => engine.message_id(transfer).or_raise(py)?,
+        };
+        Ok((transfer.0, message_id))
+    }
+
+    /// A body or part of one that Python gave: held if it is a long `bytes`, else copied.
+    fn body(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+        if let Ok(bytes) = object.cast::<PyBytes>() {
+            let domain = self.domain.get().get(py)?;
+            let len = bytes.as_bytes().len();
+            return Ok(self.core.get(py)?.held.bytes(bytes, 0..len, domain));
+        }
+        if let Ok(text) = object.cast::<PyString>() {
+            return Ok(Bytes::copy_from_slice(text.to_str()?.as_bytes()));
+        }
+        Err(PyTypeError::new_err("a body is bytes or str"))
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// The number that the session's events carry.
+    #[getter]
+    fn handle(&self) -> u64 {
+        self.handle.0
+    }
+
+    fn local_path(&self, py: Python<'_>) -> PyResult<Vec<Uri>> {
+        let path = self.core.get(py)?.local_path(self.handle).or_raise(py)?;
+        Ok(uri::from_path(&path))
+    }
+
+    fn remote_path(&self, py: Python<'_>) -> PyResult<Option<Vec<Uri>>> {
+        let path = self.core.get(py)?.remote_path(self.handle).or_raise(py)?;
+        Ok(path.as_ref().map(uri::from_path))
+    }
+
+    fn local_media(&self, py: Python<'_>) -> PyResult<String> {
+        self.core.get(py)?.local_media(self.handle).or_raise(py)
+    }
+
+    fn create_offer(&self, py: Python<'_>) -> PyResult<String> {
+        self.core.get(py)?.create_offer(self.handle).or_raise(py)
+    }
+
+    fn create_answer(&self, py: Python<'_>, offer: &str, index: Option<usize>) -> PyResult<String> {
+        self.core
+            .get(py)?
+            .create_answer(self.handle, offer, index)
+            .or_raise(py)
+    }
+
+    fn set_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .set_remote(self.handle, sdp, index)
+            .or_raise(py)
+    }
+
+    fn set_remote_path(
+        &self,
+        py: Python<'_>,
+        path: &Bound<'_, PyAny>,
+        active: bool,
+        accept_types: &str,
+    ) -> PyResult<()> {
+        let path = uri::path_text(path)?;
+        self.core
+            .get(py)?
+            .set_remote_path(self.handle, &path, active, accept_types)
+            .or_raise(py)
+    }
+
+    fn open(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
+        self.core.get(py)?.open(self.handle, timeout).or_raise(py)
+    }
+
+    fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
+        self.core.get(py)?.close(self.handle, timeout).or_raise(py)
+    }
+
+    fn abort_session(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get(py)?.abort_session(self.handle).or_raise(py)
+    }
+
+    /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
+    #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, /))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "positional arguments are the fast way from Python"
+    )]
+    fn send(
+        &self,
+        py: Python<'_>,
+        body: &Bound<'_, PyAny>,
+        content_type: &str,
+        message_id: Option<String>,
+        success_report: bool,
+        failure_report: &str,
+        headers: Option<Vec<(String, String)>>,
+    ) -> PyResult<(u64, String)> {
+        let options = send_options(
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+        )?;
+        let body = self.body(py, body)?;
+        self.admit(py, options, SendBody::Bytes(body))
+    }
+
+    /// Admits a file, which the engine reads.
+    #[pyo3(signature = (path, content_type, message_id, success_report, failure_report, headers, /))]
+    #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
+    fn send_file(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        content_type: &str,
+        message_id: Option<String>,
+        success_report: bool,
+        failure_report: &str,
+        headers: Option<Vec<(String, String)>>,
+    ) -> PyResult<(u64, String)> {
+        let options = send_options(
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+        )?;
+        self.admit(py, options, SendBody::File(path))
+    }
+
+    /// Admits a body that is pushed as it is wanted.
+    #[pyo3(signature = (size, content_type, message_id, success_report, failure_report, headers, /))]
+    #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
+    fn send_stream(
+        &self,
+        py: Python<'_>,
+        size: Option<u64>,
+        content_type: &str,
+        message_id: Option<String>,
+        success_report: bool,
+        failure_report: &str,
+        headers: Option<Vec<(String, String)>>,
+    ) -> PyResult<(u64, String)> {
+        let options = send_options(
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+        )?;
+        self.admit(py, options, SendBody::Stream(size))
+    }
+
+    /// Octets written so far, and the total if known.
+    fn transfer_progress(&self, py: Python<'_>, transfer: u64) -> PyResult<(u64, Option<u64>)> {
+        self.core
+            .get(py)?
+            .transfer_progress(TransferHandle(transfer))
+            .or_raise(py)
+    }
+
+    /// Gives a stream `block[start:end]`; no more than was wanted.
+    #[pyo3(signature = (transfer, block, start, end, /))]
+    fn stream_push(
+        &self,
+        py: Python<'_>,
+        transfer: u64,
+        block: &Bound<'_, PyBytes>,
+        start: usize,
+        end: usize,
+    ) -> PyResult<()> {
+        let core = self.core.get(py)?;
+        let len = block.as_bytes().len();
+        if start > end || end > len {
+            return Err(PyValueError::new_err(format!(
+                "range {start}..{end} outside a block of {len} octets"
+            )));
+        }
+        let data = core
+            .held
+            .bytes(block, start..end, self.domain.get().get(py)?);
+        core.stream_push(TransferHandle(transfer), data)
+            .or_raise(py)
+    }
+
+    fn stream_end(&self, py: Python<'_>, transfer: u64) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .stream_end(TransferHandle(transfer))
+            .or_raise(py)
+    }
+
+    fn abort(&self, py: Python<'_>, transfer: u64) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .abort(TransferHandle(transfer))
+            .or_raise(py)
+    }
+
+    /// The consumer took `credit` octets and the last parts of `messages`.
+    #[pyo3(signature = (credit, messages, /))]
+    fn took(&self, py: Python<'_>, credit: usize, messages: Vec<u64>) -> PyResult<()> {
+        let engine = self.core.get(py)?;
+        if credit > 0 {
+            engine.consume(self.handle, credit).or_raise(py)?;
+        }
+        if !messages.is_empty() {
+            let messages: Vec<_> = messages.into_iter().map(MessageHandle).collect();
+            engine.taken(self.handle, &messages).or_raise(py)?;
+        }
+        Ok(())
+    }
+
+    fn reject(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .reject(MessageHandle(message), StatusCode(status), comment)
+            .or_raise(py)
+    }
+
+    fn report(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
+        self.core
+            .get(py)?
+            .report(MessageHandle(message), StatusCode(status), comment)
+            .or_raise(py)
+    }
+}

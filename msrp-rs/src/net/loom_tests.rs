@@ -1,0 +1,147 @@
+//! The wake protocols under loom: every interleaving of a few steps. A lost wake is a deadlock of the model.
+//!
+//! Run by `RUSTFLAGS="--cfg loom" cargo test -p msrp --lib --release loom`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use loom::sync::Notify;
+use loom::thread;
+
+use super::inbox::{Control, Inbox};
+use super::mailbox::{Item, Mailbox};
+use super::memory::Memory;
+use super::ready::{Ready, Signal};
+use crate::limits::Limits;
+use crate::proto::{Command, Event, MessageKey, SessionKey};
+
+/// A sleeper that is woken by a waker or a signal.
+struct Sleeper(Notify);
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+struct Bell(Arc<Sleeper>);
+
+impl Signal for Bell {
+    fn signal(&self) {
+        self.0.0.notify();
+    }
+
+    fn clear(&self) {}
+}
+
+fn sleeper() -> Arc<Sleeper> {
+    Arc::new(Sleeper(Notify::new()))
+}
+
+fn mailbox(key: u64, ready: &Arc<Ready>) -> Arc<Mailbox> {
+    let limits = Arc::new(Limits::default());
+    let memory = Arc::new(Memory::new(usize::MAX));
+    Mailbox::new(SessionKey(key), limits, memory, Arc::clone(ready), 0, 0)
+}
+
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+#[test]
+fn loom_a_driver_hears_of_every_command() {
+    check(|| {
+        let consumer = sleeper();
+        let ready = Arc::new(Ready::new(Box::new(Bell(consumer))));
+        let inbox = Arc::new(Inbox::new(1));
+        let mailboxes = [mailbox(1, &ready), mailbox(2, &ready)];
+        for mailbox in &mailboxes {
+            mailbox.attach(&inbox);
+        }
+        let hosts: Vec<_> = mailboxes
+            .iter()
+            .map(|mailbox| {
+                let mailbox = Arc::clone(mailbox);
+                thread::spawn(move || {
+                    mailbox.taken(std::iter::once(MessageKey(1)));
+                    mailbox.taken(std::iter::once(MessageKey(2)));
+                })
+            })
+            .collect();
+        let driver = sleeper();
+        let waker = Waker::from(Arc::clone(&driver));
+        let mut commands: VecDeque<Command> = VecDeque::new();
+        loop {
+            let (mut dirty, mut controls): (Vec<_>, Vec<Control>) = (Vec::new(), Vec::new());
+            inbox.take(&waker, &mut dirty, &mut controls);
+            for mailbox in dirty {
+                mailbox.take_commands(&mut commands);
+            }
+            if commands.len() == 4 {
+                break;
+            }
+            driver.0.wait();
+        }
+        for host in hosts {
+            host.join().expect("no panic");
+        }
+    });
+}
+
+#[test]
+fn loom_an_idle_connection_is_closed_or_gets_the_session_never_both() {
+    check(|| {
+        let inbox = Arc::new(Inbox::new(1));
+        let dialler = {
+            let inbox = Arc::clone(&inbox);
+            thread::spawn(move || inbox.push_control(Control::Finish).is_ok())
+        };
+        let was_closed = inbox.close_if_idle();
+        let was_pushed = dialler.join().expect("no panic");
+        assert_ne!(was_closed, was_pushed);
+    });
+}
+
+/// A consumer that takes so many events at a time sees all that two drivers deliver.
+fn consume(max_events: usize) {
+    check(move || {
+        let consumer = sleeper();
+        let ready = Arc::new(Ready::new(Box::new(Bell(Arc::clone(&consumer)))));
+        let drivers: Vec<_> = (1..=2)
+            .map(|key| {
+                let mailbox = mailbox(key, &ready);
+                thread::spawn(move || {
+                    mailbox.deliver(std::iter::once(Event::Shed));
+                    mailbox.deliver(std::iter::once(Event::Recovered));
+                })
+            })
+            .collect();
+        let mut seen = 0;
+        while seen < 4 {
+            // With work left the consumer is signalled again, so that it may sleep each time.
+            ready.take(max_events, usize::MAX, |_, item| {
+                assert!(matches!(item, Item::Event(Event::Shed | Event::Recovered)));
+                seen += 1;
+            });
+            if seen < 4 {
+                consumer.0.wait();
+            }
+        }
+        for driver in drivers {
+            driver.join().expect("no panic");
+        }
+    });
+}
+
+#[test]
+fn loom_a_consumer_hears_of_every_event() {
+    consume(usize::MAX);
+}
+
+#[test]
+fn loom_a_consumer_that_stops_with_work_left_is_signalled_again() {
+    consume(1);
+}

@@ -1,0 +1,437 @@
+//! What the engine's tests share: a host that takes events until something is true, and raw peers that
+//! speak hand-made frames over plain sockets.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use msrp::engine::{
+    Domain, Engine, EngineOptions, Event, SendBody, SendOptions, SessionHandle, SessionOptions,
+    SessionState, TransferHandle, Wake,
+};
+use msrp::error::Error;
+use msrp::limits::Limits;
+use msrp::proto::{CloseReason, MessageEnd};
+
+/// How long a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An engine with one consumer.
+pub(crate) struct Host {
+    pub(crate) engine: Engine,
+    pub(crate) domain: Domain,
+    woken: Arc<(Mutex<bool>, Condvar)>,
+    /// Sessions whose content is not consumed.
+    pub(crate) stalled: Mutex<Vec<SessionHandle>>,
+    seen: Mutex<Seen>,
+}
+
+/// What the consumer has seen.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) events: Vec<(SessionHandle, Event)>,
+    /// Whole messages by session, in the order of their ends.
+    pub(crate) messages: HashMap<SessionHandle, Vec<Received>>,
+    open: HashMap<u64, Received>,
+    pub(crate) ended: bool,
+}
+
+/// A message as the consumer put it together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) end: MessageEnd,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        Self::from_options(EngineOptions {
+            limits,
+            ..EngineOptions::default()
+        })
+    }
+
+    pub(crate) fn from_options(options: EngineOptions) -> Self {
+        let engine = Engine::new(options).expect("an engine");
+        let woken = Arc::new((Mutex::new(false), Condvar::new()));
+        let signal = Arc::clone(&woken);
+        let wake = move || {
+            *signal.0.lock().expect("not poisoned") = true;
+            signal.1.notify_all();
+        };
+        let domain = engine
+            .domain(Wake::Callback(Arc::new(wake)))
+            .expect("a domain");
+        let stalled = Mutex::default();
+        Self {
+            engine,
+            domain,
+            woken,
+            stalled,
+            seen: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> SessionHandle {
+        self.session_with(SessionOptions::default())
+    }
+
+    pub(crate) fn session_with(&self, options: SessionOptions) -> SessionHandle {
+        self.engine
+            .session(&self.domain, options)
+            .expect("a session")
+    }
+
+    /// Sends text.
+    pub(crate) fn send(&self, session: SessionHandle, text: &str) -> TransferHandle {
+        self.try_send(session, text.as_bytes().to_vec())
+            .expect("admitted")
+    }
+
+    pub(crate) fn try_send(
+        &self,
+        session: SessionHandle,
+        body: Vec<u8>,
+    ) -> Result<TransferHandle, Error> {
+        let body = SendBody::Bytes(body.into());
+        self.engine.send(session, SendOptions::default(), body)
+    }
+
+    /// Takes events until `done` says so of what was seen.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, mut done: impl FnMut(&Seen) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.take();
+            if done(&self.seen.lock().expect("not poisoned")) {
+                return;
+            }
+            let woken = self.woken.0.lock().expect("not poisoned");
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "waited too long for: {what}; stats {:?}",
+                self.engine.stats()
+            );
+            let (mut woken, _) = self
+                .woken
+                .1
+                .wait_timeout_while(woken, left.min(Duration::from_millis(200)), |woken| !*woken)
+                .expect("not poisoned");
+            *woken = false;
+        }
+    }
+
+    /// Takes what is there now.
+    pub(crate) fn take(&self) {
+        let mut batch = Vec::new();
+        loop {
+            let more = self.domain.next_batch(256, 256 * 1024, &mut batch);
+            let mut seen = self.seen.lock().expect("not poisoned");
+            for (session, event) in batch.drain(..) {
+                let stalled = self
+                    .stalled
+                    .lock()
+                    .expect("not poisoned")
+                    .contains(&session);
+                self.note(&mut seen, session, &event, stalled);
+                seen.events.push((session, event));
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, seen: &mut Seen, session: SessionHandle, event: &Event, stalled: bool) {
+        let consume = |credit: usize| {
+            if !stalled {
+                // The session may have ended meanwhile.
+                let _ = self.engine.consume(session, credit);
+            }
+        };
+        match event {
+            Event::Message {
+                message,
+                head,
+                body,
+                credit,
+            } => {
+                consume(*credit);
+                let _ = self.engine.taken(session, &[*message]);
+                seen.messages.entry(session).or_default().push(Received {
+                    content_type: head.content_type.clone(),
+                    body: body.to_vec(),
+                    end: MessageEnd::Complete(body.len() as u64),
+                });
+            }
+            Event::MessageBegin {
+                message,
+                head,
+                credit,
+            } => {
+                consume(*credit);
+                let content_type = head.content_type.clone();
+                let end = MessageEnd::Idle;
+                let received = Received {
+                    content_type,
+                    body: Vec::new(),
+                    end,
+                };
+                seen.open.insert(message.0, received);
+            }
+            Event::MessageBody {
+                message,
+                offset,
+                data,
+            } => {
+                let open = seen.open.get_mut(&message.0).expect("begun");
+                let offset = usize::try_from(*offset).expect("small");
+                assert!(offset <= open.body.len(), "a hole");
+                open.body.truncate(offset);
+                open.body.extend_from_slice(data);
+                consume(data.len());
+            }
+            Event::MessageEnd { message, end } => {
+                let mut open = seen.open.remove(&message.0).expect("begun");
+                open.end = end.clone();
+                let _ = self.engine.taken(session, &[*message]);
+                seen.messages.entry(session).or_default().push(open);
+            }
+            Event::EngineClosed => {
+                assert_eq!(session, SessionHandle(0));
+                seen.ended = true;
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
+        look(&self.seen.lock().expect("not poisoned"))
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_opened(&self, session: SessionHandle) {
+        self.wait("opened", |seen| {
+            assert!(
+                seen.closed(session).is_none(),
+                "closed: {:?}",
+                seen.closed(session)
+            );
+            seen.has(session, |event| matches!(event, Event::Opened))
+        });
+        assert_eq!(self.engine.state(session), Ok(SessionState::Open));
+    }
+
+    /// Waits for the end of a session.
+    #[track_caller]
+    pub(crate) fn wait_closed(&self, session: SessionHandle) -> Closed {
+        self.wait("closed", |seen| seen.closed(session).is_some());
+        self.seen(|seen| seen.closed(session)).expect("just seen")
+    }
+
+    /// Waits until `session` has so many messages.
+    #[track_caller]
+    pub(crate) fn wait_messages(&self, session: SessionHandle, count: usize) -> Vec<Received> {
+        self.wait("messages", |seen| {
+            seen.messages
+                .get(&session)
+                .is_some_and(|messages| messages.len() >= count)
+        });
+        self.seen(|seen| seen.messages[&session].clone())
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_event(
+        &self,
+        session: SessionHandle,
+        what: &str,
+        is: impl Fn(&Event) -> bool,
+    ) {
+        self.wait(what, |seen| seen.has(session, &is));
+    }
+
+    /// As `wait_acknowledged`, while `other` takes its events too.
+    #[track_caller]
+    pub(crate) fn wait_acknowledged_with(&self, other: &Self, transfer: TransferHandle) {
+        other.take();
+        self.wait_acknowledged(transfer);
+        other.take();
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_acknowledged(&self, transfer: TransferHandle) {
+        self.wait("acknowledged", |seen| {
+            seen.events.iter().any(|(_, event)| match event {
+                Event::Failed {
+                    transfer: failed,
+                    error,
+                } if *failed == transfer => {
+                    panic!("failed: {error:?}")
+                }
+                Event::Acknowledged { transfer: done } => *done == transfer,
+                _ => false,
+            })
+        });
+    }
+}
+
+/// A session's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    pub(crate) reason: CloseReason,
+    pub(crate) error: Option<Error>,
+    pub(crate) unacknowledged: Vec<TransferHandle>,
+}
+
+impl Seen {
+    pub(crate) fn has(&self, session: SessionHandle, is: impl Fn(&Event) -> bool) -> bool {
+        self.events
+            .iter()
+            .any(|(from, event)| *from == session && is(event))
+    }
+
+    pub(crate) fn closed(&self, session: SessionHandle) -> Option<Closed> {
+        self.events.iter().find_map(|(from, event)| match event {
+            Event::Closed {
+                reason,
+                error,
+                unacknowledged,
+            } if *from == session => Some(Closed {
+                reason: reason.clone(),
+                error: error.clone(),
+                unacknowledged: unacknowledged.clone(),
+            }),
+            _ => None,
+        })
+    }
+}
+
+/// Two bound sessions, made by offer and answer: the first connects.
+#[track_caller]
+pub(crate) fn pair(a: &Host, b: &Host) -> (SessionHandle, SessionHandle) {
+    pair_with(a, SessionOptions::default(), b, SessionOptions::default())
+}
+
+#[track_caller]
+pub(crate) fn pair_with(
+    a: &Host,
+    a_options: SessionOptions,
+    b: &Host,
+    b_options: SessionOptions,
+) -> (SessionHandle, SessionHandle) {
+    let (one, two) = (a.session_with(a_options), b.session_with(b_options));
+    let offer = a.engine.create_offer(one).expect("an offer");
+    let answer = b
+        .engine
+        .create_answer(two, &offer, None)
+        .expect("an answer");
+    a.engine
+        .set_remote(one, &answer, None)
+        .expect("the answer is taken");
+    b.engine.open(two, Some(PATIENCE)).expect("waits");
+    a.engine.open(one, Some(PATIENCE)).expect("connects");
+    a.wait_opened(one);
+    b.wait_opened(two);
+    (one, two)
+}
+
+/// A plain socket that speaks MSRP by hand.
+pub(crate) struct RawPeer {
+    pub(crate) stream: TcpStream,
+    pub(crate) input: Vec<u8>,
+}
+
+impl RawPeer {
+    /// Connects to the authority of a URI.
+    pub(crate) fn connect(uri: &str) -> Self {
+        let authority = uri.split('/').nth(2).expect("an authority");
+        Self::from_stream(TcpStream::connect(authority).expect("connected"))
+    }
+
+    pub(crate) fn from_stream(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        Self {
+            stream,
+            input: Vec::new(),
+        }
+    }
+
+    pub(crate) fn write(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).expect("written");
+    }
+
+    /// Sends a whole message.
+    pub(crate) fn send(&mut self, to: &str, from: &str, id: &str, body: &str) {
+        let len = body.len();
+        self.write(
+            format!(
+                "MSRP {id} SEND\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: {id}m\r\n\
+                 Byte-Range: 1-{len}/{len}\r\nContent-Type: text/plain\r\n\r\n{body}\r\n-------{id}$\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+
+    /// Reads the next frame of one that has no body, or a body without `-------`.
+    #[track_caller]
+    pub(crate) fn frame(&mut self) -> String {
+        loop {
+            if let Some(end) = self.frame_end() {
+                let frame: Vec<u8> = self.input.drain(..end).collect();
+                return String::from_utf8(frame).expect("text");
+            }
+            let mut block = [0; 4096];
+            let len = self.stream.read(&mut block).expect("read in time");
+            let got = String::from_utf8_lossy(&self.input).into_owned();
+            assert!(len > 0, "the end of the stream; before it {got:?}");
+            self.input.extend_from_slice(&block[..len]);
+        }
+    }
+
+    fn frame_end(&self) -> Option<usize> {
+        let text = std::str::from_utf8(&self.input).ok()?;
+        let id = text.split(' ').nth(1)?;
+        let start = text.find(&format!("-------{id}"))?;
+        Some(start + text[start..].find("\r\n")? + 2)
+    }
+
+    /// Answers a frame with this status.
+    pub(crate) fn answer(&mut self, frame: &str, status: &str) {
+        let id = frame.split(' ').nth(1).expect("a transaction id");
+        let header = |name: &str| {
+            let line = frame
+                .lines()
+                .find(|line| line.starts_with(name))
+                .expect("there");
+            line[name.len()..].trim().to_owned()
+        };
+        let (to, from) = (header("From-Path:"), header("To-Path:"));
+        self.write(
+            format!("MSRP {id} {status}\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\n-------{id}$\r\n")
+                .as_bytes(),
+        );
+    }
+
+    /// Reads to the end of the stream.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.input);
+        // A reset is an end too.
+        let _ = self.stream.read_to_end(&mut rest);
+        rest
+    }
+}
+
+/// A connection of ours to a session that was told this peer's path by hand, and is passive.
+pub(crate) fn remote_uri(port: u16) -> String {
+    format!("msrp://127.0.0.1:{port}/RemoteSession01;tcp")
+}

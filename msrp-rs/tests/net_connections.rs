@@ -1,0 +1,676 @@
+//! Connections against raw peers: what strangers get, how stalls and deaths end, TLS, and the bounds.
+
+mod engine_support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use engine_support::{Host, PATIENCE, RawPeer, pair, pair_with, remote_uri};
+use msrp::engine::{
+    ChunkLen, EngineOptions, Event, ListenOptions, PemSource, SendBody, SendOptions, SessionHandle,
+    SessionOptions, TlsConfig, TlsVerify,
+};
+use msrp::error::ErrorKind;
+use msrp::limits::Limits;
+use msrp::proto::{CloseReason, MessageEnd};
+use msrp::wire::{FailureReport, StatusCode};
+
+/// A passive session whose peer is known by hand.
+fn passive(host: &Host) -> (SessionHandle, String) {
+    let session = host.session();
+    let uri = host.engine.local_path(session).expect("a path").to_string();
+    host.engine
+        .set_remote_path(session, &remote_uri(2855), false, "*")
+        .expect("a path");
+    (session, uri)
+}
+
+/// A passive session that a raw peer has bound.
+fn bound(host: &Host) -> (SessionHandle, String, RawPeer) {
+    let (session, uri) = passive(host);
+    let mut peer = RawPeer::connect(&uri);
+    peer.send(&uri, &remote_uri(2855), "bind0001", "hi");
+    assert!(peer.frame().starts_with("MSRP bind0001 200"));
+    host.wait_opened(session);
+    (session, uri, peer)
+}
+
+/// An active session to a raw peer that took its connection and answered its first request.
+fn dialled(host: &Host) -> (SessionHandle, RawPeer) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let session = host.session();
+    host.engine
+        .set_remote_path(session, &remote_uri(port), true, "*")
+        .expect("a path");
+    host.engine.open(session, Some(PATIENCE)).expect("dials");
+    let mut peer = RawPeer::from_stream(listener.accept().expect("a connection").0);
+    let first = peer.frame();
+    assert!(
+        first.contains(" SEND\r\n") && !first.contains("Content-Type"),
+        "{first}"
+    );
+    peer.answer(&first, "200 OK");
+    host.wait_opened(session);
+    (session, peer)
+}
+
+// covers: C-140, C-143, C-195, C-196, T-50
+#[test]
+fn rfc4975_5_4_an_unknown_session_gets_481_and_one_bound_elsewhere_506() {
+    let host = Host::new();
+    let (session, uri, mut peer) = bound(&host);
+    let mut other = RawPeer::connect(&uri);
+    other.send(&uri, &remote_uri(1), "claim001", "mine");
+    assert!(other.frame().starts_with("MSRP claim001 506"));
+    let unknown = uri.replacen("/", "/", 1);
+    let unknown = format!("{}x;tcp", unknown.trim_end_matches(";tcp"));
+    other.send(&unknown, &remote_uri(1), "unknown1", "who");
+    assert!(other.frame().starts_with("MSRP unknown1 481"));
+    // The bound connection is not disturbed.
+    peer.send(&uri, &remote_uri(2855), "still001", "here");
+    assert!(peer.frame().starts_with("MSRP still001 200"));
+    assert_eq!(host.wait_messages(session, 2)[1].body, b"here");
+}
+
+#[test]
+fn a_second_connection_does_not_get_a_session_that_the_first_waits_for() {
+    let host = Host::new();
+    let session = host.session();
+    let uri = host.engine.local_path(session).expect("a path").to_string();
+    let mut first = RawPeer::connect(&uri);
+    first.send(&uri, &remote_uri(2855), "early001", "first");
+    wait_until(|| host.engine.stats().bytes_received > 0);
+    let mut second = RawPeer::connect(&uri);
+    second.send(&uri, &remote_uri(2856), "early002", "second");
+    assert!(second.frame().starts_with("MSRP early002 506"));
+    // When the first goes, the next one is held.
+    drop(first);
+    wait_until(|| host.engine.stats().connections == 1);
+    second.send(&uri, &remote_uri(2856), "early003", "again");
+    host.engine
+        .set_remote_path(session, &remote_uri(2856), false, "*")
+        .expect("a path");
+    assert!(second.frame().starts_with("MSRP early003 200"));
+    assert_eq!(host.wait_messages(session, 1)[0].body, b"again");
+}
+
+// covers: C-064, C-019
+#[test]
+fn rfc4975_garbage_closes_the_connection_and_its_sessions() {
+    let host = Host::new();
+    let (session, _uri, mut peer) = bound(&host);
+    peer.write(b"GET / HTTP/1.1\r\n\r\n");
+    let closed = host.wait_closed(session);
+    assert!(
+        matches!(closed.reason, CloseReason::Protocol { .. }),
+        "{closed:?}"
+    );
+    let error = closed.error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert!(error.offset.is_some_and(|offset| offset > 0));
+    peer.read_to_end();
+    wait_until(|| host.engine.stats().connections == 0);
+    assert_eq!(host.engine.stats().protocol_errors, 1);
+}
+
+// covers: C-203
+#[test]
+fn a_connection_without_a_session_is_closed_in_time() {
+    let host = Host::with(limits(|limits| {
+        limits.unbound = Duration::from_millis(100);
+    }));
+    let (_session, uri) = passive(&host);
+    let mut silent = RawPeer::connect(&uri);
+    assert_eq!(silent.read_to_end(), b"");
+    wait_until(|| host.engine.stats().unbound_connections == 0);
+}
+
+// covers: T-63
+#[test]
+fn the_oldest_unbound_connection_makes_room() {
+    let host = Host::with(limits(|limits| {
+        limits.unbound_per_address = 2;
+    }));
+    let (session, uri, mut peer) = bound(&host);
+    let mut strangers: Vec<RawPeer> = Vec::new();
+    for number in 1..=3 {
+        strangers.push(RawPeer::connect(&uri));
+        wait_until(|| host.engine.stats().connections >= number.min(2) + 1);
+    }
+    assert_eq!(strangers[0].read_to_end(), b"");
+    peer.send(&uri, &remote_uri(2855), "still001", "bound ones stay");
+    assert_eq!(host.wait_messages(session, 2)[1].body, b"bound ones stay");
+    assert_eq!(host.engine.stats().unbound_connections, 2);
+}
+
+#[test]
+fn a_peer_that_never_reads_is_a_write_stall() {
+    let limits = limits(|limits| {
+        limits.write_stall = Duration::from_millis(300);
+    });
+    let host = Host::with(limits);
+    let (session, peer) = dialled(&host);
+    let options = SendOptions {
+        failure_report: FailureReport::No,
+        ..SendOptions::default()
+    };
+    let body = SendBody::Bytes(vec![b'x'; 32 << 20].into());
+    let transfer = host.engine.send(session, options, body).expect("admitted");
+    let closed = host.wait_closed(session);
+    assert_eq!(closed.reason, CloseReason::WriteStall);
+    assert_eq!(closed.error.expect("an error").kind, ErrorKind::Timeout);
+    assert_eq!(closed.unacknowledged, [transfer]);
+    assert_eq!(host.engine.stats().send_held, 0);
+    drop(peer);
+}
+
+// covers: C-240, C-241
+#[test]
+fn rfc4975_7_1_1_a_peer_that_never_answers_is_a_timeout_of_the_message() {
+    let host = Host::with(limits(|limits| {
+        limits.transaction = Duration::from_millis(200);
+    }));
+    let (session, mut peer) = dialled(&host);
+    let transfer = host.send(session, "anybody there?");
+    assert!(peer.frame().contains("anybody there?"));
+    host.wait_event(session, "failed", |event| match event {
+        Event::Failed {
+            transfer: failed,
+            error,
+        } => *failed == transfer && error.kind == ErrorKind::Timeout,
+        _ => false,
+    });
+    assert_eq!(host.engine.stats().messages_failed, 1);
+}
+
+// covers: C-197, C-204, T-64
+#[test]
+fn rfc4975_5_4_a_peer_that_dies_in_mid_transfer_ends_the_session_with_what_is_unacknowledged() {
+    let host = Host::new();
+    let (session, uri, mut peer) = bound(&host);
+    let transfer = host.send(session, "not answered");
+    peer.frame();
+    // It dies in the middle of a chunk of its own.
+    peer.write(
+        format!(
+            "MSRP half0001 SEND\r\nTo-Path: {uri}\r\nFrom-Path: {}\r\nMessage-ID: half0001\r\n\
+             Byte-Range: 1-*/100000\r\nContent-Type: text/plain\r\n\r\n",
+            remote_uri(2855)
+        )
+        .as_bytes(),
+    );
+    peer.write(&[b'y'; 50_000]);
+    host.wait_event(session, "begun", |event| {
+        matches!(event, Event::MessageBegin { .. })
+    });
+    drop(peer);
+    let closed = host.wait_closed(session);
+    assert!(
+        matches!(closed.reason, CloseReason::ConnectionLost(_)),
+        "{closed:?}"
+    );
+    assert_eq!(closed.unacknowledged, [transfer]);
+    let messages = host.wait_messages(session, 2);
+    assert_eq!(messages[1].end, MessageEnd::SessionClosed);
+}
+
+#[test]
+fn a_consumer_that_stalls_alone_holds_its_peer_and_loses_nothing() {
+    let limits = limits(|limits| {
+        limits.receive_window = 64 * 1024;
+        limits.connection_slack = 64 * 1024;
+        limits.stall = None;
+    });
+    let (a, b) = (Host::new(), Host::with(limits));
+    let any = || SessionOptions {
+        accept_types: Some(vec!["*".into()]),
+        chunk_len: ChunkLen::Unbounded,
+        ..SessionOptions::default()
+    };
+    let (one, two) = pair_with(&a, any(), &b, any());
+    b.stalled.lock().expect("not poisoned").push(two);
+    let content: Vec<u8> = (0..8_u32 << 20).map(|i| (i >> 8) as u8).collect();
+    let options = SendOptions::default();
+    let transfer = a
+        .engine
+        .send(one, options, SendBody::Bytes(content.clone().into()))
+        .expect("admitted");
+    b.wait_event(two, "begun", |event| {
+        matches!(event, Event::MessageBody { .. })
+    });
+    b.wait("reading is paused", |_| b.engine.stats().reading_paused > 0);
+    let held = b.engine.stats().receive_held_peak;
+    // Window, slack, and what one read may add.
+    assert!(held <= 3 * 64 * 1024 + 4096, "{held} octets held");
+    assert_eq!(
+        a.engine.transfer_progress(transfer).expect("alive").1,
+        Some(8 << 20)
+    );
+    assert!(a.engine.transfer_progress(transfer).expect("alive").0 < 8 << 20);
+    // The consumer comes back, and everything does.
+    b.stalled.lock().expect("not poisoned").clear();
+    let held = b.engine.stats().receive_held;
+    b.engine
+        .consume(two, usize::try_from(held).expect("small"))
+        .expect("alive");
+    let messages = b.wait_messages(two, 1);
+    assert_eq!(messages[0].end, MessageEnd::Complete(8 << 20));
+    assert!(messages[0].body == content);
+    a.wait_acknowledged(transfer);
+}
+
+#[test]
+fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finish() {
+    const LEN: usize = 2 << 20;
+    let limits = limits(|limits| {
+        limits.receive_window = 64 * 1024;
+        limits.connection_slack = 128 * 1024;
+    });
+    let (a, b) = (Host::new(), Host::with(limits.clone()));
+    let listener = b
+        .engine
+        .listen(ListenOptions {
+            host: "127.0.0.1".into(),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let there = || SessionOptions {
+        listener: Some(listener),
+        ..SessionOptions::default()
+    };
+    let pairs: Vec<_> = (0..16)
+        .map(|_| pair_with(&a, SessionOptions::default(), &b, there()))
+        .collect();
+    assert_eq!(a.engine.stats().connections, 1);
+    let stalled = pairs[7];
+    b.stalled.lock().expect("not poisoned").push(stalled.1);
+    let transfers: Vec<_> = pairs
+        .iter()
+        .map(|(one, _)| a.try_send(*one, vec![b'z'; LEN]).expect("admitted"))
+        .collect();
+    let deadline = Instant::now() + PATIENCE * 2;
+    let others = || pairs.iter().filter(|pair| **pair != stalled);
+    loop {
+        a.take();
+        b.take();
+        let done = b.seen(|seen| {
+            others().all(|(_, two)| seen.messages.get(two).is_some_and(|m| m.len() == 1))
+                && seen.messages.get(&stalled.1).is_some()
+        });
+        if done {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{:?}", b.engine.stats());
+        std::thread::yield_now();
+    }
+    b.seen(|seen| {
+        for (_, two) in others() {
+            assert_eq!(seen.messages[two][0].end, MessageEnd::Complete(LEN as u64));
+        }
+        let shed = &seen.messages[&stalled.1][0];
+        assert_eq!(shed.end, MessageEnd::Rejected(StatusCode(413)));
+        assert!(seen.has(stalled.1, |event| matches!(event, Event::Shed)));
+    });
+    let failed = transfers[7];
+    a.wait_event(stalled.0, "413 at the sender", |event| match event {
+        Event::Failed { transfer, error } => {
+            *transfer == failed && error.status == Some(StatusCode(413))
+        }
+        _ => false,
+    });
+    let stats = b.engine.stats();
+    assert_eq!(stats.sessions_shed, 1);
+    let bound = 64 * 1024 * 16 + 128 * 1024 + 64 * 1024;
+    assert!(
+        stats.receive_held_peak <= bound,
+        "{} octets held",
+        stats.receive_held_peak
+    );
+    // The consumer catches up and is served again.
+    b.stalled.lock().expect("not poisoned").clear();
+    b.engine.consume(stalled.1, LEN).expect("alive");
+    b.wait_event(stalled.1, "recovered", |event| {
+        matches!(event, Event::Recovered)
+    });
+    a.send(stalled.0, "again");
+    b.wait("the next message", |seen| {
+        seen.messages[&stalled.1]
+            .iter()
+            .any(|message| message.body == b"again")
+    });
+    assert_eq!(b.engine.stats().receive_held, 0);
+}
+
+#[test]
+fn above_the_memory_budget_send_says_again_and_then_writable() {
+    let limits = limits(|limits| {
+        limits.engine_memory = 4 << 20;
+    });
+    let host = Host::with(limits);
+    let (session, mut peer) = dialled(&host);
+    let options = || SendOptions {
+        failure_report: FailureReport::No,
+        ..SendOptions::default()
+    };
+    let large = || SendBody::Bytes(vec![b'x'; 3 << 20].into());
+    host.engine
+        .send(session, options(), large())
+        .expect("within the budget");
+    host.engine
+        .send(session, options(), large())
+        .expect("the one that exceeds it");
+    let error = host
+        .engine
+        .send(session, options(), large())
+        .expect_err("above the budget");
+    assert_eq!(error.kind, ErrorKind::Again);
+    assert_eq!(host.engine.stats().send_held, 6 << 20);
+    let reader = std::thread::spawn(move || {
+        let mut sink = vec![0; 1 << 16];
+        let mut left = 6 << 20;
+        while left > 0 {
+            let len = peer.stream.read(&mut sink).expect("read in time");
+            assert!(len > 0, "the end");
+            left -= len.min(left);
+        }
+        peer
+    });
+    host.wait_event(session, "writable", |event| {
+        matches!(event, Event::Writable)
+    });
+    host.send(session, "room again");
+    reader.join().expect("read all");
+}
+
+/// The defaults, with changes.
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+fn wait_until(mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "waited too long");
+        std::thread::yield_now();
+    }
+}
+
+/// A certificate for a name, signed by itself.
+fn certificate(name: &str) -> (Vec<u8>, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("a certificate");
+    (
+        made.cert.pem().into_bytes(),
+        made.signing_key.serialize_pem().into_bytes(),
+    )
+}
+
+fn text(pem: &[u8]) -> Option<PemSource> {
+    Some(PemSource::Text(pem.to_vec()))
+}
+
+/// TLS for both ends: each has a certificate for `localhost` and trusts the other's.
+fn mutual() -> [TlsConfig; 2] {
+    let (one, two) = (certificate("localhost"), certificate("localhost"));
+    let config = |own: &(Vec<u8>, Vec<u8>), other: &(Vec<u8>, Vec<u8>)| TlsConfig {
+        ca: text(&other.0),
+        cert: text(&own.0),
+        key: text(&own.1),
+        ..TlsConfig::default()
+    };
+    [config(&one, &two), config(&two, &one)]
+}
+
+fn secure(tls: &TlsConfig) -> SessionOptions {
+    SessionOptions {
+        host: "localhost".into(),
+        secure: true,
+        tls: Some(tls.clone()),
+        ..SessionOptions::default()
+    }
+}
+
+// covers: C-079, C-270, S-002
+#[test]
+fn rfc4975_14_2_sessions_over_tls() {
+    let [ours, theirs] = mutual();
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = pair_with(&a, secure(&ours), &b, secure(&theirs));
+    let path = a.engine.local_path(one).expect("a path").to_string();
+    assert!(path.starts_with("msrps://localhost:"), "{path}");
+    let content: Vec<u8> = (0..3_u32 << 20)
+        .map(|i| (i.wrapping_mul(31) >> 7) as u8)
+        .collect();
+    let large = a.try_send(one, content.clone()).expect("admitted");
+    let small = b.send(two, "both ways");
+    let messages = b.wait_messages(two, 1);
+    assert!(messages[0].body == content);
+    a.wait_acknowledged(large);
+    b.wait_acknowledged_with(&a, small);
+    assert_eq!(a.wait_messages(one, 1)[0].body, b"both ways");
+    a.engine.close(one, Some(PATIENCE)).expect("alive");
+    a.wait_closed(one);
+    assert_eq!(b.wait_closed(two).reason, CloseReason::PeerClosed);
+}
+
+// covers: C-271, C-272
+#[test]
+fn rfc4975_5_4_a_certificate_of_another_name_or_ca_is_refused_before_any_msrp() {
+    let (cert, key) = certificate("other.example.com");
+    let (stranger, _) = certificate("localhost");
+    let server = TlsConfig {
+        cert: text(&cert),
+        key: text(&key),
+        ..TlsConfig::default()
+    };
+    let trusting = |ca: &[u8], server_name: Option<&str>, verify| TlsConfig {
+        ca: text(ca),
+        server_name: server_name.map(str::to_owned),
+        verify,
+        ..TlsConfig::default()
+    };
+    for (client, works) in [
+        (trusting(&cert, None, TlsVerify::Ca), false),
+        (
+            trusting(&stranger, Some("other.example.com"), TlsVerify::Ca),
+            false,
+        ),
+        (
+            trusting(&cert, Some("other.example.com"), TlsVerify::Ca),
+            true,
+        ),
+        (trusting(&stranger, None, TlsVerify::None), true),
+    ] {
+        let (a, b) = (Host::new(), Host::new());
+        let (one, two) = (
+            a.session_with(secure(&client)),
+            b.session_with(secure(&server)),
+        );
+        let offer = a.engine.create_offer(one).expect("an offer");
+        assert!(
+            offer.contains("a=setup:active"),
+            "without a certificate: {offer}"
+        );
+        let answer = b
+            .engine
+            .create_answer(two, &offer, None)
+            .expect("an answer");
+        a.engine.set_remote(one, &answer, None).expect("taken");
+        a.engine.open(one, Some(PATIENCE)).expect("dials");
+        if works {
+            a.wait_opened(one);
+            b.wait_opened(two);
+        } else {
+            let closed = a.wait_closed(one);
+            assert_eq!(closed.error.expect("an error").kind, ErrorKind::Tls);
+            b.take();
+            assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
+        }
+    }
+}
+
+// covers: C-270, C-293
+#[test]
+fn a_secure_session_is_not_served_in_cleartext_nor_by_another_listener() {
+    let [ours, _] = mutual();
+    let host = Host::from_options(EngineOptions {
+        tls: Some(ours),
+        ..EngineOptions::default()
+    });
+    let local = |secure| ListenOptions {
+        host: "localhost".into(),
+        secure,
+        ..Default::default()
+    };
+    let plain = host.engine.listen(local(false)).expect("a port");
+    let tls = host.engine.listen(local(true)).expect("a port");
+    let on = |listener| SessionOptions {
+        listener: Some(listener),
+        ..SessionOptions::default()
+    };
+    let session = host.session_with(on(tls));
+    let uri = host.engine.local_path(session).expect("a path").to_string();
+    assert!(uri.starts_with("msrps:"), "{uri}");
+    host.engine
+        .set_remote_path(
+            session,
+            "msrps://localhost:1/Remote0000000001;tcp",
+            false,
+            "*",
+        )
+        .expect("a path");
+    let plain = host.engine.listener_address(plain).expect("bound");
+    let mut peer = RawPeer::from_stream(TcpStream::connect(plain).expect("connected"));
+    peer.send(&uri, &remote_uri(1), "clear001", "in the clear");
+    assert!(peer.frame().starts_with("MSRP clear001 481"));
+    // Cleartext at the TLS port is no handshake.
+    let tls = host.engine.listener_address(tls).expect("bound");
+    let mut peer = RawPeer::from_stream(TcpStream::connect(tls).expect("connected"));
+    peer.send(&uri, &remote_uri(1), "clear002", "in the clear");
+    let rest = peer.read_to_end();
+    assert!(!rest.starts_with(b"MSRP"), "{rest:?}");
+    host.take();
+    assert!(host.seen(|seen| seen.events.is_empty()));
+}
+
+#[test]
+fn a_tls_handshake_has_its_time() {
+    let [ours, _] = mutual();
+    let limits = limits(|limits| {
+        limits.tls_handshake = Duration::from_millis(100);
+    });
+    let options = EngineOptions {
+        limits,
+        tls: Some(ours),
+        ..EngineOptions::default()
+    };
+    let host = Host::from_options(options);
+    let listening = ListenOptions {
+        host: "localhost".into(),
+        secure: true,
+        ..Default::default()
+    };
+    let listener = host.engine.listen(listening).expect("a port");
+    let address = host.engine.listener_address(listener).expect("bound");
+    let mut silent = RawPeer::from_stream(TcpStream::connect(address).expect("connected"));
+    silent.stream.write_all(&[22, 3, 1]).expect("written");
+    assert_eq!(silent.read_to_end(), b"");
+    wait_until(|| host.engine.stats().connections == 0);
+}
+
+#[test]
+fn tls_options_are_checked() {
+    let host = Host::new();
+    let (cert, _) = certificate("localhost");
+    let refused = |tls: TlsConfig| {
+        let options = SessionOptions {
+            secure: true,
+            tls: Some(tls),
+            ..Default::default()
+        };
+        let error = host
+            .engine
+            .session(&host.domain, options)
+            .expect_err("refused");
+        assert_eq!(error.kind, ErrorKind::InvalidArgument);
+        error.context
+    };
+    let text = |pem: &[u8]| Some(PemSource::Text(pem.to_vec()));
+    assert!(
+        refused(TlsConfig {
+            cert: text(&cert),
+            ..Default::default()
+        })
+        .contains("key")
+    );
+    assert!(
+        refused(TlsConfig {
+            ca: text(b"no pem"),
+            ..Default::default()
+        })
+        .contains("ca")
+    );
+    let missing = Some(PemSource::File("/nonexistent.pem".into()));
+    assert!(
+        refused(TlsConfig {
+            ca: missing,
+            ..Default::default()
+        })
+        .contains("/nonexistent.pem")
+    );
+    let error = host
+        .engine
+        .listen(ListenOptions {
+            host: "localhost".into(),
+            secure: true,
+            tls: Some(TlsConfig {
+                verify: TlsVerify::None,
+                ..Default::default()
+            }),
+            ..Default::default()
+        })
+        .expect_err("no certificate");
+    assert!(error.context.contains("cert"), "{error}");
+}
+
+#[test]
+fn many_threads_and_sessions_lose_no_wake() {
+    const SESSIONS: usize = 8;
+    const MESSAGES: usize = 200;
+    let options = || EngineOptions {
+        worker_threads: 2,
+        ..EngineOptions::default()
+    };
+    let (a, b) = (Host::from_options(options()), Host::from_options(options()));
+    let pairs: Vec<_> = (0..SESSIONS).map(|_| pair(&a, &b)).collect();
+    std::thread::scope(|scope| {
+        for (one, _) in &pairs {
+            let engine = a.engine.clone();
+            scope.spawn(move || {
+                for number in 0..MESSAGES {
+                    let body = || SendBody::Bytes(number.to_string().into_bytes().into());
+                    while engine.send(*one, SendOptions::default(), body()).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        for (_, two) in &pairs {
+            b.wait_messages(*two, MESSAGES);
+        }
+        a.wait("all acknowledged", |seen| {
+            let acknowledged = seen
+                .events
+                .iter()
+                .filter(|(_, e)| matches!(e, Event::Acknowledged { .. }));
+            acknowledged.count() == SESSIONS * MESSAGES
+        });
+    });
+    assert_eq!(
+        (a.engine.stats().send_held, b.engine.stats().receive_held),
+        (0, 0)
+    );
+}

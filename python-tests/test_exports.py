@@ -1,0 +1,84 @@
+"""The public surface: what is not listed here was added or taken away by accident."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+import msrp
+from msrp import _msrp
+
+NAMES = """
+    AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream EventsLost
+    ForkedError Headers InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener Message
+    MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
+    Stats StatusError TLSConfig TlsError TooLarge TransactionTimeout Transfer TransferFailed
+    UnacceptedType Uri __version__
+"""
+
+MEMBERS = {
+    "Engine": "aclose listen session stats",
+    "EventStream": "",
+    "Listener": "close host port secure",
+    "Message": "complete content_type headers message_id read reject report save text total",
+    "Session": """close close_reason create_answer create_offer events id local_media local_path
+        open recv recv_many remote_path send send_nowait set_remote set_remote_path state""",
+    "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
+    "Uri": "host port scheme session_id transport userinfo",
+    "CloseReason": "kind offset status text",
+    "Headers": "get items keys pairs values",
+}
+
+
+def test_names() -> None:
+    assert sorted(msrp.__all__) == sorted(NAMES.split())
+    assert all(hasattr(msrp, name) for name in msrp.__all__)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_members(name: str) -> None:
+    public = [member for member in dir(getattr(msrp, name)) if not member.startswith("_")]
+    assert sorted(public) == sorted(MEMBERS[name].split())
+
+
+def test_options_are_keywords() -> None:
+    for function, positional in (
+        (msrp.Engine, 0),
+        (msrp.Engine.session, 1),
+        (msrp.Session.send, 3),
+        (msrp.TLSConfig, 0),
+        (msrp.Limits, 0),
+    ):
+        kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+        assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) == positional
+
+
+def test_every_coroutine_promises_what_cancellation_does() -> None:
+    for module in ("engine", "message", "session", "transfer", "testing"):
+        for name, cls in inspect.getmembers(
+            importlib.import_module(f"msrp.{module}"), inspect.isclass
+        ):
+            if name.startswith("_") or cls.__module__ != f"msrp.{module}":
+                continue
+            for member, function in inspect.getmembers(cls, inspect.iscoroutinefunction):
+                if member.startswith("_") or name in ("Incoming", "Pump"):
+                    continue
+                assert "Cancellation:" in (function.__doc__ or ""), f"{name}.{member}"
+
+
+def test_everything_public_is_documented() -> None:
+    for name in NAMES.split():
+        if name in ("__version__", "Body", "Event"):
+            continue
+        public = getattr(msrp, name)
+        assert public.__doc__, name
+        for member, value in vars(public).items():
+            if not member.startswith("_") and callable(value):
+                assert value.__doc__, f"{name}.{member}"
+
+
+def test_version() -> None:
+    assert msrp.__version__ == _msrp.__version__
+    assert msrp.__version__.count(".") == 2

@@ -1,0 +1,108 @@
+"""A forked child: everything raises, nothing hangs, the parent goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+
+def run(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_use_in_a_child_names_both_processes() -> None:
+    output = run(
+        """
+        import asyncio, os, sys, msrp
+
+        async def main():
+            async with msrp.Engine() as engine, engine.session() as session:
+                bytes_held = bytes(1_000_000)
+                child = os.fork()
+                if child == 0:
+                    calls = (
+                        session.create_offer, engine.stats, engine.session,
+                        lambda: session.send_nowait(bytes_held),
+                    )
+                    for call in calls:
+                        try:
+                            call()
+                        except msrp.ForkedError as error:
+                            assert isinstance(error, RuntimeError)
+                            assert str(os.getpid()) in str(error), error
+                            assert str(os.getppid()) in str(error), error
+                        else:
+                            os._exit(3)
+                    os._exit(0)
+                _, status = await asyncio.to_thread(os.waitpid, child, 0)
+                assert os.waitstatus_to_exitcode(status) == 0, status
+                assert session.create_offer()
+            print("parent done")
+
+        asyncio.run(main())
+        """
+    )
+    assert output == "parent done\n"
+
+
+def test_a_child_exits_without_joining() -> None:
+    output = run(
+        """
+        import asyncio, gc, os, sys, msrp
+
+        engine = msrp.Engine()
+
+        async def main():
+            async with engine.session() as session:
+                session.create_offer()
+
+        asyncio.run(main())
+        child = os.fork()
+        if child == 0:
+            # The whole way out, atexit included; and the objects go away before it.
+            del engine
+            gc.collect()
+            sys.exit(7)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7, status
+        asyncio.run(engine.aclose())
+        print("parent done")
+        """
+    )
+    assert output == "parent done\n"
+
+
+def test_a_child_makes_its_own_engine() -> None:
+    output = run(
+        """
+        import asyncio, os, sys, msrp
+        from msrp.testing import pair
+
+        engine = msrp.Engine()
+
+        async def chat():
+            async with msrp.Engine() as own, pair(own) as (alice, bob):
+                await alice.send("x")
+                assert await (await bob.recv()).text() == "x"
+
+        child = os.fork()
+        if child == 0:
+            asyncio.run(chat())
+            sys.exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, status
+        asyncio.run(chat())
+        asyncio.run(engine.aclose())
+        print("parent done")
+        """
+    )
+    assert output == "parent done\n"
