@@ -594,7 +594,6 @@ class Session:
         transfer = self._transfers.get(handle)
         if transfer is None:
             return
-        transfer._advance(ACCEPTED | ACKNOWLEDGED)
         if transfer._success_report:
             if not transfer._state & DELIVERED:
                 self._reported[handle] = transfer
@@ -603,6 +602,10 @@ class Session:
             self._acked.append(handle)
             if len(self._acked) > _REMEMBERED:
                 self._transfers.pop(self._acked.popleft(), None)
+        transfer._advance(ACCEPTED | ACKNOWLEDGED)
+        if transfer._progress is not None and transfer._sent < (transfer._total or 0):
+            # Of small messages there was no other.
+            transfer._sent_so_far(transfer._total or 0)
 
     def _find(self, handle: int) -> Transfer | None:
         return self._transfers.get(handle) or self._reported.get(handle)
