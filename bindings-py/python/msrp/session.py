@@ -690,8 +690,10 @@ class Session:
             int, int, tuple[Any, str, int | None, int | None], Exception | None, list[int]
         ],
     ) -> None:
-        reason, error = event[2], event[3]
-        self._end(CloseReason(*reason), error)
+        reason, error, left = event[2], event[3], event[4]
+        transfers = (self._transfers.get(handle) for handle in left)
+        unacknowledged = tuple(transfer.message_id for transfer in transfers if transfer)
+        self._end(CloseReason(*reason, unacknowledged), error)
 
     def _on_engine_closed(self, event: tuple[int, int]) -> None:
         """Of the dispatcher, not of a session."""

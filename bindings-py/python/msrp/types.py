@@ -63,6 +63,8 @@ class CloseReason:
     status: int | None = None
     #: 0-based offset in the peer's octet stream, for ``protocol``.
     offset: int | None = None
+    #: The Message-IDs of messages that were under way: neither acknowledged nor failed before.
+    unacknowledged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
