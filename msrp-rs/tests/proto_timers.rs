@@ -66,3 +66,79 @@ fn timers_of_an_ended_session_do_not_touch_a_later_one_of_the_same_key() {
     assert_eq!(bench.side.take(), []);
     assert_eq!(bench.side.connection.sessions(), 1);
 }
+
+#[test]
+fn a_message_is_not_idle_while_we_do_not_read() {
+    // covers: C-157
+    let mut limits = Limits::default();
+    limits.stall = None;
+    limits.write_stall = 86_400 * SECOND;
+    let mut pair = Pair::with(&limits, 1, |config| config.chunk_len = 0);
+    pair.b.consume = false;
+    pair.a.capacity = 64 * 1024;
+    let content = octets(4 << 20, 1);
+    pair.send_a(S1, message(Body::Whole(content.clone().into())));
+    // The consumer rests for half an hour at a time.
+    let mut told = Vec::new();
+    for _ in 0..8 {
+        pair.advance(1800 * SECOND);
+        let now = pair.now;
+        for (key, event) in pair.b.events.drain(..) {
+            let credit = match &event {
+                Event::MessageBegin { credit, .. } => *credit,
+                Event::MessageBody { data, .. } => data.len(),
+                _ => 0,
+            };
+            pair.b
+                .connection
+                .handle_command(now, key, Command::Consumed(credit));
+            told.push(event);
+        }
+    }
+    assert!(contents(&told) == [(content, true)]);
+}
+
+#[test]
+fn an_idle_message_is_given_up_after_a_pause_too() {
+    // covers: C-157
+    let mut limits = Limits::default();
+    limits.stall = None;
+    limits.receive_window = 1000;
+    limits.connection_slack = 1000;
+    let mut bench = Bench::limited(&limits);
+    bench.know(1, |_| {});
+    bench.side.consume = false;
+    bench.feed(send(
+        "tid1",
+        "Message-ID: m1xx\r\nByte-Range: 1-1/9\r\n",
+        Some("1"),
+        '+',
+    ));
+    bench.feed(send(
+        "tid2",
+        "Message-ID: m2xx\r\n",
+        Some(&"x".repeat(5000)),
+        '$',
+    ));
+    assert!(!bench.side.connection.reading_allowed());
+    let (timeouts, _) = bench.pass(3600 * SECOND);
+    assert!(timeouts < 10, "{timeouts}");
+    let idle = |event: &Event| {
+        matches!(
+            event,
+            Event::MessageEnd {
+                end: MessageEnd::Idle,
+                ..
+            }
+        )
+    };
+    assert!(!bench.side.take().iter().any(idle));
+    let consumed = Command::Consumed(6000);
+    bench
+        .side
+        .connection
+        .handle_command(bench.now, S1, consumed);
+    let (timeouts, _) = bench.pass(1300 * SECOND);
+    assert!(timeouts < 10, "{timeouts}");
+    assert!(bench.side.take().iter().any(idle));
+}

@@ -83,6 +83,7 @@ impl Connection {
     ) -> Result<(MessageId, u64, Option<u64>), Refusal> {
         let limits = self.limits.clone();
         let short = self.pausing.memory_short;
+        let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let receiving = &mut session.incoming;
         let Some(id) = head.message_id() else {
@@ -105,7 +106,7 @@ impl Connection {
             return Err((StatusCode::STOP_SENDING, Some(comment)));
         }
         if let Some(incoming) = receiving.open.get_mut(&id) {
-            incoming.last_chunk = now;
+            incoming.last_chunk = elapsed;
             if range.is_none() {
                 return Err((
                     StatusCode::BAD_REQUEST,
@@ -149,7 +150,7 @@ impl Connection {
             Arc::new(message_head(head, id, total)),
             from_path,
             head.header_len(),
-            now,
+            elapsed,
         );
         receiving.open.insert(id, incoming);
         if !std::mem::replace(&mut receiving.has_idle_timer, true) {
@@ -176,6 +177,7 @@ impl Connection {
             return;
         }
         let end = chunk.start.checked_add(chunk.len);
+        let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let max = session.config.max_size.unwrap_or(u64::MAX);
         let ahead: usize = session
@@ -201,7 +203,7 @@ impl Connection {
         } else if incoming.is_ahead(offset) && ahead + data.len() > self.limits.receive_window {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
-            incoming.last_chunk = now;
+            incoming.last_chunk = elapsed;
             let message = incoming.key;
             let mut parts = Vec::new();
             incoming.place(offset, data, |offset, data| parts.push((offset, data)));
@@ -245,11 +247,12 @@ impl Connection {
             }
             return;
         }
+        let elapsed = self.transactions.elapsed(now);
         let Some(incoming) = self.sessions[index].incoming.open.get_mut(&id) else {
             self.respond(Some(index), &head, StatusCode::STOP_SENDING, None);
             return;
         };
-        incoming.chunk_done(start, end, confirmable, now);
+        incoming.chunk_done(start, end, confirmable, elapsed);
         incoming.success_report |= confirmable;
         if incoming.range_count() > self.limits.gaps {
             let status = StatusCode::STOP_SENDING;
