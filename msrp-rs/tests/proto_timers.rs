@@ -4,7 +4,6 @@ mod support;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{Body, Command, Event, MessageEnd};
 use support::bench::{Bench, send};
@@ -141,4 +140,52 @@ fn an_idle_message_is_given_up_after_a_pause_too() {
     let (timeouts, _) = bench.pass(1300 * SECOND);
     assert!(timeouts < 10, "{timeouts}");
     assert!(bench.side.take().iter().any(idle));
+}
+
+#[test]
+fn a_session_that_sends_needs_no_keep_alive() {
+    // covers: C-113, C-130
+    let mut pair = Pair::with(&Limits::default(), 1, |config| {
+        config.chunk_len = 0;
+        config.keep_alive = Some(10 * SECOND);
+    });
+    pair.a.capacity = 0;
+    pair.send_a(S1, message(Body::Whole(octets(1 << 20, 1).into())));
+    // A slow link, busy with one message for two minutes.
+    for _ in 0..120 {
+        pair.a.capacity = 8192;
+        pair.step();
+        pair.a.capacity = 0;
+        pair.advance(SECOND);
+    }
+    let of_a = |pair: &Pair| {
+        let head = |frame: &(msrp::wire::Head, _, _)| {
+            frame.0.is_request() && frame.0.content_type().is_none()
+        };
+        pair.a.frames().iter().filter(|frame| head(frame)).count()
+    };
+    assert_eq!(of_a(&pair), 1, "the binding request alone");
+    pair.a.capacity = usize::MAX;
+    pair.run();
+    assert_eq!(pair.b.take().len() > 1, true);
+    // Then nothing is sent: one every ten seconds.
+    pair.advance(60 * SECOND);
+    assert!((5..=7).contains(&(of_a(&pair) - 1)), "{}", of_a(&pair));
+    assert!(pair.a.connection.close_reason().is_none());
+}
+
+#[test]
+fn a_keep_alive_that_nobody_answers_ends_the_session() {
+    // covers: C-113, C-240, C-251
+    let mut pair = Pair::with(&Limits::default(), 1, |config| {
+        config.keep_alive = Some(10 * SECOND);
+    });
+    pair.b.capacity = 0;
+    pair.advance(45 * SECOND);
+    let closed = pair.a.take();
+    let reason = msrp::proto::CloseReason::BindTimeout;
+    assert!(
+        matches!(closed.last(), Some(Event::Closed { reason: told, .. }) if *told == reason),
+        "{closed:?}"
+    );
 }

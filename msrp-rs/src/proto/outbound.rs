@@ -255,8 +255,13 @@ impl Connection {
                 }
                 self.output.take_control();
                 true
-            } else if self.schedule.open.is_some() {
-                self.continue_chunk()
+            } else if let Some(open) = &self.schedule.open {
+                let session = open.session;
+                let more = self.continue_chunk();
+                if more {
+                    self.sessions[session].last_sent = now;
+                }
+                more
             } else if let Some(index) = self.next_turn() {
                 self.sessions[index].last_sent = now;
                 self.open_chunk(index);
