@@ -59,3 +59,38 @@ fn late_errors_of_a_message_without_answers_touch_no_other() {
         assert!(!events.iter().any(failed), "{events:?}");
     }
 }
+
+#[test]
+fn rfc4975_7_3_2_late_failure_is_told_once() {
+    // covers: C-224, C-227, C-228, T-15
+    let mut bench = bound();
+    let (sent, ids) = bench.say(message(Body::Whole("x".into())));
+    bench.feed(response(&ids[0], "200 OK"));
+    assert!(bench.side.take().contains(&Event::Acknowledged(sent)));
+    let id = message_id(&bench);
+    let mut events = Vec::new();
+    for n in 0..100 {
+        let headers = format!("Message-ID: {id}\r\nByte-Range: 1-1/1\r\nStatus: 000 413 No\r\n");
+        assert_eq!(bench.feed(report(&format!("rep{n}"), TO, &headers)), "");
+        events.extend(bench.side.take());
+    }
+    assert_eq!(failures(&events), 1, "one message fails once");
+    let told = |event: &&Event| matches!(event, Event::Report { .. });
+    assert_eq!(events.iter().filter(told).count(), 100);
+    // The session lives, and so does the place in memory of the failed message, for a while.
+    for _ in 0..2000 {
+        let (_, ids) = bench.say(message(Body::Whole("y".into())));
+        bench.feed(response(&ids[0], "200 OK"));
+    }
+    assert!(bench.closed().is_none());
+}
+
+/// The Message-ID of the last chunk sent.
+fn message_id(bench: &Bench) -> String {
+    let frames = support::frames(&bench.side.sent);
+    let (head, ..) = frames
+        .iter()
+        .rfind(|(head, ..)| head.content_type().is_some())
+        .expect("something was sent");
+    head.message_id().expect("has an id").to_string()
+}

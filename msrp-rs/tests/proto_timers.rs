@@ -167,7 +167,6 @@ fn a_session_that_sends_needs_no_keep_alive() {
     assert_eq!(of_a(&pair), 1, "the binding request alone");
     pair.a.capacity = usize::MAX;
     pair.run();
-    assert_eq!(pair.b.take().len() > 1, true);
     // Then nothing is sent: one every ten seconds.
     pair.advance(60 * SECOND);
     assert!((5..=7).contains(&(of_a(&pair) - 1)), "{}", of_a(&pair));

@@ -660,7 +660,7 @@ impl Connection {
                 }
             }
             Phase::Failed => sending.remove(transfer),
-            Phase::Sending | Phase::Acknowledged => {}
+            Phase::Sending | Phase::Acknowledged | Phase::FailedLate => {}
         }
     }
 
@@ -683,10 +683,13 @@ impl Connection {
             }
             Phase::Acknowledged => {
                 // A late failure REPORT. Nothing is under way any more.
+                outgoing.phase = Phase::FailedLate;
                 self.events
                     .push_back((key, Event::Failed(outgoing.key, failure)));
                 return;
             }
+            // One failure REPORT for each of its parts, perhaps: told once.
+            Phase::FailedLate => return,
             Phase::Sending | Phase::Encoded => {}
         }
         let (started, message_id) = (outgoing.position > 0, outgoing.id);

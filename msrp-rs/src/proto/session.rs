@@ -173,7 +173,7 @@ impl Session {
             .transfers
             .iter()
             .all(|(_, transfer)| match transfer.phase {
-                Phase::Acknowledged => true,
+                Phase::Acknowledged | Phase::FailedLate => true,
                 Phase::Failed => transfer.unwritten == 0,
                 Phase::Sending | Phase::Encoded => false,
             })
