@@ -94,3 +94,23 @@ fn message_id(bench: &Bench) -> String {
         .expect("something was sent");
     head.message_id().expect("has an id").to_string()
 }
+
+#[test]
+fn rfc4975_10_4_408_to_the_binding_request_is_a_timeout() {
+    // covers: C-242, T-51
+    let mut bench = Bench::bare();
+    let ours = support::config("b.example", "a.example", 1, true);
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, ours)
+        .expect("attached");
+    bench.feed("");
+    let id = support::frames(&bench.side.sent)[0].0.transaction_id();
+    bench.feed(response(&id.to_string(), "408 Timeout"));
+    let closed = Event::Closed {
+        reason: CloseReason::BindTimeout,
+        unacknowledged: vec![],
+    };
+    assert_eq!(bench.side.take(), [closed]);
+}

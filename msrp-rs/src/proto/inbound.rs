@@ -285,9 +285,14 @@ impl Connection {
             self.end_session(index, &reason);
             return;
         }
-        if transaction.purpose == Purpose::Bind {
+        match transaction.purpose {
+            Purpose::Bind | Purpose::Notice { required: true } if status == StatusCode::TIMEOUT => {
+                // A relay got no answer: as if we had got none (§10.4).
+                self.end_session(index, &CloseReason::BindTimeout);
+            }
             // Any other answer shows that the peer knows the session.
-            self.bind(index);
+            Purpose::Bind => self.bind(index),
+            _ => {}
         }
         self.finish_closing(index, key);
     }
