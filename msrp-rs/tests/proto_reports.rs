@@ -114,3 +114,18 @@ fn rfc4975_10_4_408_to_the_binding_request_is_a_timeout() {
     };
     assert_eq!(bench.side.take(), [closed]);
 }
+
+#[test]
+fn rfc4975_7_1_3_no_success_report_for_an_aborted_message() {
+    // covers: C-155, C-166, C-213, T-11, T-29
+    for body in [None, Some("56")] {
+        let mut bench = bound();
+        let first = "Message-ID: m1xx\r\nByte-Range: 1-4/8\r\nSuccess-Report: yes\r\n";
+        bench.feed(send("tid1", first, Some("1234"), '+'));
+        let range = if body.is_some() { "5-8/8" } else { "1-0/0" };
+        let headers = format!("Message-ID: m1xx\r\nByte-Range: {range}\r\nSuccess-Report: yes\r\n");
+        let answer = bench.feed(send("tid2", &headers, body, '#'));
+        assert!(answer.starts_with("MSRP tid2 200 "), "{answer}");
+        assert!(!answer.contains("REPORT"), "{answer}");
+    }
+}

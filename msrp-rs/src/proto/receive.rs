@@ -290,10 +290,11 @@ impl Connection {
         }
         self.respond(Some(index), head, StatusCode::OK, None);
         let Some(id) = head.message_id() else { return };
-        if continuation == Continuation::Abort
-            && self.sessions[index].incoming.open.contains_key(&id)
-        {
-            self.end_incoming(index, id, MessageEnd::Aborted, StatusCode::STOP_SENDING);
+        if continuation == Continuation::Abort {
+            if self.sessions[index].incoming.open.contains_key(&id) {
+                self.end_incoming(index, id, MessageEnd::Aborted, StatusCode::STOP_SENDING);
+            }
+            return;
         }
         if head.success_report() == Some(true)
             && let Some(to_path) = head.from_path_text()
