@@ -129,3 +129,45 @@ fn rfc4975_7_1_3_no_success_report_for_an_aborted_message() {
         assert!(!answer.contains("REPORT"), "{answer}");
     }
 }
+
+#[test]
+fn in_manual_mode_repeats_are_answered_but_not_reported() {
+    // covers: C-159
+    let mut bench = Bench::with(|config| config.reports = ReportMode::Manual);
+    let headers = "Message-ID: m1xx\r\nByte-Range: 1-2/2\r\nSuccess-Report: yes\r\n";
+    for id in ["tid1", "tid2"] {
+        let answer = bench.feed(send(id, headers, Some("hi"), '$'));
+        assert!(answer.starts_with(&format!("MSRP {id} 200 ")), "{answer}");
+        assert!(!answer.contains("REPORT"), "{answer}");
+    }
+    let key = bench.side.take().into_iter().find_map(|event| match event {
+        Event::Message { message, .. } => Some(message),
+        _ => None,
+    });
+    let told = Command::Report(key.expect("a message"), StatusCode::OK, String::new());
+    bench.side.connection.handle_command(bench.now, S1, told);
+    assert!(bench.feed("").contains("Status: 000 200 "));
+}
+
+#[test]
+fn rfc4975_7_1_3_a_repeat_is_reported_when_the_first_was_taken() {
+    // covers: C-159, C-211, T-11, T-35
+    let mut bench = Bench::new();
+    bench.side.consume = false;
+    let headers = "Message-ID: m1xx\r\nByte-Range: 1-2/2\r\nSuccess-Report: yes\r\n";
+    let answer = bench.feed(send("tid1", headers, Some("hi"), '$'));
+    let again = bench.feed(send("tid2", headers, Some("hi"), '$'));
+    assert!(
+        !answer.contains("REPORT") && !again.contains("REPORT"),
+        "{again}"
+    );
+    let taken = bench.side.take().into_iter().find_map(|event| match event {
+        Event::Message { message, .. } => Some(Command::Taken(message)),
+        _ => None,
+    });
+    let taken = taken.expect("a message");
+    bench.side.connection.handle_command(bench.now, S1, taken);
+    assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), 1);
+    let again = bench.feed(send("tid3", headers, Some("hi"), '$'));
+    assert_eq!(again.matches(" REPORT\r\n").count(), 1);
+}

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::inbound::Current;
 use super::message::Incoming;
 use super::report::byte_range;
-use super::session::{Finished, Reportable};
+use super::session::{Complete, Finished, Reportable};
 use super::timers::Timer;
 use super::{Event, MessageEnd, MessageHead, MessageKey, ReportMode};
 use crate::wire::{Continuation, FailureReport, Head, HeaderName, MessageId, StatusCode};
@@ -33,8 +33,8 @@ pub(super) struct Chunk {
     /// 0-based position of its first octet.
     start: u64,
     len: u64,
-    /// The length of the finished message that this repeats.
-    repeats: Option<u64>,
+    /// The finished message that this repeats.
+    repeats: Option<Complete>,
 }
 
 /// Small parts of one message that follow each other.
@@ -80,7 +80,7 @@ impl Connection {
         now: Instant,
         index: usize,
         head: &Head,
-    ) -> Result<(MessageId, u64, Option<u64>), Refusal> {
+    ) -> Result<(MessageId, u64, Option<Complete>), Refusal> {
         let limits = self.limits.clone();
         let short = self.pausing.memory_short;
         let elapsed = self.transactions.elapsed(now);
@@ -93,7 +93,7 @@ impl Connection {
         let start = range.map_or(0, |range| range.offset());
         let total = range.and_then(|range| range.total);
         match receiving.finished.get(&id) {
-            Some(Finished::Complete { length }) => return Ok((id, start, Some(*length))),
+            Some(Finished::Complete(complete)) => return Ok((id, start, Some(*complete))),
             Some(Finished::Refused(status)) => return Err((*status, None)),
             None => {}
         }
@@ -238,12 +238,10 @@ impl Connection {
         } = chunk;
         let end = start.saturating_add(len);
         let confirmable = head.success_report() == Some(true);
-        if let Some(length) = repeats {
+        if let Some(complete) = repeats {
             self.respond(Some(index), &head, StatusCode::OK, None);
-            if confirmable && let Some(to_path) = head.from_path_text() {
-                let range = byte_range(start, end.min(length.max(start)), Some(length));
-                let to_path = Bytes::copy_from_slice(to_path);
-                self.queue_report(index, id, &to_path, StatusCode::OK, "OK", range);
+            if confirmable && continuation != Continuation::Abort {
+                self.report_repeat(index, &head, id, complete, (start, end));
             }
             return;
         }
@@ -426,7 +424,11 @@ impl Connection {
         let Some(incoming) = receiving.open.remove(&id) else {
             return;
         };
-        receiving.finished.insert(id, Finished::Complete { length });
+        let complete = Complete {
+            key: message,
+            length,
+        };
+        receiving.finished.insert(id, Finished::Complete(complete));
         let credit = body.len() + incoming.header_len + MESSAGE_OVERHEAD;
         if incoming.success_report || session.config.reports == ReportMode::Manual {
             let reportable = Reportable {

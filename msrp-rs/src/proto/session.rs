@@ -78,19 +78,26 @@ pub(super) struct Receiving {
 }
 
 /// How a message ended, for chunks that come later.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Finished {
     /// Delivered: repeats are answered and reported, not shown.
-    Complete { length: u64 },
+    Complete(Complete),
     /// Refused or aborted: repeats are answered with this.
     Refused(StatusCode),
+}
+
+/// A message of which all octets were handed on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Complete {
+    pub(super) key: MessageKey,
+    pub(super) length: u64,
 }
 
 /// What a REPORT about a message needs.
 #[derive(Debug)]
 pub(super) struct Reportable {
     pub(super) message_id: MessageId,
-    /// The whole From-Path of the message's last chunk: the REPORT's To-Path.
+    /// The whole From-Path of the message's first chunk: the REPORT's To-Path.
     pub(super) from_path: Bytes,
     /// Whether a success REPORT was asked for, and for which octets.
     pub(super) success_report: bool,
