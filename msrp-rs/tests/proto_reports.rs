@@ -171,3 +171,30 @@ fn rfc4975_7_1_3_a_repeat_is_reported_when_the_first_was_taken() {
     let again = bench.feed(send("tid3", headers, Some("hi"), '$'));
     assert_eq!(again.matches(" REPORT\r\n").count(), 1);
 }
+
+#[test]
+fn rfc4975_7_1_3_every_message_is_reported_however_late_it_is_taken() {
+    // covers: C-211, C-227
+    let mut bench = Bench::new();
+    bench.side.consume = false;
+    let mut fed = 0;
+    while bench.side.connection.reading_allowed() {
+        fed += 1;
+        let headers = format!("Message-ID: mess{fed}\r\nSuccess-Report: yes\r\n");
+        assert_eq!(bench.codes(send("tid1", &headers, Some("x"), '$')), [200]);
+    }
+    assert!(fed > 1024, "{fed}");
+    let messages = bench
+        .side
+        .take()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Message { message, .. } => Some(message),
+            _ => None,
+        });
+    for message in messages.collect::<Vec<_>>() {
+        let taken = Command::Taken(message);
+        bench.side.connection.handle_command(bench.now, S1, taken);
+    }
+    assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), fed);
+}

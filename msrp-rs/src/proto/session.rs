@@ -9,9 +9,10 @@ use slab::Slab;
 use super::bounded::BoundedMap;
 use super::message::Incoming;
 use super::ranges::RangeSet;
+use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
-use super::{MessageKey, SessionConfig, SessionKey, TransferKey};
+use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
 
@@ -115,6 +116,13 @@ impl Session {
         limits: &Limits,
         now: Instant,
     ) -> Self {
+        // The consumer takes every message some day, and until then each counts against window and slack. In manual
+        // mode it may never say a word about them.
+        let untaken = (limits.receive_window + limits.connection_slack) / MESSAGE_OVERHEAD;
+        let reportable = match config.reports {
+            ReportMode::Auto => limits.remembered_ids.max(untaken),
+            ReportMode::Manual => limits.remembered_ids,
+        };
         Self {
             key,
             reference,
@@ -140,7 +148,7 @@ impl Session {
             incoming: Receiving {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
-                reportable: BoundedMap::new(limits.remembered_ids),
+                reportable: BoundedMap::new(reportable),
                 next_message: config.first_message,
                 unconsumed: 0,
                 shed: false,
