@@ -198,3 +198,16 @@ fn rfc4975_7_1_3_every_message_is_reported_however_late_it_is_taken() {
     }
     assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), fed);
 }
+
+#[test]
+fn rfc4975_7_2_blanks_of_any_kind_end_the_first_uri() {
+    // covers: C-039, C-176
+    let mut bench = bound();
+    let path = "msrp://r.example:1/r;tcp\tmsrp://a.example:2855/x;tcp";
+    let request = send("tid1", "Message-ID: m1xx\r\n", Some("hi"), '$');
+    let answer = bench.feed(request.replace(support::bench::FROM, path));
+    assert!(
+        answer.contains("\r\nTo-Path: msrp://r.example:1/r;tcp\r\n"),
+        "{answer}"
+    );
+}

@@ -329,7 +329,7 @@ enum Unrouted {
 /// The leftmost URI of a path as it came.
 fn first_uri(path: &[u8]) -> &[u8] {
     path.trim_ascii()
-        .split(|octet| *octet == b' ')
+        .split(|octet| matches!(octet, b' ' | b'\t'))
         .next()
         .unwrap_or_default()
 }
