@@ -46,6 +46,10 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
         self.entries.get(key)
     }
 
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         let value = self.entries.remove(key)?;
         if self.order.front() == Some(key) {

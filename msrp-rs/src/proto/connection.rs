@@ -438,10 +438,11 @@ impl Connection {
             return;
         };
         let idle = self.limits.incomplete_idle;
+        let elapsed = self.transactions.elapsed(now);
         let open = &self.sessions[index].incoming.open;
         let stale: Vec<_> = open
             .iter()
-            .filter(|(_, incoming)| incoming.last_chunk + idle <= now)
+            .filter(|(_, incoming)| incoming.last_chunk + idle <= elapsed)
             .map(|(id, _)| *id)
             .collect();
         for id in stale {
@@ -449,10 +450,15 @@ impl Connection {
         }
         let receiving = &mut self.sessions[index].incoming;
         let next = receiving.open.values().map(|incoming| incoming.last_chunk);
-        if let Some(next) = next.min() {
-            self.timers.set(next + idle, Timer::Incomplete(reference));
-        } else {
+        let Some(next) = next.min() else {
             receiving.has_idle_timer = false;
-        }
+            return;
+        };
+        // While reading is paused no message grows older.
+        let rest = match self.pausing.is_paused() {
+            true => idle,
+            false => next + idle - elapsed,
+        };
+        self.timers.set(now + rest, Timer::Incomplete(reference));
     }
 }

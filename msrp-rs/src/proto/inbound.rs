@@ -285,9 +285,14 @@ impl Connection {
             self.end_session(index, &reason);
             return;
         }
-        if transaction.purpose == Purpose::Bind {
+        match transaction.purpose {
+            Purpose::Bind | Purpose::Notice { required: true } if status == StatusCode::TIMEOUT => {
+                // A relay got no answer: as if we had got none (§10.4).
+                self.end_session(index, &CloseReason::BindTimeout);
+            }
             // Any other answer shows that the peer knows the session.
-            self.bind(index);
+            Purpose::Bind => self.bind(index),
+            _ => {}
         }
         self.finish_closing(index, key);
     }
@@ -324,7 +329,7 @@ enum Unrouted {
 /// The leftmost URI of a path as it came.
 fn first_uri(path: &[u8]) -> &[u8] {
     path.trim_ascii()
-        .split(|octet| *octet == b' ')
+        .split(|octet| matches!(octet, b' ' | b'\t'))
         .next()
         .unwrap_or_default()
 }

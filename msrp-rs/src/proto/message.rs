@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -37,7 +37,8 @@ pub(super) struct Incoming {
     /// Octets ahead of `position`, by their offset; they do not overlap.
     ahead: BTreeMap<u64, Bytes>,
     ahead_len: usize,
-    pub(super) last_chunk: Instant,
+    /// When the last octets came, as the time of `Transactions::elapsed`.
+    pub(super) last_chunk: Duration,
 }
 
 impl Incoming {
@@ -46,7 +47,7 @@ impl Incoming {
         head: Arc<MessageHead>,
         from_path: Bytes,
         header_len: usize,
-        now: Instant,
+        now: Duration,
     ) -> Self {
         Self {
             key,
@@ -129,7 +130,7 @@ impl Incoming {
     }
 
     /// A chunk of `start..end` ended.
-    pub(super) fn chunk_done(&mut self, start: u64, end: u64, confirmable: bool, now: Instant) {
+    pub(super) fn chunk_done(&mut self, start: u64, end: u64, confirmable: bool, now: Duration) {
         self.last_chunk = now;
         self.received.insert(start, end);
         if confirmable {
@@ -204,7 +205,7 @@ mod tests {
             Arc::new(head),
             Bytes::new(),
             0,
-            Instant::now(),
+            Duration::ZERO,
         )
     }
 
@@ -230,7 +231,7 @@ mod tests {
                 incoming.place(start, data, |offset, data| {
                     for (i, octet) in data.iter().enumerate() { content[offset as usize + i] = Some(*octet); }
                 });
-                incoming.chunk_done(start, end, true, Instant::now());
+                incoming.chunk_done(start, end, true, Duration::ZERO);
                 prop_assert_eq!(incoming.ahead_len, incoming.ahead.values().map(Bytes::len).sum::<usize>());
             }
             prop_assert!(incoming.is_complete());

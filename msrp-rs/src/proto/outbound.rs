@@ -255,8 +255,13 @@ impl Connection {
                 }
                 self.output.take_control();
                 true
-            } else if self.schedule.open.is_some() {
-                self.continue_chunk()
+            } else if let Some(open) = &self.schedule.open {
+                let session = open.session;
+                let more = self.continue_chunk();
+                if more {
+                    self.sessions[session].last_sent = now;
+                }
+                more
             } else if let Some(index) = self.next_turn() {
                 self.sessions[index].last_sent = now;
                 self.open_chunk(index);
@@ -656,7 +661,7 @@ impl Connection {
                 }
             }
             Phase::Failed => sending.remove(transfer),
-            Phase::Sending | Phase::Acknowledged => {}
+            Phase::Sending | Phase::Acknowledged | Phase::FailedLate => {}
         }
     }
 
@@ -679,10 +684,13 @@ impl Connection {
             }
             Phase::Acknowledged => {
                 // A late failure REPORT. Nothing is under way any more.
+                outgoing.phase = Phase::FailedLate;
                 self.events
                     .push_back((key, Event::Failed(outgoing.key, failure)));
                 return;
             }
+            // One failure REPORT for each of its parts, perhaps: told once.
+            Phase::FailedLate => return,
             Phase::Sending | Phase::Encoded => {}
         }
         let (started, message_id) = (outgoing.position > 0, outgoing.id);

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::inbound::Current;
 use super::message::Incoming;
 use super::report::byte_range;
-use super::session::{Finished, Reportable};
+use super::session::{Complete, Finished, Reportable};
 use super::timers::Timer;
 use super::{Event, MessageEnd, MessageHead, MessageKey, ReportMode};
 use crate::wire::{Continuation, FailureReport, Head, HeaderName, MessageId, StatusCode};
@@ -33,8 +33,8 @@ pub(super) struct Chunk {
     /// 0-based position of its first octet.
     start: u64,
     len: u64,
-    /// The length of the finished message that this repeats.
-    repeats: Option<u64>,
+    /// The finished message that this repeats.
+    repeats: Option<Complete>,
 }
 
 /// Small parts of one message that follow each other.
@@ -80,9 +80,10 @@ impl Connection {
         now: Instant,
         index: usize,
         head: &Head,
-    ) -> Result<(MessageId, u64, Option<u64>), Refusal> {
+    ) -> Result<(MessageId, u64, Option<Complete>), Refusal> {
         let limits = self.limits.clone();
         let short = self.pausing.memory_short;
+        let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let receiving = &mut session.incoming;
         let Some(id) = head.message_id() else {
@@ -92,7 +93,7 @@ impl Connection {
         let start = range.map_or(0, |range| range.offset());
         let total = range.and_then(|range| range.total);
         match receiving.finished.get(&id) {
-            Some(Finished::Complete { length }) => return Ok((id, start, Some(*length))),
+            Some(Finished::Complete(complete)) => return Ok((id, start, Some(*complete))),
             Some(Finished::Refused(status)) => return Err((*status, None)),
             None => {}
         }
@@ -105,7 +106,7 @@ impl Connection {
             return Err((StatusCode::STOP_SENDING, Some(comment)));
         }
         if let Some(incoming) = receiving.open.get_mut(&id) {
-            incoming.last_chunk = now;
+            incoming.last_chunk = elapsed;
             if range.is_none() {
                 return Err((
                     StatusCode::BAD_REQUEST,
@@ -149,7 +150,7 @@ impl Connection {
             Arc::new(message_head(head, id, total)),
             from_path,
             head.header_len(),
-            now,
+            elapsed,
         );
         receiving.open.insert(id, incoming);
         if !std::mem::replace(&mut receiving.has_idle_timer, true) {
@@ -176,6 +177,7 @@ impl Connection {
             return;
         }
         let end = chunk.start.checked_add(chunk.len);
+        let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let max = session.config.max_size.unwrap_or(u64::MAX);
         let ahead: usize = session
@@ -201,7 +203,7 @@ impl Connection {
         } else if incoming.is_ahead(offset) && ahead + data.len() > self.limits.receive_window {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
-            incoming.last_chunk = now;
+            incoming.last_chunk = elapsed;
             let message = incoming.key;
             let mut parts = Vec::new();
             incoming.place(offset, data, |offset, data| parts.push((offset, data)));
@@ -236,20 +238,19 @@ impl Connection {
         } = chunk;
         let end = start.saturating_add(len);
         let confirmable = head.success_report() == Some(true);
-        if let Some(length) = repeats {
+        if let Some(complete) = repeats {
             self.respond(Some(index), &head, StatusCode::OK, None);
-            if confirmable && let Some(to_path) = head.from_path_text() {
-                let range = byte_range(start, end.min(length.max(start)), Some(length));
-                let to_path = Bytes::copy_from_slice(to_path);
-                self.queue_report(index, id, &to_path, StatusCode::OK, "OK", range);
+            if confirmable && continuation != Continuation::Abort {
+                self.report_repeat(index, &head, id, complete, (start, end));
             }
             return;
         }
+        let elapsed = self.transactions.elapsed(now);
         let Some(incoming) = self.sessions[index].incoming.open.get_mut(&id) else {
             self.respond(Some(index), &head, StatusCode::STOP_SENDING, None);
             return;
         };
-        incoming.chunk_done(start, end, confirmable, now);
+        incoming.chunk_done(start, end, confirmable, elapsed);
         incoming.success_report |= confirmable;
         if incoming.range_count() > self.limits.gaps {
             let status = StatusCode::STOP_SENDING;
@@ -287,10 +288,11 @@ impl Connection {
         }
         self.respond(Some(index), head, StatusCode::OK, None);
         let Some(id) = head.message_id() else { return };
-        if continuation == Continuation::Abort
-            && self.sessions[index].incoming.open.contains_key(&id)
-        {
-            self.end_incoming(index, id, MessageEnd::Aborted, StatusCode::STOP_SENDING);
+        if continuation == Continuation::Abort {
+            if self.sessions[index].incoming.open.contains_key(&id) {
+                self.end_incoming(index, id, MessageEnd::Aborted, StatusCode::STOP_SENDING);
+            }
+            return;
         }
         if head.success_report() == Some(true)
             && let Some(to_path) = head.from_path_text()
@@ -422,7 +424,11 @@ impl Connection {
         let Some(incoming) = receiving.open.remove(&id) else {
             return;
         };
-        receiving.finished.insert(id, Finished::Complete { length });
+        let complete = Complete {
+            key: message,
+            length,
+        };
+        receiving.finished.insert(id, Finished::Complete(complete));
         let credit = body.len() + incoming.header_len + MESSAGE_OVERHEAD;
         if incoming.success_report || session.config.reports == ReportMode::Manual {
             let reportable = Reportable {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::inbound::ends_session;
-use super::session::Reportable;
+use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
 use crate::wire::{ByteRange, Head, MessageId, ReportHead, StatusCode};
@@ -118,6 +118,32 @@ impl Connection {
                 comment,
                 range,
             );
+        }
+    }
+
+    /// Octets of a complete message came again, in a chunk that asked for a success REPORT.
+    pub(super) fn report_repeat(
+        &mut self,
+        index: usize,
+        head: &Head,
+        id: MessageId,
+        complete: Complete,
+        (start, end): (u64, u64),
+    ) {
+        let session = &mut self.sessions[index];
+        let end = end.min(complete.length.max(start));
+        if session.config.reports == ReportMode::Manual {
+            return;
+        }
+        if let Some(reportable) = session.incoming.reportable.get_mut(&complete.key) {
+            // Not taken yet: what is reported then covers this, too.
+            if reportable.confirmable.count() < self.limits.gaps {
+                reportable.confirmable.insert(start, end);
+            }
+        } else if let Some(to_path) = head.from_path_text() {
+            let to_path = Bytes::copy_from_slice(to_path);
+            let range = byte_range(start, end, Some(complete.length));
+            self.queue_report(index, id, &to_path, StatusCode::OK, "OK", range);
         }
     }
 

@@ -9,9 +9,10 @@ use slab::Slab;
 use super::bounded::BoundedMap;
 use super::message::Incoming;
 use super::ranges::RangeSet;
+use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
-use super::{MessageKey, SessionConfig, SessionKey, TransferKey};
+use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
 
@@ -78,19 +79,26 @@ pub(super) struct Receiving {
 }
 
 /// How a message ended, for chunks that come later.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Finished {
     /// Delivered: repeats are answered and reported, not shown.
-    Complete { length: u64 },
+    Complete(Complete),
     /// Refused or aborted: repeats are answered with this.
     Refused(StatusCode),
+}
+
+/// A message of which all octets were handed on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Complete {
+    pub(super) key: MessageKey,
+    pub(super) length: u64,
 }
 
 /// What a REPORT about a message needs.
 #[derive(Debug)]
 pub(super) struct Reportable {
     pub(super) message_id: MessageId,
-    /// The whole From-Path of the message's last chunk: the REPORT's To-Path.
+    /// The whole From-Path of the message's first chunk: the REPORT's To-Path.
     pub(super) from_path: Bytes,
     /// Whether a success REPORT was asked for, and for which octets.
     pub(super) success_report: bool,
@@ -108,6 +116,13 @@ impl Session {
         limits: &Limits,
         now: Instant,
     ) -> Self {
+        // The consumer takes every message some day, and until then each counts against window and slack. In manual
+        // mode it may never say a word about them.
+        let untaken = (limits.receive_window + limits.connection_slack) / MESSAGE_OVERHEAD;
+        let reportable = match config.reports {
+            ReportMode::Auto => limits.remembered_ids.max(untaken),
+            ReportMode::Manual => limits.remembered_ids,
+        };
         Self {
             key,
             reference,
@@ -133,7 +148,7 @@ impl Session {
             incoming: Receiving {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
-                reportable: BoundedMap::new(limits.remembered_ids),
+                reportable: BoundedMap::new(reportable),
                 next_message: config.first_message,
                 unconsumed: 0,
                 shed: false,
@@ -173,7 +188,7 @@ impl Session {
             .transfers
             .iter()
             .all(|(_, transfer)| match transfer.phase {
-                Phase::Acknowledged => true,
+                Phase::Acknowledged | Phase::FailedLate => true,
                 Phase::Failed => transfer.unwritten == 0,
                 Phase::Sending | Phase::Encoded => false,
             })

@@ -150,7 +150,8 @@ impl Transactions {
         }
     }
 
-    fn elapsed(&self, now: Instant) -> Duration {
+    /// The connection's age without the times in which it did not read: what a peer had to act in.
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
         let now = self.standing_since.unwrap_or(now);
         now.saturating_duration_since(self.start)
             .saturating_sub(self.stood_still)

@@ -52,6 +52,8 @@ pub(super) enum Phase {
     Acknowledged,
     /// `Failed` was told; kept until its chunks are answered.
     Failed,
+    /// `Failed` was told after `Acknowledged`; kept until as many others have been acknowledged.
+    FailedLate,
 }
 
 /// Where the octets come from.
