@@ -759,6 +759,49 @@ fn tls_options_are_checked() {
 }
 
 #[test]
+fn shutdown_aborts_at_its_deadline_what_the_peer_does_not_take() {
+    let host = Host::new();
+    let (stuck, peer) = dialled(&host);
+    let transfer = host
+        .try_send(stuck, vec![b'x'; 32 << 20])
+        .expect("admitted");
+    host.wait_event(stuck, "progress", |event| {
+        matches!(event, Event::Progress { .. })
+    });
+    // A stranger, and a dial that nobody answers, go as well.
+    let (waiting, uri) = passive(&host);
+    let mut stranger = RawPeer::connect(&uri);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("bound").port();
+    let dialling = host.session();
+    host.engine
+        .set_remote_path(dialling, &remote_uri(port), true, "*")
+        .expect("a path");
+    host.engine.open(dialling, None).expect("dials");
+    host.engine.shutdown(Duration::from_millis(300));
+    host.wait("the engine's end", |seen| seen.ended);
+    let closed = host.seen(|seen| seen.closed(stuck)).expect("told before");
+    assert_eq!(
+        (closed.reason, closed.unacknowledged),
+        (CloseReason::Local, vec![transfer])
+    );
+    for session in [waiting, dialling] {
+        let closed = host.seen(|seen| seen.closed(session)).expect("told before");
+        assert_eq!(closed.reason, CloseReason::Local);
+    }
+    assert_eq!(stranger.read_to_end(), b"");
+    let begun = Instant::now();
+    host.engine.join();
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(host.engine.stats().connections, 0);
+    drop(peer);
+}
+
+#[test]
 fn many_threads_and_sessions_lose_no_wake() {
     const SESSIONS: usize = 8;
     const MESSAGES: usize = 200;
