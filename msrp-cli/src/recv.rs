@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
 }
 
 async fn receive(session: &Session, args: &Args, output: Output) -> Result<Exit, Failure> {
-    // Messages of a session may come interleaved and share its window, so all of them are read at once.
+    // Large messages may come interleaved, and share the session's window: all of them are read at once.
     let mut under_way = JoinSet::new();
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut exit = Exit::Done;
@@ -61,7 +61,11 @@ async fn receive(session: &Session, args: &Args, output: Output) -> Result<Exit,
                 };
                 left -= 1;
                 let out = args.out.clone();
-                under_way.spawn(async move { take(message, out.as_deref(), output).await });
+                if message.complete() {
+                    exit = worse(exit, take(message, out.as_deref(), output).await?);
+                } else {
+                    under_way.spawn(async move { take(message, out.as_deref(), output).await });
+                }
             }
             Some(taken) = under_way.join_next() => exit = worse(exit, joined(taken)?),
         }

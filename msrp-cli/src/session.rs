@@ -77,15 +77,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "tls", help_heading = "TLS")]
     server_name: Option<String>,
 
-    /// Trust the certificate whose fingerprint stands in the peer's SDP.
-    #[arg(
-        long,
-        requires = "tls",
-        conflicts_with = "insecure",
-        help_heading = "TLS"
-    )]
-    fingerprint: bool,
-
     /// Trust any certificate. The peer may then be anyone.
     #[arg(long, requires = "tls", help_heading = "TLS")]
     insecure: bool,
@@ -209,10 +200,9 @@ impl Args {
             cert: pem(&self.cert),
             // One file may hold both.
             key: pem(&self.key).or_else(|| pem(&self.cert)),
-            verify: match (self.fingerprint, self.insecure) {
-                (true, _) => TlsVerify::Fingerprint,
-                (_, true) => TlsVerify::None,
-                _ => TlsVerify::Ca,
+            verify: match self.insecure {
+                true => TlsVerify::None,
+                false => TlsVerify::Ca,
             },
             server_name: self.server_name.clone(),
         }

@@ -105,7 +105,7 @@ async fn a_cancelled_read_loses_nothing() {
 
 #[tokio::test]
 async fn a_success_report_goes_out_when_the_last_part_was_taken() {
-    // covers: C-210
+    // covers: C-211
     let Pair { alice, bob, .. } = Pair::new().await;
     let transfer = alice.send("report me", reported()).await.expect("admitted");
     let mut message = next(&bob).await;

@@ -286,6 +286,21 @@ async fn open_says_why_it_failed() {
 }
 
 #[tokio::test]
+async fn a_peer_that_is_quick_is_received_all_the_same() {
+    let (_engine, alice, bob) = strangers();
+    within("open", alice.open(None)).await.expect("open");
+    let transfer = alice.send("in and out", text()).await.expect("admitted");
+    within("acknowledged", transfer.acknowledged())
+        .await
+        .expect("acknowledged");
+    alice.close(DEADLINE).await;
+    // The peer has long gone.
+    within("open", bob.open(None)).await.expect("it was open");
+    assert_eq!(next(&bob).await.text().await.expect("whole"), "in and out");
+    assert!(bob.recv().await.is_none());
+}
+
+#[tokio::test]
 async fn a_type_the_peer_does_not_take_is_refused_here() {
     let only_text = SessionOptions {
         accept_types: Some(vec!["text/plain".into()]),

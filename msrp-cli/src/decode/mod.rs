@@ -31,7 +31,7 @@ use messages::Messages;
 ///
 /// A request that breaks the grammar inside a sound frame is shown as malformed, and the stream goes on. Where it
 /// cannot go on, the last line says why and at which octet (counted from 0) the broken frame starts, and the exit
-/// code is 1.
+/// code is 1. Content of the broken frame counts for no message, since nobody knows where it would have ended.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One line per message instead of one per frame.

@@ -52,7 +52,7 @@ fn digest(text: &str) -> String {
 
 #[test]
 fn a_message_is_put_together_by_its_ranges() {
-    // covers: C-152
+    // covers: C-151
     let input = chunk("tid1", "mess1", "5-8/12", "BBBB", '+')
         + &chunk("tid2", "mess1", "1-4/12", "AAAA", '+')
         + &chunk("tid3", "mess1", "9-12/12", "CCCC", '$');
@@ -69,6 +69,7 @@ fn a_message_is_put_together_by_its_ranges() {
 
 #[test]
 fn a_last_chunk_that_comes_early_waits_for_the_others() {
+    // covers: C-151
     let input = chunk("tid1", "mess1", "5-8/8", "BBBB", '$')
         + &chunk("tid2", "mess1", "1-4/8", "AAAA", '+');
     let lines = messages(&input);
@@ -79,6 +80,7 @@ fn a_last_chunk_that_comes_early_waits_for_the_others() {
 
 #[test]
 fn octets_sent_again_replace_the_earlier_ones() {
+    // covers: C-153
     let input = chunk("tid1", "mess1", "1-8/8", "AAAAAAAA", '+')
         + &chunk("tid2", "mess1", "3-4/8", "bb", '+')
         + &chunk("tid3", "mess1", "7-10/8", "CCCC", '$');
@@ -144,7 +146,7 @@ fn a_repeat_of_a_finished_message_is_a_duplicate() {
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0].get("duplicate"), None);
     assert_eq!(lines[1]["duplicate"], true);
-    // What was aborted has not finished.
+    // What was aborted has not finished, and is not joined to (C-155).
     let aborted = chunk("tid3", "mess2", "1-5/9", "hello", '#');
     let lines = messages(&(aborted + &chunk("tid4", "mess2", "1-5/5", "hello", '$')));
     assert_eq!(lines[1].get("duplicate"), None);

@@ -132,7 +132,8 @@ impl Session {
         engine.set_remote_path(shared.session, path, active, accept_types)
     }
 
-    /// Connects, or waits for the peer to connect, as negotiated. Afterwards messages flow.
+    /// Connects, or waits for the peer to connect, as negotiated. Afterwards messages flow. A peer that has left again
+    /// by then is no error: what it sent is there to be received.
     ///
     /// Errors: `Connect`, `Tls`, `Timeout`, `Status` (the peer refused), `InvalidArgument` (no remote side yet),
     /// `Gone`. The session is over then, except for `InvalidArgument`.
@@ -148,10 +149,9 @@ impl Session {
             Err(error) => return Err(error),
         }
         shared
-            .wait(&shared.lived, || match shared.phase() {
-                Phase::Opening => None,
-                Phase::Open => Some(Ok(())),
-                Phase::Closed(..) => shared.gone().map(Err),
+            .wait(&shared.lived, || match shared.opened()? {
+                true => Some(Ok(())),
+                false => shared.gone().map(Err),
             })
             .await
     }
@@ -293,7 +293,7 @@ impl Session {
 
     async fn admit(&self, body: SendBody, options: SendOptions) -> Result<Transfer> {
         let shared = self.shared();
-        let turn = match self.is_small(&body) {
+        let turn = match shared.is_small(&body) {
             true => &self.inner.window_turn,
             false => &self.inner.slot_turn,
         };
@@ -310,15 +310,8 @@ impl Session {
 
     fn try_admit(&self, body: SendBody, options: SendOptions) -> Result<Transfer> {
         let shared = self.shared();
-        let total = match &body {
-            SendBody::Bytes(bytes) => Some(bytes.len() as u64),
-            SendBody::File(_) => None,
-            SendBody::Stream(total) => *total,
-        };
-        // The window holds a copy of it, so the caller's part is done.
-        let accepted = self.is_small(&body);
-        match shared.admit(options, body, accepted) {
-            Ok((handle, outgoing)) => Ok(Transfer::new(shared, handle, outgoing, total)),
+        match shared.admit(options, body) {
+            Ok((handle, outgoing)) => Ok(Transfer::new(shared, handle, outgoing)),
             // Why it ended says more than that it ended.
             Err(error) if error.kind == ErrorKind::Gone => {
                 shared.catch_up();
@@ -333,10 +326,6 @@ impl Session {
             }
             Err(error) => Err(error),
         }
-    }
-
-    fn is_small(&self, body: &SendBody) -> bool {
-        matches!(body, SendBody::Bytes(bytes) if bytes.len() <= self.shared().limits.small_message)
     }
 }
 

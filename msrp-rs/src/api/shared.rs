@@ -19,14 +19,14 @@ use tokio::sync::{Notify, broadcast};
 
 use super::SessionEvent;
 use super::message::{Arrival, Incoming};
-use super::transfer::{Outgoing, Report};
+use super::transfer::{Outcome, Outgoing, Report};
 use crate::engine::{
     self as facade, Domain, Event, MessageHandle, SendBody, SendOptions, SessionHandle,
     SessionOptions, TransferHandle, Wake,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
-use crate::proto::{CloseReason, MessageEnd};
+use crate::proto::{CloseReason, IdSource, MessageEnd};
 
 /// That the domain has something to take.
 #[derive(Default)]
@@ -71,6 +71,8 @@ pub(super) struct Shared {
     /// any other lock. The engine never calls into this module with a lock held, so the order is safe.
     order: Mutex<Vec<(SessionHandle, Event)>>,
     state: Mutex<State>,
+    /// Makes the Message-IDs that the caller does not give.
+    ids: Mutex<IdSource>,
     /// A message came, or none will come any more.
     pub(super) arrived: Notify,
     /// `send` may succeed again.
@@ -84,6 +86,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     phase: Phase,
+    /// It was bound, and may have ended since.
+    opened: bool,
     inbox: VecDeque<Arrival>,
     incoming: HashMap<MessageHandle, Arc<Incoming>>,
     transfers: HashMap<TransferHandle, Arc<Outgoing>>,
@@ -112,6 +116,11 @@ impl Shared {
         limits: &Arc<Limits>,
         options: SessionOptions,
     ) -> Result<Arc<Self>> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| {
+            let text = format!("no randomness from the operating system: {error}");
+            Error::local(ErrorKind::Internal, text)
+        })?;
         let signal = Arc::new(Signal::default());
         let domain = engine.domain(signal.wake())?;
         let session = engine.session(&domain, options)?;
@@ -123,6 +132,7 @@ impl Shared {
             signal,
             order: Mutex::default(),
             state: Mutex::default(),
+            ids: Mutex::new(IdSource::new(seed)),
             arrived: Notify::new(),
             writable: Notify::new(),
             lived: Notify::new(),
@@ -185,23 +195,42 @@ impl Shared {
         &self,
         options: SendOptions,
         body: SendBody,
-        accepted: bool,
     ) -> Result<(TransferHandle, Arc<Outgoing>)> {
-        let given_id = options.message_id.clone();
-        let asked = options.success_report;
+        // Ours, not the engine's: that could not be asked for once a quick peer has ended the session.
+        let message_id = options.message_id;
+        let message_id = message_id.unwrap_or_else(|| self.new_message_id());
+        let options = SendOptions {
+            message_id: Some(message_id.clone()),
+            ..options
+        };
+        let reported = options.success_report;
+        let small = self.is_small(&body);
+        let total = match &body {
+            SendBody::Bytes(bytes) => Some(bytes.len() as u64),
+            SendBody::Stream(total) => *total,
+            SendBody::File(_) => None,
+        };
         let order = self.order.lock();
         let handle = self.engine.send(self.session, options, body)?;
-        let message_id = match given_id {
-            Some(message_id) => message_id,
-            None => self.engine.message_id(handle)?,
-        };
-        let outgoing = Arc::new(Outgoing::new(message_id, asked, accepted));
+        // Of a file the engine knows it.
+        let total = total.or_else(|| self.engine.transfer_progress(handle).ok()?.1);
+        // The window holds a copy of a small body, so the caller's part is done.
+        let outgoing = Arc::new(Outgoing::new(message_id, reported, small, total));
         self.state
             .lock()
             .transfers
             .insert(handle, Arc::clone(&outgoing));
         drop(order);
         Ok((handle, outgoing))
+    }
+
+    /// Whether a body goes through the send window; else it takes a transfer slot.
+    pub(super) fn is_small(&self, body: &SendBody) -> bool {
+        matches!(body, SendBody::Bytes(bytes) if bytes.len() <= self.limits.small_message)
+    }
+
+    fn new_message_id(&self) -> String {
+        self.ids.lock().message_id().to_string()
     }
 
     /// The consumer does not look at this transfer any more.
@@ -217,6 +246,15 @@ impl Shared {
     /// How far the session has come.
     pub(super) fn phase(&self) -> Phase {
         self.state.lock().phase.clone()
+    }
+
+    /// Whether the session is bound, or was until it ended; `None` while it is neither bound nor over.
+    pub(super) fn opened(&self) -> Option<bool> {
+        let state = self.state.lock();
+        match state.phase {
+            Phase::Opening => None,
+            Phase::Open | Phase::Closed(..) => Some(state.opened),
+        }
     }
 
     /// The error for a call on a session that is over; `None` while it is not.
@@ -278,7 +316,10 @@ impl Shared {
         match event {
             Event::State(state) => self.note(|| Some(SessionEvent::State(state))),
             Event::Opened => {
-                self.state.lock().phase = Phase::Open;
+                let mut state = self.state.lock();
+                state.phase = Phase::Open;
+                state.opened = true;
+                drop(state);
                 self.lived.notify_waiters();
             }
             Event::Message {
@@ -318,10 +359,7 @@ impl Shared {
                 self.update(transfer, |o| o.sent = o.sent.max(sent));
             }
             Event::Accepted { transfer } => self.update(transfer, |o| o.accepted = true),
-            Event::Acknowledged { transfer } => self.update(transfer, |o| {
-                o.accepted = true;
-                o.acknowledged = true;
-            }),
+            Event::Acknowledged { transfer } => self.update(transfer, Outcome::acknowledge),
             Event::Delivered { transfer } => self.update(transfer, |o| o.delivered = true),
             Event::Failed { transfer, error } => {
                 self.note(|| {
@@ -379,7 +417,7 @@ impl Shared {
         }
     }
 
-    fn update(&self, transfer: TransferHandle, change: impl FnOnce(&mut super::transfer::Outcome)) {
+    fn update(&self, transfer: TransferHandle, change: impl FnOnce(&mut Outcome)) {
         let outgoing = self.state.lock().transfers.get(&transfer).cloned();
         if let Some(outgoing) = outgoing {
             outgoing.update(change);

@@ -62,6 +62,7 @@ impl StreamSender {
                 }
                 let len = most.min(outcome.wanted);
                 outcome.wanted -= len;
+                outcome.given += len as u64;
                 (len > 0 || most == 0).then_some(Ok(len))
             })
             .await?;
@@ -113,9 +114,7 @@ impl StreamSender {
 
     fn end(&mut self) {
         self.finished = true;
-        let engine = &self.transfer.shared().engine;
-        // `Gone`: it was complete by the announced length already, or has failed, and the transfer knows.
-        let _ = engine.stream_end(self.transfer.handle());
+        self.transfer.end();
     }
 }
 

@@ -26,7 +26,6 @@ struct Inner {
     shared: Arc<Shared>,
     handle: TransferHandle,
     outgoing: Arc<Outgoing>,
-    total: Option<u64>,
 }
 
 /// What a REPORT said (RFC 4975 §7.1.2).
@@ -57,6 +56,10 @@ pub(super) struct Outcome {
     pub(super) delivered: bool,
     pub(super) failed: Option<Error>,
     pub(super) report: Option<Report>,
+    /// Octets of the message, once known.
+    pub(super) total: Option<u64>,
+    /// Octets given by its stream.
+    pub(super) given: u64,
     /// Octets written so far, as last told.
     pub(super) sent: u64,
     /// Octets that the stream may be given.
@@ -64,6 +67,13 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// Every chunk was answered, so all was taken and written.
+    pub(super) fn acknowledge(&mut self) {
+        self.accepted = true;
+        self.acknowledged = true;
+        self.sent = self.sent.max(self.total.unwrap_or(self.given));
+    }
+
     /// The first reason stays: later ones follow from it.
     pub(super) fn fail(&mut self, error: Error) {
         self.failed.get_or_insert(error);
@@ -71,12 +81,18 @@ impl Outcome {
 }
 
 impl Outgoing {
-    pub(super) fn new(message_id: String, reported: bool, accepted: bool) -> Self {
+    pub(super) fn new(
+        message_id: String,
+        reported: bool,
+        accepted: bool,
+        total: Option<u64>,
+    ) -> Self {
         Self {
             message_id,
             reported,
             outcome: Mutex::new(Outcome {
                 accepted,
+                total,
                 ..Outcome::default()
             }),
             changed: Notify::new(),
@@ -94,13 +110,11 @@ impl Transfer {
         shared: &Arc<Shared>,
         handle: TransferHandle,
         outgoing: Arc<Outgoing>,
-        total: Option<u64>,
     ) -> Self {
         let inner = Inner {
             shared: Arc::clone(shared),
             handle,
             outgoing,
-            total,
         };
         Self {
             inner: Arc::new(inner),
@@ -127,14 +141,9 @@ impl Transfer {
         outcome.sent
     }
 
-    /// The length in octets; `None` for a stream of unknown length and for a file that was not opened yet.
+    /// The length in octets; `None` for a stream of unknown length that goes on.
     pub fn total(&self) -> Option<u64> {
-        let now = self
-            .inner
-            .shared
-            .engine
-            .transfer_progress(self.inner.handle);
-        now.ok().and_then(|(_, total)| total).or(self.inner.total)
+        self.inner.outgoing.outcome.lock().total
     }
 
     /// Waits until more than `seen` octets were written and gives their number; `None` when the message is
@@ -251,6 +260,15 @@ impl Transfer {
         self.inner.outgoing.update(|outcome| outcome.fail(error));
         // `Gone`: it has ended otherwise.
         let _ = self.abort();
+    }
+
+    /// The stream is complete.
+    pub(super) fn end(&self) {
+        self.inner.outgoing.update(|outcome| {
+            outcome.total.get_or_insert(outcome.given);
+        });
+        // `Gone`: it was complete by its announced length already, or has failed, and that was told.
+        let _ = self.inner.shared.engine.stream_end(self.inner.handle);
     }
 
     pub(super) async fn wait<T>(&self, mut check: impl FnMut(&mut Outcome) -> Option<T>) -> T {

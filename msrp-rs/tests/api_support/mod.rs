@@ -1,14 +1,16 @@
 //! What the tests of the async API share: pairs of sessions over loopback TCP, and deadlines.
 
+#![allow(dead_code, reason = "every test program uses a part of it")]
+
 use std::time::Duration;
 
-use msrp::{Engine, EngineOptions, Limits, Message, SendOptions, Session, SessionOptions};
+use msrp::{Engine, EngineOptions, Message, SendOptions, Session, SessionOptions};
 
 /// Generous: reached only when something hangs.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits for `future`, or fails the test.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(DEADLINE, future).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: nothing happened in {DEADLINE:?}"),
@@ -16,26 +18,18 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Two open sessions of one engine. The engine lives as long as either of them.
-pub struct Pair {
-    pub engine: Engine,
-    pub alice: Session,
-    pub bob: Session,
+pub(crate) struct Pair {
+    pub(crate) engine: Engine,
+    pub(crate) alice: Session,
+    pub(crate) bob: Session,
 }
 
 impl Pair {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(EngineOptions::default(), options()).await
     }
 
-    pub async fn with_limits(limits: Limits) -> Self {
-        let engine = EngineOptions {
-            limits,
-            ..EngineOptions::default()
-        };
-        Self::with(engine, options()).await
-    }
-
-    pub async fn with(engine: EngineOptions, options: SessionOptions) -> Self {
+    pub(crate) async fn with(engine: EngineOptions, options: SessionOptions) -> Self {
         let engine = Engine::new(engine).expect("an engine");
         let alice = engine.session(options.clone()).expect("a session");
         let bob = engine.session(options).expect("a session");
@@ -52,7 +46,7 @@ impl Pair {
     }
 }
 
-pub fn options() -> SessionOptions {
+pub(crate) fn options() -> SessionOptions {
     SessionOptions {
         accept_types: Some(vec!["*".into()]),
         ..SessionOptions::default()
@@ -60,12 +54,12 @@ pub fn options() -> SessionOptions {
 }
 
 /// A text without reports.
-pub fn text() -> SendOptions {
+pub(crate) fn text() -> SendOptions {
     SendOptions::default()
 }
 
 /// Octets with a success report.
-pub fn reported() -> SendOptions {
+pub(crate) fn reported() -> SendOptions {
     SendOptions {
         content_type: "application/octet-stream".into(),
         success_report: true,
@@ -74,13 +68,13 @@ pub fn reported() -> SendOptions {
 }
 
 /// `len` octets that are not the same everywhere.
-pub fn octets(len: usize) -> Vec<u8> {
+pub(crate) fn octets(len: usize) -> Vec<u8> {
     (0..len as u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect()
 }
 
-pub async fn next(session: &Session) -> Message {
+pub(crate) async fn next(session: &Session) -> Message {
     within("a message", session.recv())
         .await
         .expect("the session is open")
