@@ -139,6 +139,9 @@ fn in_child(host: &Host, session: SessionHandle) -> i32 {
     0
 }
 
+/// What is waited for in the events so far.
+type Seen<'a> = &'a dyn Fn(&[(SessionHandle, Event)]) -> bool;
+
 #[test]
 fn a_wake_that_panics_costs_its_connection_and_not_the_process() {
     let b = Host::new();
@@ -151,7 +154,7 @@ fn a_wake_that_panics_costs_its_connection_and_not_the_process() {
         .expect("a domain");
     let mut sessions = Vec::new();
     let mut events = Vec::new();
-    let mut wait = |is: &dyn Fn(&[(SessionHandle, Event)]) -> bool| {
+    let mut wait = |is: Seen<'_>| {
         let deadline = Instant::now() + PATIENCE;
         loop {
             drain(&domain, &mut events);

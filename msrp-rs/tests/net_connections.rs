@@ -520,6 +520,120 @@ fn rfc4975_5_4_a_certificate_of_another_name_or_ca_is_refused_before_any_msrp() 
     }
 }
 
+fn pinned() -> TlsConfig {
+    let (cert, key) = certificate("self.signed.invalid");
+    TlsConfig {
+        cert: text(&cert),
+        key: text(&key),
+        verify: TlsVerify::Fingerprint,
+        ..TlsConfig::default()
+    }
+}
+
+// covers: C-273, S-107, S-109, S-110, S-115, S-116
+#[test]
+fn rfc8122_self_signed_certificates_are_proved_by_the_fingerprints_of_the_sdp() {
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = pair_with(&a, secure(&pinned()), &b, secure(&pinned()));
+    let offer = a.engine.local_media(one).expect("an offer");
+    assert!(offer.contains("a=fingerprint:sha-256 "), "{offer}");
+    a.send(one, "proved");
+    b.send(two, "both");
+    assert_eq!(b.wait_messages(two, 1)[0].body, b"proved");
+    assert_eq!(a.wait_messages(one, 1)[0].body, b"both");
+}
+
+/// The SDP with one digit of its fingerprint changed.
+fn forged(sdp: &str) -> String {
+    let at = sdp.find("a=fingerprint:sha-256 ").expect("a fingerprint") + 22;
+    let digit = if &sdp[at..=at] == "0" { "1" } else { "0" };
+    format!("{}{digit}{}", &sdp[..at], &sdp[at + 1..])
+}
+
+// covers: C-274, S-107, S-115
+#[test]
+fn rfc8122_6_2_the_side_that_connects_refuses_another_certificate_before_any_msrp() {
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = (
+        a.session_with(secure(&pinned())),
+        b.session_with(secure(&pinned())),
+    );
+    let offer = a.engine.create_offer(one).expect("an offer");
+    let answer = b
+        .engine
+        .create_answer(two, &offer, None)
+        .expect("an answer");
+    a.engine
+        .set_remote(one, &forged(&answer), None)
+        .expect("taken");
+    a.engine.open(one, Some(PATIENCE)).expect("dials");
+    let closed = a.wait_closed(one);
+    let error = closed.error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Tls);
+    assert!(error.context.contains("fingerprint"), "{error}");
+    let without: String = offer
+        .lines()
+        .filter(|line| !line.starts_with("a=fingerprint"))
+        .fold(String::new(), |text, line| text + line + "\r\n");
+    let three = b.session_with(secure(&pinned()));
+    let error = b
+        .engine
+        .create_answer(three, &without, None)
+        .expect_err("nothing proves it");
+    assert_eq!(error.kind, ErrorKind::InvalidSdp);
+}
+
+// covers: C-274, C-293, S-108
+#[test]
+fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
+    // Known before the peer comes: its requests get 481.
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = (
+        a.session_with(secure(&pinned())),
+        b.session_with(secure(&pinned())),
+    );
+    let offer = a.engine.create_offer(one).expect("an offer");
+    let answer = b
+        .engine
+        .create_answer(two, &forged(&offer), None)
+        .expect("an answer");
+    a.engine.set_remote(one, &answer, None).expect("taken");
+    a.engine.open(one, Some(PATIENCE)).expect("dials");
+    let closed = a.wait_closed(one);
+    assert_eq!(
+        closed.error.expect("an error").status,
+        Some(StatusCode(481))
+    );
+    b.take();
+    assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
+
+    // Known only afterwards: what was held is not used, and the right peer may still come.
+    let (one, two) = (
+        a.session_with(secure(&pinned())),
+        b.session_with(secure(&pinned())),
+    );
+    let offer = b.engine.create_offer(two).expect("an offer");
+    let active = offer.replace("a=setup:actpass", "a=setup:passive");
+    let thief = a.session_with(secure(&pinned()));
+    a.engine
+        .create_answer(thief, &active, None)
+        .expect("an answer that goes nowhere");
+    let before = b.engine.stats().bytes_received;
+    a.engine.open(thief, Some(PATIENCE)).expect("dials");
+    wait_until(|| b.engine.stats().bytes_received > before);
+    let answer = a
+        .engine
+        .create_answer(one, &active, None)
+        .expect("an answer");
+    b.engine.set_remote(two, &answer, None).expect("taken");
+    a.wait_closed(thief);
+    b.take();
+    assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
+    a.engine.open(one, Some(PATIENCE)).expect("dials");
+    a.wait_opened(one);
+    b.wait_opened(two);
+}
+
 // covers: C-270, C-293
 #[test]
 fn a_secure_session_is_not_served_in_cleartext_nor_by_another_listener() {
@@ -642,6 +756,49 @@ fn tls_options_are_checked() {
         })
         .expect_err("no certificate");
     assert!(error.context.contains("cert"), "{error}");
+}
+
+#[test]
+fn shutdown_aborts_at_its_deadline_what_the_peer_does_not_take() {
+    let host = Host::new();
+    let (stuck, peer) = dialled(&host);
+    let transfer = host
+        .try_send(stuck, vec![b'x'; 32 << 20])
+        .expect("admitted");
+    host.wait_event(stuck, "progress", |event| {
+        matches!(event, Event::Progress { .. })
+    });
+    // A stranger, and a dial that nobody answers, go as well.
+    let (waiting, uri) = passive(&host);
+    let mut stranger = RawPeer::connect(&uri);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("bound").port();
+    let dialling = host.session();
+    host.engine
+        .set_remote_path(dialling, &remote_uri(port), true, "*")
+        .expect("a path");
+    host.engine.open(dialling, None).expect("dials");
+    host.engine.shutdown(Duration::from_millis(300));
+    host.wait("the engine's end", |seen| seen.ended);
+    let closed = host.seen(|seen| seen.closed(stuck)).expect("told before");
+    assert_eq!(
+        (closed.reason, closed.unacknowledged),
+        (CloseReason::Local, vec![transfer])
+    );
+    for session in [waiting, dialling] {
+        let closed = host.seen(|seen| seen.closed(session)).expect("told before");
+        assert_eq!(closed.reason, CloseReason::Local);
+    }
+    assert_eq!(stranger.read_to_end(), b"");
+    let begun = Instant::now();
+    host.engine.join();
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(host.engine.stats().connections, 0);
+    drop(peer);
 }
 
 #[test]

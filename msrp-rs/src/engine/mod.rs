@@ -197,6 +197,10 @@ impl Engine {
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            fingerprints: match &place.tls {
+                Some(tls) => tls.fingerprints()?,
+                None => Vec::new(),
+            },
             listens: place.listens(),
             chunk_len: options.chunk_len,
             reports: options.reports,
@@ -636,6 +640,13 @@ impl Place {
                 Some(config) if listener.tls.is_some() => Some(core.trust.get(config)?),
                 _ => listener.tls.clone(),
             };
+            let is_pinned =
+                |tls: &Option<Arc<Tls>>| tls.as_ref().is_some_and(|tls| tls.is_pinned());
+            if is_pinned(&tls) && !is_pinned(&listener.tls) {
+                return Err(Error::invalid_argument(
+                    "tls.verify is fingerprint: the listener's must be too, or it asks no peer for a certificate",
+                ));
+            }
             let authority = match &options.advertise {
                 Some((host, 0)) => Some((host.parse()?, listener.address.port())),
                 Some((host, port)) => Some((host.parse()?, *port)),
@@ -715,6 +726,10 @@ fn hear(
         return Err(Error::local(ErrorKind::Gone, "session is closed"));
     }
     let heard = take(negotiation)?;
+    if let Some(tls) = session.entry.tls().filter(|tls| tls.is_pinned()) {
+        let pins = tls.pins(negotiation.fingerprints(&heard)?)?;
+        session.entry.set_pins(pins);
+    }
     let config = negotiation.config(&heard, session.first_message);
     session.entry.set_uri(config.local_uri.clone());
     match session.entry.set_ready(config) {

@@ -7,8 +7,8 @@ use super::options::{ChunkLen, SetupPreference};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{ReportMode, SessionConfig};
 use crate::sdp::{
-    Answer, AnswerWarning, LocalOptions, MediaDescription, Origin, Setup, SetupAttribute, answer,
-    offer, role_from_answer,
+    Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
+    SetupAttribute, answer, offer, role_from_answer,
 };
 use crate::wire::{MediaRange, MediaType, Uri, UriPath};
 
@@ -37,6 +37,8 @@ pub(super) struct Local {
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
+    /// Of our certificate.
+    pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
     pub(super) listens: bool,
     pub(super) chunk_len: ChunkLen,
@@ -53,6 +55,7 @@ pub(super) struct Remote {
     accept_types: Vec<MediaRange>,
     max_size: Option<u64>,
     is_this_engine: bool,
+    fingerprints: Vec<Fingerprint>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
@@ -89,6 +92,7 @@ impl Negotiation {
             SetupPreference::Active => SetupAttribute::Active,
             SetupPreference::Passive => SetupAttribute::Passive,
         };
+        options.fingerprints.clone_from(&self.local.fingerprints);
         options.reachable = self.local.listens;
         options.path_in_use = self.is_told;
         Ok(options)
@@ -164,6 +168,7 @@ impl Negotiation {
             accept_types: theirs.accept_types.clone(),
             max_size: theirs.max_size,
             is_this_engine: theirs.speaks_to_this_engine(),
+            fingerprints: theirs.fingerprints.clone(),
         };
         Ok(Heard { remote, answered })
     }
@@ -191,6 +196,7 @@ impl Negotiation {
             accept_types,
             max_size: None,
             is_this_engine: false,
+            fingerprints: Vec::new(),
         };
         Ok(Heard {
             remote,
@@ -221,6 +227,21 @@ impl Negotiation {
             keep_alive: self.local.keep_alive,
             first_message,
         }
+    }
+
+    /// The fingerprints that came with it.
+    ///
+    /// # Errors
+    /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
+    /// (RFC 6135 §4.3).
+    pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
+        if heard.remote.path.len() > 1 {
+            return Err(Error::remote(
+                ErrorKind::InvalidSdp,
+                "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",
+            ));
+        }
+        Ok(&heard.remote.fingerprints)
     }
 
     /// Whether `heard` is what is known already, as far as a bound session can tell.

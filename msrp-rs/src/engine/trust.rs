@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::options::{PemSource, TlsConfig, TlsVerify};
 use crate::error::{Error, Result};
-use crate::net::tls::{Tls, TlsParts};
+use crate::net::tls::{Tls, TlsParts, Verify};
 
 /// Configurations that are remembered.
 const REMEMBERED: usize = 64;
@@ -33,11 +33,6 @@ impl Trust {
         if let Some((_, tls)) = known {
             return Ok(tls);
         }
-        if config.verify == TlsVerify::Fingerprint {
-            return Err(Error::invalid_argument(
-                "tls.verify is fingerprint, which is not supported yet: use ca or none",
-            ));
-        }
         let tls = Arc::new(Tls::new(TlsParts {
             ca: config
                 .ca
@@ -54,7 +49,11 @@ impl Trust {
                 .as_ref()
                 .map(|source| read("key", source))
                 .transpose()?,
-            verify: config.verify != TlsVerify::None,
+            verify: match config.verify {
+                TlsVerify::Ca => Verify::Authority,
+                TlsVerify::Fingerprint => Verify::Fingerprint,
+                TlsVerify::None => Verify::Nothing,
+            },
             server_name: config.server_name.clone(),
         })?);
         let mut known = self.known.lock();

@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
-use super::registry::{Bind, Entry, Provenance};
+use super::registry::{Bind, Entry, Origin, Way};
 use super::tls::Tls;
 use super::transport::{self, Transport};
 use crate::error::{Error, ErrorKind, Result};
@@ -135,6 +135,8 @@ pub(crate) async fn connect(
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
     };
     let target = context.targets.target(&context.limits, &authority);
+    // A certificate that one SDP vouches for proves nothing to another session.
+    let share = share && entry.pins().is_none();
     let _gate = if share {
         Some(target.gate.lock().await)
     } else {
@@ -150,7 +152,7 @@ pub(crate) async fn connect(
         }
     }
     let connected = context.enter();
-    let transport = dial(context, &target, &authority, tls.as_ref()).await?;
+    let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox) == Bind::Bound {
         tracing::debug!(connection = inbox.id(), "dialled");
@@ -163,13 +165,18 @@ pub(crate) async fn connect(
 }
 
 fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
-    tokio::spawn(Driver::new(connected, Provenance::Dialled(tls), transport));
+    let from = Origin {
+        way: Way::Dialled(tls),
+        certificate: transport.peer_certificate(),
+    };
+    tokio::spawn(Driver::new(connected, from, transport));
 }
 
 async fn dial(
     context: &Context,
     target: &Target,
     authority: &Authority,
+    entry: &Entry,
     tls: Option<&Arc<Tls>>,
 ) -> Result<Transport> {
     let closed = |_| Error::local(ErrorKind::Gone, "engine is shut down");
@@ -187,7 +194,12 @@ async fn dial(
     };
 
     let name = tls.name_for(&authority.host)?;
-    let handshake = TlsConnector::from(tls.client()).connect(name, stream);
+    let pins = entry.pins();
+    let config = match &pins {
+        Some(pins) => tls.client_for(Arc::clone(pins))?,
+        None => tls.client(),
+    };
+    let handshake = TlsConnector::from(config).connect(name, stream);
     let limit = context.limits.tls_handshake;
     let refused = |text: String| {
         let text = format!("TLS with {}:{}: {text}", authority.host, authority.port);
@@ -195,6 +207,9 @@ async fn dial(
     };
     match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(stream)) => Ok(Transport::tls(stream.into())),
+        Ok(Err(error)) if pins.is_some() => Err(refused(format!(
+            "{error} (the certificate must match the SDP's fingerprint)"
+        ))),
         Ok(Err(error)) => Err(refused(error.to_string())),
         Err(_) => Err(refused(format!("no handshake within {limit:?}"))),
     }

@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
 use super::mailbox::{Decided, Mailbox};
-use super::registry::{Entry, Provenance};
+use super::registry::{Entry, Origin, Way};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
@@ -45,7 +45,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// One connection's task.
 pub(crate) struct Driver {
     connected: Connected,
-    from: Provenance,
+    from: Origin,
     /// Gone after a panic, and before the sessions are told the end: it holds content.
     connection: Option<Connection>,
     transport: Transport,
@@ -83,14 +83,14 @@ enum Stage {
 
 impl Driver {
     /// The task of a new connection. An accepted one must get a session in time.
-    pub(crate) fn new(connected: Connected, from: Provenance, transport: Transport) -> Self {
+    pub(crate) fn new(connected: Connected, from: Origin, transport: Transport) -> Self {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
         let connection = Connection::new(Arc::clone(&context.limits), ids, now);
-        let is_dialled = matches!(from, Provenance::Dialled(_));
+        let is_dialled = matches!(from.way, Way::Dialled(_));
         let unbound_until =
-            matches!(from, Provenance::Accepted { .. }).then(|| now + context.limits.unbound);
+            matches!(from.way, Way::Accepted { .. }).then(|| now + context.limits.unbound);
         Self {
             connection: Some(connection),
             connected,
@@ -163,6 +163,16 @@ impl Driver {
     }
 
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
+        if !entry.trusts(&self.from) {
+            // What was held came from somebody else: nothing of it is used.
+            tracing::warn!(
+                connection = self.connected.inbox.id(),
+                "certificate does not match"
+            );
+            entry.give_back(config);
+            self.finish(now);
+            return;
+        }
         let Some(connection) = &mut self.connection else {
             return;
         };
@@ -508,7 +518,7 @@ fn kind_of(reason: &CloseReason) -> &'static str {
 struct Lookups<'a> {
     context: &'a Context,
     inbox: &'a Arc<Inbox>,
-    from: &'a Provenance,
+    from: &'a Origin,
     /// Sessions that were bound by it.
     bound: Vec<Arc<Entry>>,
 }

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
-use super::registry::Provenance;
+use super::registry::{Origin, Way};
 use super::transport::{self, Transport};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -95,7 +95,7 @@ async fn serve(
     listener: u64,
     tls: Option<Arc<ServerConfig>>,
 ) {
-    let from = Provenance::Accepted {
+    let way = Way::Accepted {
         listener,
         secure: tls.is_some(),
     };
@@ -119,6 +119,10 @@ async fn serve(
                 () = told_to_close(&connected.inbox) => return,
             }
         }
+    };
+    let from = Origin {
+        way,
+        certificate: transport.peer_certificate(),
     };
     Driver::new(connected, from, transport).await;
 }

@@ -37,6 +37,8 @@ pub(crate) mod transport;
 #[cfg(not(loom))]
 pub(crate) mod unbound;
 #[cfg(not(loom))]
+pub(crate) mod verify;
+#[cfg(not(loom))]
 pub(crate) mod wakeup;
 
 #[cfg(all(test, loom))]

@@ -14,13 +14,22 @@ use tokio::sync::Notify;
 use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
+use super::verify::Pins;
 use crate::error::Error;
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey};
 use crate::wire::Uri;
 
-/// Where a connection came from.
+/// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
-pub(crate) enum Provenance {
+pub(crate) struct Origin {
+    pub(crate) way: Way,
+    /// The peer's certificate, DER.
+    pub(crate) certificate: Option<Vec<u8>>,
+}
+
+/// Who made a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
     /// The peer came to this listener.
     Accepted {
         /// The listener.
@@ -50,6 +59,8 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 struct State {
     uri: Uri,
     binding: Binding,
+    /// With a TLS configuration that asks for it: what the peer's certificate must match.
+    pins: Option<Arc<Pins>>,
 }
 
 enum Binding {
@@ -93,6 +104,7 @@ impl Entry {
             state: Mutex::new(State {
                 uri,
                 binding: Binding::NotReady(None),
+                pins: None,
             }),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
@@ -112,6 +124,35 @@ impl Entry {
     /// The URI that the peer was told differs in its port from the one before.
     pub(crate) fn set_uri(&self, uri: Uri) {
         self.state.lock().uri = uri;
+    }
+
+    /// The peer's certificate must match these from now on.
+    pub(crate) fn set_pins(&self, pins: Arc<Pins>) {
+        self.state.lock().pins = Some(pins);
+    }
+
+    /// What the peer's certificate must match.
+    pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
+        self.state.lock().pins.clone()
+    }
+
+    /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
+    pub(crate) fn trusts(&self, from: &Origin) -> bool {
+        if !self.tls.as_ref().is_some_and(|tls| tls.is_pinned()) {
+            return true;
+        }
+        match (self.pins(), &from.certificate) {
+            (Some(pins), Some(certificate)) => pins.match_certificate(certificate),
+            _ => false,
+        }
+    }
+
+    /// A connection that held requests for the session must not have it: the next one may.
+    pub(crate) fn give_back(&self, config: SessionConfig) {
+        let mut state = self.state.lock();
+        if matches!(state.binding, Binding::Bound(_)) {
+            state.binding = Binding::Ready(Box::new(config));
+        }
     }
 
     /// The remote side is known. Said again before the session is bound, the last one counts.
@@ -184,9 +225,13 @@ impl Entry {
         !is_bound
     }
 
-    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Provenance) -> Lookup {
+    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Origin) -> Lookup {
+        let is_trusted = self.trusts(from);
         let mut state = self.state.lock();
         if state.uri != *uri || !self.is_served_on(from, uri.is_secure()) {
+            return Lookup::Unknown;
+        }
+        if !is_trusted && matches!(state.binding, Binding::Ready(_)) {
             return Lookup::Unknown;
         }
         let key = self.mailbox.key();
@@ -219,14 +264,14 @@ impl Entry {
         }
     }
 
-    fn is_served_on(&self, from: &Provenance, secure: bool) -> bool {
-        match from {
-            Provenance::Accepted {
+    fn is_served_on(&self, from: &Origin, secure: bool) -> bool {
+        match &from.way {
+            Way::Accepted {
                 listener,
                 secure: over_tls,
             } => *listener == self.listener && *over_tls == secure,
-            Provenance::Dialled(None) => !secure,
-            Provenance::Dialled(Some(tls)) => {
+            Way::Dialled(None) => !secure,
+            Way::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))
             }
         }
@@ -305,7 +350,7 @@ impl Registry {
         &self,
         uri: &Uri,
         asking: &Arc<Inbox>,
-        from: &Provenance,
+        from: &Origin,
     ) -> (Lookup, Option<Arc<Entry>>) {
         let entry = uri
             .session_id()

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+use super::verify::{AnyCertificate, Pinned, Pins, digest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sdp::{Fingerprint, HashFunction};
 use crate::wire::Host;
 
 /// What a configuration is made of.
@@ -24,15 +25,30 @@ pub(crate) struct TlsParts {
     pub(crate) cert: Option<Vec<u8>>,
     /// PEM of its key.
     pub(crate) key: Option<Vec<u8>>,
-    /// Whether a server's certificate is judged at all.
-    pub(crate) verify: bool,
+    /// How a peer's certificate is judged.
+    pub(crate) verify: Verify,
     /// The name to check instead of the URI's host.
     pub(crate) server_name: Option<String>,
+}
+
+/// How a peer's certificate is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Verify {
+    /// A server's by CA and name; a client shows none.
+    #[default]
+    Authority,
+    /// Both sides show one, and it is compared with the fingerprint in the session's SDP (RFC 8122 §6.2).
+    Fingerprint,
+    /// Not at all.
+    Nothing,
 }
 
 /// One identity and trust.
 #[derive(Debug)]
 pub(crate) struct Tls {
+    provider: Arc<CryptoProvider>,
+    verify: Verify,
+    identity: Option<Identity>,
     client: Arc<ClientConfig>,
     server: Option<Arc<ServerConfig>>,
     server_name: Option<ServerName<'static>>,
@@ -59,13 +75,79 @@ impl Tls {
                     .map_err(|_| Error::invalid_argument("tls: server_name is no host name"))
             })
             .transpose()?;
+        if parts.verify == Verify::Fingerprint && identity.is_none() {
+            return Err(Error::invalid_argument(
+                "tls: verify by fingerprint needs cert and key: both sides show one (RFC 8122 §6.2)",
+            ));
+        }
+        let client = client_config(&provider, parts.ca, parts.verify, identity.as_ref())?;
+        let server = identity
+            .as_ref()
+            .map(|identity| server_config(&provider, parts.verify, identity))
+            .transpose()?;
         Ok(Self {
-            client: Arc::new(client_config(&provider, parts.ca, parts.verify, &identity)?),
-            server: identity
-                .map(|identity| server_config(&provider, identity))
-                .transpose()?,
+            provider,
+            verify: parts.verify,
+            identity,
+            client: Arc::new(client),
+            server,
             server_name,
         })
+    }
+
+    /// Whether sessions are told by fingerprints whom to trust.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.verify == Verify::Fingerprint
+    }
+
+    /// The fingerprints of our own certificate: SHA-256, and SHA-384 if the certificate is signed with it (RFC 8122
+    /// §5.1).
+    pub(crate) fn fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        let Some((chain, _)) = &self.identity else {
+            return Ok(Vec::new());
+        };
+        let Some(leaf) = chain.first() else {
+            return Ok(Vec::new());
+        };
+        let mut functions = vec![HashFunction::Sha256];
+        if SHA384_SIGNATURES
+            .iter()
+            .any(|oid| memchr::memmem::find(leaf, oid).is_some())
+        {
+            functions.push(HashFunction::Sha384);
+        }
+        functions
+            .into_iter()
+            .filter_map(|function| {
+                let digest = digest(&self.provider, &function, leaf)?;
+                Some(Fingerprint::new(function, digest))
+            })
+            .collect()
+    }
+
+    /// What a certificate of the peer is compared with: the fingerprints of its SDP that count.
+    ///
+    /// # Errors
+    /// `InvalidSdp` if there is none that can be used.
+    pub(crate) fn pins(&self, fingerprints: &[Fingerprint]) -> Result<Arc<Pins>> {
+        Pins::new(Arc::clone(&self.provider), fingerprints).map(Arc::new)
+    }
+
+    /// For a connection to the one whose certificate has these fingerprints.
+    pub(crate) fn client_for(&self, pins: Arc<Pins>) -> Result<Arc<ClientConfig>> {
+        let verifier = Arc::new(Pinned(pins));
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        match &self.identity {
+            Some((chain, key)) => builder
+                .with_client_auth_cert(chain.clone(), key.clone_key())
+                .map(Arc::new)
+                .map_err(unusable),
+            None => Ok(Arc::new(builder.with_no_client_auth())),
+        }
     }
 
     /// For connections that we dial.
@@ -93,6 +175,14 @@ impl Tls {
     }
 }
 
+/// Object identifiers of ECDSA and RSA signatures with SHA-384.
+const SHA384_SIGNATURES: [&[u8]; 2] = [
+    &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03],
+    &[
+        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c,
+    ],
+];
+
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn provider() -> Arc<CryptoProvider> {
@@ -107,20 +197,23 @@ fn provider() -> Arc<CryptoProvider> {
 fn client_config(
     provider: &Arc<CryptoProvider>,
     ca: Option<Vec<u8>>,
-    verify: bool,
-    identity: &Option<Identity>,
+    verify: Verify,
+    identity: Option<&Identity>,
 ) -> Result<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;
-    let builder = if verify {
-        builder.with_root_certificates(roots(ca)?)
-    } else {
-        tracing::warn!("tls: certificates of peers are not verified");
-        let verifier = Unverified(Arc::clone(provider));
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+    let builder = match verify {
+        // With fingerprints each dial has a configuration of its own; this one trusts nobody.
+        Verify::Fingerprint => builder.with_root_certificates(RootCertStore::empty()),
+        Verify::Authority => builder.with_root_certificates(roots(ca)?),
+        Verify::Nothing => {
+            tracing::warn!("tls: certificates of peers are not verified");
+            let verifier = AnyCertificate(Arc::clone(provider));
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        }
     };
     match identity {
         Some((chain, key)) => builder
@@ -132,13 +225,20 @@ fn client_config(
 
 fn server_config(
     provider: &Arc<CryptoProvider>,
-    (chain, key): Identity,
+    verify: Verify,
+    (chain, key): &Identity,
 ) -> Result<Arc<ServerConfig>> {
-    ServerConfig::builder_with_provider(Arc::clone(provider))
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
+        .map_err(unusable)?;
+    let builder = if verify == Verify::Fingerprint {
+        // Which session it is for is not known before its first request; see `registry`.
+        builder.with_client_cert_verifier(Arc::new(AnyCertificate(Arc::clone(provider))))
+    } else {
+        builder.with_no_client_auth()
+    };
+    builder
+        .with_single_cert(chain.clone(), key.clone_key())
         .map(Arc::new)
         .map_err(unusable)
 }
@@ -183,53 +283,4 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
 
 fn unusable(error: rustls::Error) -> Error {
     Error::invalid_argument(format!("tls: {error}"))
-}
-
-/// Takes any certificate; the handshake's signatures still have to fit it.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

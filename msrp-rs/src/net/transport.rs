@@ -71,6 +71,18 @@ impl Transport {
         }
     }
 
+    /// The certificate that the peer showed, DER.
+    pub(crate) fn peer_certificate(&self) -> Option<Vec<u8>> {
+        let Stream::Tls(stream) = &self.stream else {
+            return None;
+        };
+        let chain = match &**stream {
+            TlsStream::Client(stream) => stream.get_ref().1.peer_certificates(),
+            TlsStream::Server(stream) => stream.get_ref().1.peer_certificates(),
+        };
+        chain?.first().map(|leaf| leaf.to_vec())
+    }
+
     /// The next octets; none at the end of the peer's side. A block is borrowed only when there are some.
     pub(crate) fn poll_read(
         &mut self,
