@@ -166,9 +166,9 @@ impl libmsrp_engine {
 /// Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
 /// success.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL or an option is out of its range;
-/// LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_INTERNAL: a thread or descriptor could not be
-/// made. Legal in callbacks of another engine and from any thread. A program that forks makes its engines in
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, an option is out of its range, or a certificate or key
+/// is unusable; LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_LIMIT: the system gives no thread or
+/// no descriptor; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread. A program that forks makes its engines in
 /// the children.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_engine_new(
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
                     // SAFETY: made above, and no thread has it.
                     drop(unsafe { Box::from_raw(engine) });
                     return Err(Error::local(
-                        ErrorKind::Internal,
+                        ErrorKind::Limit,
                         format!("cannot start the callback thread: {error}"),
                     ));
                 }

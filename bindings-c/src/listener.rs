@@ -1,6 +1,7 @@
 //! Listeners: one port for many sessions.
 
 use msrp_core::engine::{ListenOptions, ListenerHandle};
+use msrp_core::error::Error;
 
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
@@ -17,9 +18,9 @@ pub type libmsrp_listener = u64;
 /// session that would put it into its URI, unless the session sets advertise. port: 0 for any free one. tls:
 /// NULL for plain TCP, else copied; it needs an identity.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty or not UTF-8;
-/// LIBMSRP_ERR_CONNECT: the name does not resolve or the port cannot be bound; LIBMSRP_ERR_TLS: the TLS
-/// configuration is unusable; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty or not
+/// UTF-8, or tls has no usable identity;
+/// LIBMSRP_ERR_CONNECT: the name does not resolve or the port cannot be bound; LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_listener_new(
@@ -37,6 +38,9 @@ pub unsafe extern "C" fn libmsrp_listener_new(
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
         let host = unsafe { entry::text(host, host_len, "host") }?;
+        if host.is_empty() {
+            return Err(Error::invalid_argument("host is empty"));
+        }
         // SAFETY: the header's contract.
         let tls = unsafe { libmsrp_tls::optional(tls) };
         let listener = engine.core.listen(ListenOptions {

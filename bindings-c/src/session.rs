@@ -188,11 +188,11 @@ impl fmt::Debug for SessionEntry {
 }
 
 /// Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
-/// only on success. No callback comes before libmsrp_session_open() but on_closed.
+/// only on success.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, a text is not UTF-8, an option is out
-/// of its range, or a wildcard address has no advertise_host; LIBMSRP_ERR_CONNECT: the port cannot be bound;
-/// LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_GONE: the listener is closed, or the engine is shut
+/// of its range, a certificate or key is unusable, or a wildcard address has no advertise_host; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+/// LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_GONE: the listener is closed, or the engine is shut
 /// down; LIBMSRP_ERR_LIMIT: too many sessions; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
 /// any thread.
 #[unsafe(no_mangle)]
@@ -369,9 +369,10 @@ pub unsafe extern "C" fn libmsrp_session_create_offer(
 /// Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
 /// from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, or there is
-/// no such m= line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended;
-/// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
+/// such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
+/// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
+/// has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_create_answer(
     engine: *mut libmsrp_engine,
@@ -400,8 +401,10 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
 /// libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
 /// LIBMSRP_FIRST_MEDIA.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, or there is no such m=
-/// line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
+/// or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+/// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
+/// has port 0; LIBMSRP_ERR_FORKED;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_set_remote(
@@ -454,8 +457,10 @@ pub unsafe extern "C" fn libmsrp_session_set_remote_path(
 /// Connects or waits for the peer, as negotiated, at most timeout_ms milliseconds (negative: without a limit).
 /// Returns at once; on_state with LIBMSRP_STATE_OPEN, or on_closed, follows.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or the
-/// session was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+/// A passive session is bound by its peer also without it, once the remote side is known.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+/// LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_open(

@@ -251,8 +251,9 @@ impl libmsrp_send_options {
 /// callbacks of the transfer may come before *out is written. Messages up to 64 KiB of one session complete in
 /// the order in which they were sent.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, or an
-/// option is of the wrong form; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use another way to send);
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
+/// of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
+/// another way to send) or than what the peer takes;
 /// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
 /// take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
@@ -295,8 +296,9 @@ pub unsafe extern "C" fn libmsrp_send(
 ///
 /// On success free_fn runs once, where callbacks run; on failure it never does.
 ///
-/// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0,
-/// or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
+/// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
+/// option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
+/// takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
 /// follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
 /// from any thread.
 #[unsafe(no_mangle)]
@@ -332,7 +334,8 @@ pub unsafe extern "C" fn libmsrp_send_take(
 /// Takes one of the session's transfer slots.
 ///
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
-/// opened or is no file, or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
+/// opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
+/// longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
 /// on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks and from any thread.
 #[unsafe(no_mangle)]
