@@ -7,6 +7,7 @@ import asyncio
 import gc
 import hashlib
 import io
+import random
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -290,6 +291,68 @@ async def test_failure_report_no_is_acknowledged_when_written() -> None:
         await bound(session, peer)
         transfer = await session.send("x", failure_report="no")
         await transfer.acknowledged()
+
+
+async def test_progress_ends_with_the_total() -> None:
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        bodies: list[msrp.Body] = [b"small", bytes(MIB), [b"x" * 1000] * 100]
+        for body in bodies:
+            seen: list[tuple[int, int | None]] = []
+            transfer = await alice.send(
+                body,
+                "application/octet-stream",
+                progress=lambda *so_far, seen=seen: seen.append(so_far),
+            )
+            length = len(await (await bob.recv()).read())
+            await transfer.acknowledged()
+            assert seen[-1] == (length, length)
+            assert transfer.total == transfer.sent_bytes == length
+
+
+async def test_random_cancellations_lose_and_invent_nothing() -> None:
+    rng = random.Random(4975)
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        sent: list[str] = []
+        received: list[str] = []
+
+        async def give() -> None:
+            for number in range(1500):
+                body = bytes(rng.choice([10, 3000, 60_000]))
+                message_id = f"message{number:04}"
+                sending = asyncio.create_task(alice.send(body, TYPES[1], message_id=message_id))
+                for _ in range(rng.randrange(3)):
+                    await asyncio.sleep(0)
+                if rng.random() < 0.3:
+                    sending.cancel()
+                try:
+                    await sending
+                    sent.append(message_id)
+                except asyncio.CancelledError:
+                    pass
+            await alice.close(timeout=60)
+
+        async def take() -> None:
+            while True:
+                receiving = asyncio.create_task(bob.recv())
+                for _ in range(rng.randrange(3)):
+                    await asyncio.sleep(0)
+                if rng.random() < 0.3:
+                    receiving.cancel()
+                try:
+                    message = await receiving
+                except asyncio.CancelledError:
+                    continue
+                except msrp.SessionClosed:
+                    return
+                reading = asyncio.create_task(message.read())
+                await asyncio.sleep(0)
+                reading.cancel()
+                await asyncio.wait([reading])
+                await message.read()
+                received.append(message.message_id)
+
+        await asyncio.gather(give(), take())
+        assert received == sent
 
 
 async def test_done_transfers_do_not_suspend() -> None:

@@ -60,7 +60,7 @@ pub struct libmsrp_message_info {
     pub message_id: libmsrp_slice,
     /// Its media type, as it came.
     pub content_type: libmsrp_slice,
-    /// All headers but the paths, in their order.
+    /// Its further headers, in their order: those that no other member tells.
     pub headers: *const libmsrp_header,
     /// How many headers.
     pub header_count: usize,
@@ -288,6 +288,12 @@ impl Messages {
             Some(entry) => entry.head.clone(),
             None => return Err(gone()),
         };
+        if name.eq_ignore_ascii_case("Message-ID") {
+            return Ok(Some(head.message_id.as_str().to_owned()));
+        }
+        if name.eq_ignore_ascii_case("Content-Type") {
+            return Ok(Some(head.content_type.clone()));
+        }
         let found = head
             .headers
             .iter()
@@ -398,7 +404,8 @@ pub unsafe extern "C" fn libmsrp_message_consume(
     })
 }
 
-/// The value of a header of a message, by its name without regard to case. *out becomes NULL where there is no
+/// The value of a header of a message, by its name without regard to case: Message-ID, Content-Type, or one of
+/// libmsrp_message_info.headers. *out becomes NULL where there is no
 /// such header, else a text for libmsrp_text_free().
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, or name is not UTF-8; LIBMSRP_ERR_GONE: the

@@ -254,7 +254,8 @@ pub unsafe extern "C" fn libmsrp_stream_resume(
 }
 
 /// Sends what the stream gave so far, even if it makes a chunk of less than 2048 octets: for streams that a person
-/// waits for.
+/// waits for. Where total_bytes is not known the last octet stays back until more comes or the stream ends, since the
+/// last chunk is never empty.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the transfer is no stream; LIBMSRP_ERR_GONE: the
 /// transfer or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

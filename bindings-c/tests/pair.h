@@ -274,16 +274,20 @@ static inline libmsrp_transfer send_text(party *self, const char *text, int succ
     return transfer;
 }
 
+/* Ends one session at once, if its peer has not ended it already, and waits for that. */
+static inline void party_end(party *self) {
+    const libmsrp_result result = libmsrp_session_abort(self->engine, self->session);
+    CHECK(result == LIBMSRP_OK || result == LIBMSRP_ERR_GONE);
+    RUN_UNTIL(self->engine, self->released_count == 1);
+    CHECK(self->closed_count == 1);
+}
+
 /* Closes both and waits for the end of both; ends the engine. */
 static inline void pair_end(party *a, party *b) {
     libmsrp_engine *engine = a->engine;
     CHECK_OK(libmsrp_session_close(engine, a->session, DEADLINE_MS));
     RUN_UNTIL(engine, a->closed_count == 1);
-    if (b->closed_count == 0) {
-        const libmsrp_result result = libmsrp_session_abort(engine, b->session);
-        CHECK(result == LIBMSRP_OK || result == LIBMSRP_ERR_GONE);
-    }
-    RUN_UNTIL(engine, b->closed_count == 1);
+    party_end(b);
     CHECK(a->released_count == 1 && b->released_count == 1);
     CHECK_OK(libmsrp_engine_free(engine));
     CHECK(a->released_count == 1 && b->released_count == 1);

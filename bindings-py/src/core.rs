@@ -1,7 +1,8 @@
 //! The engine as the module's objects share it, and what keeps it safe in a forked child.
 //!
-//! An engine's threads do not exist in a child, and its locks may have been held at the fork. So every entry
-//! compares the process id, and in a child nothing is joined, closed or dropped.
+//! An engine's threads do not exist in a child, and its locks may have been held at the fork. So in a child every
+//! entry raises, and nothing is joined, closed or dropped. Most functions of the facade compare the process id
+//! themselves; what does not, is compared here.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -81,9 +82,14 @@ impl Core {
         }
     }
 
-    /// The engine, or `ForkedError`.
-    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&Inner> {
+    /// The engine, or `ForkedError`. For what the engine does not check itself.
+    pub(crate) fn checked(&self, py: Python<'_>) -> PyResult<&Inner> {
         self.inner.get(py)
+    }
+
+    /// The engine, for its functions that give a `Result`: these check the process.
+    pub(crate) fn get(&self) -> &Inner {
+        self.inner.peek()
     }
 }
 

@@ -60,8 +60,14 @@ impl Domain {
         }
     }
 
-    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&engine::Domain> {
+    /// The domain, or `ForkedError`.
+    pub(crate) fn checked(&self, py: Python<'_>) -> PyResult<&engine::Domain> {
         self.domain.get(py)
+    }
+
+    /// The domain, for what is given to the engine, which checks the process.
+    pub(crate) fn get(&self) -> &engine::Domain {
+        self.domain.peek()
     }
 }
 
@@ -70,7 +76,7 @@ impl Domain {
     /// The descriptor that is readable while there is work. It belongs to this object.
     #[getter]
     fn fd(&self, py: Python<'_>) -> PyResult<Option<RawFd>> {
-        Ok(self.get(py)?.fd())
+        Ok(self.checked(py)?.fd())
     }
 
     /// Takes up to `max_events` events and about `max_bytes` octets. What is left makes the descriptor readable
@@ -82,7 +88,7 @@ impl Domain {
         max_events: usize,
         max_bytes: usize,
     ) -> PyResult<Bound<'py, PyList>> {
-        let domain = self.get(py)?;
+        let domain = self.checked(py)?;
         // Taken out, so that no lock is held while Python objects are made.
         let mut batch = mem::take(&mut *self.batch.lock());
         domain.next_batch(max_events, max_bytes, &mut batch);
@@ -91,13 +97,13 @@ impl Domain {
             tuples.append(to_tuple(py, session.0, event)?)?;
         }
         *self.batch.lock() = batch;
-        self.core.get(py)?.held.sweep(py);
+        self.core.get().held.sweep(py);
         Ok(tuples)
     }
 
     /// Ends every session of this domain at once. Remove the reader of `fd` first.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let domain = self.get(py)?;
+        let domain = self.checked(py)?;
         py.detach(|| domain.close());
         Ok(())
     }

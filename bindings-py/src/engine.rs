@@ -41,7 +41,7 @@ impl Engine {
 
     /// A new consumer of events, with a descriptor.
     fn domain(&self, py: Python<'_>) -> PyResult<Domain> {
-        let domain = self.core.get(py)?.domain(Wake::Fd).or_raise(py)?;
+        let domain = self.core.get().domain(Wake::Fd).or_raise(py)?;
         Ok(Domain::new(Arc::clone(&self.core), domain))
     }
 
@@ -62,7 +62,7 @@ impl Engine {
             tls: options::tls(tls)?,
             advertise,
         };
-        let engine = self.core.get(py)?;
+        let engine = self.core.get();
         let listener = py.detach(|| engine.listen(options)).or_raise(py)?;
         Ok(listener.0)
     }
@@ -70,7 +70,7 @@ impl Engine {
     fn listener_address(&self, py: Python<'_>, listener: u64) -> PyResult<(String, u16)> {
         let address = self
             .core
-            .get(py)?
+            .get()
             .listener_address(ListenerHandle(listener))
             .or_raise(py)?;
         Ok((address.ip().to_string(), address.port()))
@@ -78,7 +78,7 @@ impl Engine {
 
     fn close_listener(&self, py: Python<'_>, listener: u64) -> PyResult<()> {
         self.core
-            .get(py)?
+            .get()
             .close_listener(ListenerHandle(listener))
             .or_raise(py)
     }
@@ -91,8 +91,8 @@ impl Engine {
         options: SessionArgs<'_>,
     ) -> PyResult<Session> {
         let options = options.into_options()?;
-        let engine = self.core.get(py)?;
-        let consumer = domain.get().get(py)?;
+        let engine = self.core.get();
+        let consumer = domain.get().get();
         let handle = py
             .detach(|| engine.session(consumer, options))
             .or_raise(py)?;
@@ -104,29 +104,29 @@ impl Engine {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        stats(py, &self.core.get(py)?.stats())
+        stats(py, &self.core.checked(py)?.stats())
     }
 
     /// Raises `ForkedError` in another process than the one that made the engine.
     fn check_process(&self, py: Python<'_>) -> PyResult<()> {
-        self.core.get(py).map(|_| ())
+        self.core.checked(py).map(|_| ())
     }
 
     /// How many `bytes` objects the engine is reading in place.
     fn held(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(self.core.get(py)?.held.len())
+        Ok(self.core.checked(py)?.held.len())
     }
 
     /// Ends every session within `deadline` seconds. Returns at once.
     fn shutdown(&self, py: Python<'_>, deadline: f64) -> PyResult<()> {
         let deadline = seconds("deadline", deadline)?;
-        self.core.get(py)?.shutdown(deadline);
+        self.core.checked(py)?.shutdown(deadline);
         Ok(())
     }
 
     /// Aborts what is left and joins the threads; about a second at most, detached from the interpreter.
     fn join(&self, py: Python<'_>) -> PyResult<()> {
-        let core = self.core.get(py)?;
+        let core = self.core.checked(py)?;
         py.detach(|| core.join());
         core.held.sweep(py);
         Ok(())

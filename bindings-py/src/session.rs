@@ -39,7 +39,7 @@ impl Session {
         options: SendOptions,
         body: SendBody,
     ) -> PyResult<(u64, String)> {
-        let engine = self.core.get(py)?;
+        let engine = self.core.get();
         let given = options.message_id.clone();
         let transfer = engine.send(self.handle, options, body).or_raise(py)?;
         let message_id = match given {
@@ -50,11 +50,11 @@ impl Session {
     }
 
     /// A body or part of one that Python gave: held if it is a long `bytes`, else copied.
-    fn body(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    fn body(&self, object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
         if let Ok(bytes) = object.cast::<PyBytes>() {
-            let domain = self.domain.get().get(py)?;
+            let domain = self.domain.get().get();
             let len = bytes.as_bytes().len();
-            return Ok(self.core.get(py)?.held.bytes(bytes, 0..len, domain));
+            return Ok(self.core.get().held.bytes(bytes, 0..len, domain));
         }
         if let Ok(text) = object.cast::<PyString>() {
             return Ok(Bytes::copy_from_slice(text.to_str()?.as_bytes()));
@@ -72,33 +72,33 @@ impl Session {
     }
 
     fn local_path(&self, py: Python<'_>) -> PyResult<Vec<Uri>> {
-        let path = self.core.get(py)?.local_path(self.handle).or_raise(py)?;
+        let path = self.core.get().local_path(self.handle).or_raise(py)?;
         Ok(uri::from_path(&path))
     }
 
     fn remote_path(&self, py: Python<'_>) -> PyResult<Option<Vec<Uri>>> {
-        let path = self.core.get(py)?.remote_path(self.handle).or_raise(py)?;
+        let path = self.core.get().remote_path(self.handle).or_raise(py)?;
         Ok(path.as_ref().map(uri::from_path))
     }
 
     fn local_media(&self, py: Python<'_>) -> PyResult<String> {
-        self.core.get(py)?.local_media(self.handle).or_raise(py)
+        self.core.get().local_media(self.handle).or_raise(py)
     }
 
     fn create_offer(&self, py: Python<'_>) -> PyResult<String> {
-        self.core.get(py)?.create_offer(self.handle).or_raise(py)
+        self.core.get().create_offer(self.handle).or_raise(py)
     }
 
     fn create_answer(&self, py: Python<'_>, offer: &str, index: Option<usize>) -> PyResult<String> {
         self.core
-            .get(py)?
+            .get()
             .create_answer(self.handle, offer, index)
             .or_raise(py)
     }
 
     fn set_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<()> {
         self.core
-            .get(py)?
+            .get()
             .set_remote(self.handle, sdp, index)
             .or_raise(py)
     }
@@ -112,23 +112,23 @@ impl Session {
     ) -> PyResult<()> {
         let path = uri::path_text(path)?;
         self.core
-            .get(py)?
+            .get()
             .set_remote_path(self.handle, &path, active, accept_types)
             .or_raise(py)
     }
 
     fn open(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
-        self.core.get(py)?.open(self.handle, timeout).or_raise(py)
+        self.core.get().open(self.handle, timeout).or_raise(py)
     }
 
     fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
-        self.core.get(py)?.close(self.handle, timeout).or_raise(py)
+        self.core.get().close(self.handle, timeout).or_raise(py)
     }
 
     fn abort_session(&self, py: Python<'_>) -> PyResult<()> {
-        self.core.get(py)?.abort_session(self.handle).or_raise(py)
+        self.core.get().abort_session(self.handle).or_raise(py)
     }
 
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
@@ -154,7 +154,7 @@ impl Session {
             failure_report,
             headers,
         )?;
-        let body = self.body(py, body)?;
+        let body = self.body(body)?;
         self.admit(py, options, SendBody::Bytes(body))
     }
 
@@ -207,7 +207,7 @@ impl Session {
     /// Octets written so far, and the total if known.
     fn transfer_progress(&self, py: Python<'_>, transfer: u64) -> PyResult<(u64, Option<u64>)> {
         self.core
-            .get(py)?
+            .get()
             .transfer_progress(TransferHandle(transfer))
             .or_raise(py)
     }
@@ -222,38 +222,33 @@ impl Session {
         start: usize,
         end: usize,
     ) -> PyResult<()> {
-        let core = self.core.get(py)?;
+        let core = self.core.get();
         let len = block.as_bytes().len();
         if start > end || end > len {
             return Err(PyValueError::new_err(format!(
                 "range {start}..{end} outside a block of {len} octets"
             )));
         }
-        let data = core
-            .held
-            .bytes(block, start..end, self.domain.get().get(py)?);
+        let data = core.held.bytes(block, start..end, self.domain.get().get());
         core.stream_push(TransferHandle(transfer), data)
             .or_raise(py)
     }
 
     fn stream_end(&self, py: Python<'_>, transfer: u64) -> PyResult<()> {
         self.core
-            .get(py)?
+            .get()
             .stream_end(TransferHandle(transfer))
             .or_raise(py)
     }
 
     fn abort(&self, py: Python<'_>, transfer: u64) -> PyResult<()> {
-        self.core
-            .get(py)?
-            .abort(TransferHandle(transfer))
-            .or_raise(py)
+        self.core.get().abort(TransferHandle(transfer)).or_raise(py)
     }
 
     /// The consumer took `credit` octets and the last parts of `messages`.
     #[pyo3(signature = (credit, messages, /))]
     fn took(&self, py: Python<'_>, credit: usize, messages: Vec<u64>) -> PyResult<()> {
-        let engine = self.core.get(py)?;
+        let engine = self.core.get();
         if credit > 0 {
             engine.consume(self.handle, credit).or_raise(py)?;
         }
@@ -266,14 +261,14 @@ impl Session {
 
     fn reject(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
         self.core
-            .get(py)?
+            .get()
             .reject(MessageHandle(message), StatusCode(status), comment)
             .or_raise(py)
     }
 
     fn report(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
         self.core
-            .get(py)?
+            .get()
             .report(MessageHandle(message), StatusCode(status), comment)
             .or_raise(py)
     }

@@ -64,8 +64,7 @@ fn rfc4975_5_4_an_unknown_session_gets_481_and_one_bound_elsewhere_506() {
     let mut other = RawPeer::connect(&uri);
     other.send(&uri, &remote_uri(1), "claim001", "mine");
     assert!(other.frame().starts_with("MSRP claim001 506"));
-    let unknown = uri.replacen("/", "/", 1);
-    let unknown = format!("{}x;tcp", unknown.trim_end_matches(";tcp"));
+    let unknown = format!("{}x;tcp", uri.trim_end_matches(";tcp"));
     other.send(&unknown, &remote_uri(1), "unknown1", "who");
     assert!(other.frame().starts_with("MSRP unknown1 481"));
     // The bound connection is not disturbed.
@@ -137,7 +136,7 @@ fn the_oldest_unbound_connection_makes_room() {
     let mut strangers: Vec<RawPeer> = Vec::new();
     for number in 1..=3 {
         strangers.push(RawPeer::connect(&uri));
-        wait_until(|| host.engine.stats().connections >= number.min(2) + 1);
+        wait_until(|| host.engine.stats().connections > number.min(2));
     }
     assert_eq!(strangers[0].read_to_end(), b"");
     peer.send(&uri, &remote_uri(2855), "still001", "bound ones stay");
@@ -264,9 +263,11 @@ fn a_consumer_that_stalls_alone_holds_its_peer_and_loses_nothing() {
 #[test]
 fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finish() {
     const LEN: usize = 2 << 20;
+    // The others fit into their windows, so that only the stalled one can use up the slack.
+    const OTHERS: usize = 200 * 1024;
     let limits = limits(|limits| {
-        limits.receive_window = 64 * 1024;
-        limits.connection_slack = 128 * 1024;
+        limits.receive_window = 256 * 1024;
+        limits.connection_slack = 256 * 1024;
     });
     let (a, b) = (Host::new(), Host::with(limits.clone()));
     let listener = b
@@ -288,7 +289,10 @@ fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finis
     b.stalled.lock().expect("not poisoned").push(stalled.1);
     let transfers: Vec<_> = pairs
         .iter()
-        .map(|(one, _)| a.try_send(*one, vec![b'z'; LEN]).expect("admitted"))
+        .map(|pair| {
+            let len = if *pair == stalled { LEN } else { OTHERS };
+            a.try_send(pair.0, vec![b'z'; len]).expect("admitted")
+        })
         .collect();
     let deadline = Instant::now() + PATIENCE * 2;
     let others = || pairs.iter().filter(|pair| **pair != stalled);
@@ -297,7 +301,7 @@ fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finis
         b.take();
         let done = b.seen(|seen| {
             others().all(|(_, two)| seen.messages.get(two).is_some_and(|m| m.len() == 1))
-                && seen.messages.get(&stalled.1).is_some()
+                && seen.messages.contains_key(&stalled.1)
         });
         if done {
             break;
@@ -307,7 +311,10 @@ fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finis
     }
     b.seen(|seen| {
         for (_, two) in others() {
-            assert_eq!(seen.messages[two][0].end, MessageEnd::Complete(LEN as u64));
+            assert_eq!(
+                seen.messages[two][0].end,
+                MessageEnd::Complete(OTHERS as u64)
+            );
         }
         let shed = &seen.messages[&stalled.1][0];
         assert_eq!(shed.end, MessageEnd::Rejected(StatusCode(413)));
@@ -322,7 +329,8 @@ fn of_16_sessions_on_one_connection_the_stalled_one_is_shed_and_the_others_finis
     });
     let stats = b.engine.stats();
     assert_eq!(stats.sessions_shed, 1);
-    let bound = 64 * 1024 * 16 + 128 * 1024 + 64 * 1024;
+    // Window and slack of the stalled one, what one read may add, and what of the others was not yet taken.
+    let bound = (512 + 64) * 1024 + 15 * OTHERS as u64;
     assert!(
         stats.receive_held_peak <= bound,
         "{} octets held",

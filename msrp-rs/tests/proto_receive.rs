@@ -5,95 +5,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use msrp::limits::Limits;
-use msrp::proto::{CloseReason, Command, Event, MessageEnd, SessionConfig};
+use msrp::proto::{CloseReason, Command, Event, MessageEnd};
 use msrp::wire::{MediaRange, StatusCode};
-use support::{Entry, S1, Side, config, contents, drain, frames, uri, write};
-
-/// One side, and a peer that is a text.
-struct Bench {
-    now: std::time::Instant,
-    side: Side,
-    split: usize,
-}
-
-const TO: &str = "msrp://b.example:2855/session000000000001;tcp";
-const FROM: &str = "msrp://a.example:2855/session000000000001;tcp";
-
-impl Bench {
-    fn new() -> Self {
-        Self::with(|_| {})
-    }
-
-    fn with(adjust: impl FnOnce(&mut SessionConfig)) -> Self {
-        let mut bench = Self::bare();
-        let mut ours = config("b.example", "a.example", 1, false);
-        adjust(&mut ours);
-        bench
-            .side
-            .table
-            .entries
-            .insert(ours.local_uri.clone(), Entry::Ready(S1, Box::new(ours)));
-        bench
-    }
-
-    fn bare() -> Self {
-        let now = std::time::Instant::now();
-        Self {
-            now,
-            side: Side::new(&Limits::default(), 9, now),
-            split: usize::MAX,
-        }
-    }
-
-    /// Gives octets; what is answered.
-    fn feed(&mut self, octets: impl AsRef<[u8]>) -> String {
-        let before = self.side.sent.len();
-        for part in octets.as_ref().chunks(self.split) {
-            self.side.connection.handle_input(
-                self.now,
-                Bytes::copy_from_slice(part),
-                &mut self.side.table,
-            );
-            drain(&mut self.side, self.now);
-        }
-        while write(&mut self.side, self.now) {}
-        String::from_utf8(self.side.sent[before..].to_vec()).expect("text")
-    }
-
-    /// The status codes of the answers to `octets`.
-    fn codes(&mut self, octets: impl AsRef<[u8]>) -> Vec<u16> {
-        let answer = self.feed(octets);
-        frames(answer.as_bytes())
-            .iter()
-            .filter_map(|(head, ..)| head.status())
-            .map(|status| status.0)
-            .collect()
-    }
-
-    fn closed(&self) -> Option<&CloseReason> {
-        self.side.connection.close_reason()
-    }
-
-    fn contents(&mut self) -> Vec<(Vec<u8>, bool)> {
-        contents(&self.side.take())
-    }
-}
-
-/// A SEND with these headers after the paths.
-fn send(id: &str, headers: &str, body: Option<&str>, flag: char) -> String {
-    let body = body
-        .map(|body| format!("Content-Type: text/plain\r\n\r\n{body}\r\n"))
-        .unwrap_or_default();
-    format!(
-        "MSRP {id} SEND\r\nTo-Path: {TO}\r\nFrom-Path: {FROM}\r\n{headers}{body}-------{id}{flag}\r\n"
-    )
-}
-
-fn report(id: &str, to: &str, headers: &str) -> String {
-    format!("MSRP {id} REPORT\r\nTo-Path: {to}\r\nFrom-Path: {FROM}\r\n{headers}-------{id}$\r\n")
-}
+use support::bench::{Bench, FROM, TO, report, send};
+use support::{Entry, S1, config, contents, drain, frames, uri};
 
 #[test]
 fn rfc4975_7_3_session_is_looked_up_before_all_else() {

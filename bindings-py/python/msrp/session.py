@@ -50,6 +50,8 @@ _REMEMBERED = 1024
 #: What a message counts for beside its octets.
 _OVERHEAD = 256
 
+_running_loop = asyncio._get_running_loop
+
 HeadersIn = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
@@ -74,6 +76,7 @@ class Session:
         "_flushing",
         "_incoming",
         "_local_path",
+        "_loop",
         "_open_waiter",
         "_opened",
         "_queue",
@@ -81,10 +84,13 @@ class Session:
         "_remote_path",
         "_reported",
         "_send_lock",
+        "_senders",
+        "_small",
         "_state",
         "_streams",
         "_taken",
         "_transfers",
+        "_window",
         "_writable",
     )
 
@@ -92,6 +98,7 @@ class Session:
         self._engine = engine
         self._core = core
         self._dispatcher = dispatcher
+        self._loop = dispatcher.loop
         self._local_path: tuple[Uri, ...] = tuple(core.local_path())
         self._remote_path: tuple[Uri, ...] = ()
         self._state = State.NEW
@@ -113,7 +120,10 @@ class Session:
         self._acked: deque[int] = deque()
         # Acknowledged ones that wait for success REPORTs, as long as somebody holds them.
         self._reported: weakref.WeakValueDictionary[int, Transfer] = weakref.WeakValueDictionary()
+        self._window = engine._limits.send_window
+        self._small = engine._limits.small_message
         self._send_lock = asyncio.Lock()
+        self._senders = 0
         self._writable: asyncio.Future[None] | None = None
         self._burst = 0
         self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
@@ -224,7 +234,7 @@ class Session:
         if self._open_waiter is not None:
             raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
         self._core.open(timeout)
-        self._open_waiter = self._dispatcher.loop.create_future()
+        self._open_waiter = self._loop.create_future()
         try:
             await self._open_waiter
         except asyncio.CancelledError:
@@ -256,7 +266,7 @@ class Session:
 
     async def _wait_closed(self, timeout: float | None) -> bool:
         if self._state is not State.CLOSED:
-            future: asyncio.Future[None] = self._dispatcher.loop.create_future()
+            future: asyncio.Future[None] = self._loop.create_future()
             self._close_waiters.append(future)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
@@ -303,39 +313,54 @@ class Session:
 
         Cancellation: before it returns, nothing was sent.
         """
-        self._check_loop()
-        if self._burst >= self._engine._limits.send_window:
+        if _running_loop() is not self._loop:
+            self._check_loop()
+        if self._burst >= self._window:
             # A sender that never waits must not starve the readers of its loop.
             self._burst = 0
             await asyncio.sleep(0)
-        options = (
-            content_type,
-            message_id,
-            success_report,
-            failure_report,
-            headers,
-            size,
-            progress,
-        )
-        if not self._send_lock.locked():
+        if not self._senders:
             try:
-                return self._admit(body, *options)
+                return self._admit(
+                    body,
+                    content_type,
+                    message_id,
+                    success_report,
+                    failure_report,
+                    headers,
+                    size,
+                    progress,
+                )
             except QueueFull:
                 pass
         # Those who wait are served in turn.
-        async with self._send_lock:
-            while True:
-                if self._state is State.CLOSED:
-                    raise self._closed_error()
-                try:
-                    return self._admit(body, *options)
-                except QueueFull:
-                    self._burst = 0
-                    self._writable = self._dispatcher.loop.create_future()
+        self._senders += 1
+        try:
+            async with self._send_lock:
+                while True:
                     try:
-                        await self._writable
-                    finally:
-                        self._writable = None
+                        return self._admit(
+                            body,
+                            content_type,
+                            message_id,
+                            success_report,
+                            failure_report,
+                            headers,
+                            size,
+                            progress,
+                        )
+                    except QueueFull:
+                        await self._until_writable()
+        finally:
+            self._senders -= 1
+
+    async def _until_writable(self) -> None:
+        self._burst = 0
+        self._writable = self._loop.create_future()
+        try:
+            await self._writable
+        finally:
+            self._writable = None
 
     def send_nowait(
         self,
@@ -351,7 +376,7 @@ class Session:
     ) -> Transfer:
         """The same as `send`, but raises `QueueFull` where that waits."""
         self._check_loop()
-        if self._send_lock.locked():
+        if self._senders:
             raise QueueFull("other senders wait for the send window")
         return self._admit(
             body, content_type, message_id, success_report, failure_report, headers, size, progress
@@ -374,20 +399,30 @@ class Session:
         pairs = None
         if headers is not None:
             pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        options = (content_type, message_id, success_report, failure_report, pairs)
         blocks = None
         state = 0
-        if (data := octets(body)) is not None:
-            total: int | None = len(data)
+        total: int | None
+        data = body if type(body) is bytes else octets(body)
+        if data is not None:
+            total = len(data)
             if size is not None and size != total:
                 raise ValueError(f"size {size} was announced for a body of {total} octets")
-            handle, message_id = core.send(data, *options)
-            if len(data) <= self._engine._limits.small_message:
+            handle, message_id = core.send(
+                data, content_type, message_id, success_report, failure_report, pairs
+            )
+            if total <= self._small:
                 state = ACCEPTED
-            self._burst += len(data) + _OVERHEAD
+            self._burst += total + _OVERHEAD
         elif isinstance(body, os.PathLike):
             try:
-                handle, message_id = core.send_file(os.fspath(body), *options)
+                handle, message_id = core.send_file(
+                    os.fspath(body),
+                    content_type,
+                    message_id,
+                    success_report,
+                    failure_report,
+                    pairs,
+                )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
                 with Path(body).open("rb"):
@@ -396,7 +431,9 @@ class Session:
         else:
             blocks = source(body)
             total = size
-            handle, message_id = core.send_stream(size, *options)
+            handle, message_id = core.send_stream(
+                size, content_type, message_id, success_report, failure_report, pairs
+            )
         transfer = Transfer(self, handle, message_id, total, state, success_report, progress)
         if blocks is not None:
             transfer._pump = Pump(transfer, blocks)
@@ -414,7 +451,8 @@ class Session:
 
         Cancellation: loses nothing.
         """
-        self._check_loop()
+        if _running_loop() is not self._loop:
+            self._check_loop()
         if not self._queue:
             await self._wait_message()
         return self._take(self._queue.popleft())
@@ -429,7 +467,8 @@ class Session:
         """
         if max_messages < 1:
             raise ValueError(f"max_messages {max_messages} is less than 1")
-        self._check_loop()
+        if _running_loop() is not self._loop:
+            self._check_loop()
         queue = self._queue
         if not queue:
             await self._wait_message()
@@ -444,7 +483,8 @@ class Session:
         return self
 
     async def __anext__(self) -> Message:
-        self._check_loop()
+        if _running_loop() is not self._loop:
+            self._check_loop()
         if not self._queue:
             try:
                 await self._wait_message()
@@ -462,7 +502,7 @@ class Session:
                 raise ConcurrencyError(
                     f"another coroutine receives from session {self._short_id()}"
                 )
-            self._receiver = self._dispatcher.loop.create_future()
+            self._receiver = self._loop.create_future()
             try:
                 await self._receiver
             finally:
@@ -494,9 +534,9 @@ class Session:
         """One crossing for all that is taken in this turn of the loop."""
         if self._credit >= _CREDIT_STEP:
             self._flush()
-        elif not self._dispatcher.loop.is_closed():
+        elif not self._loop.is_closed():
             self._flushing = True
-            self._dispatcher.loop.call_soon(self._flush_turn)
+            self._loop.call_soon(self._flush_turn)
 
     def _flush_turn(self) -> None:
         self._flushing = False
@@ -594,7 +634,6 @@ class Session:
         transfer = self._transfers.get(handle)
         if transfer is None:
             return
-        transfer._advance(ACCEPTED | ACKNOWLEDGED)
         if transfer._success_report:
             if not transfer._state & DELIVERED:
                 self._reported[handle] = transfer
@@ -603,6 +642,10 @@ class Session:
             self._acked.append(handle)
             if len(self._acked) > _REMEMBERED:
                 self._transfers.pop(self._acked.popleft(), None)
+        transfer._advance(ACCEPTED | ACKNOWLEDGED)
+        if transfer._progress is not None and transfer._sent < (transfer._total or 0):
+            # Of small messages there was no other.
+            transfer._sent_so_far(transfer._total or 0)
 
     def _find(self, handle: int) -> Transfer | None:
         return self._transfers.get(handle) or self._reported.get(handle)
@@ -698,7 +741,7 @@ class Session:
         return SessionClosed(f"session {self._short_id()} has ended{reason}")
 
     def _check_loop(self) -> None:
-        if asyncio._get_running_loop() is not self._dispatcher.loop:
+        if _running_loop() is not self._loop:
             raise self._dispatcher.wrong_loop(self._short_id())
 
 

@@ -219,12 +219,13 @@ class Transfer:
 class Pump:
     """Pulls a body out of an iterable, as much as the engine wants, on the loop's thread."""
 
-    __slots__ = ("_source", "_task", "_transfer", "_waiter", "_wanted")
+    __slots__ = ("_given", "_source", "_task", "_transfer", "_waiter", "_wanted")
 
     def __init__(self, transfer: Transfer, source: AsyncIterator[bytes]) -> None:
         self._transfer = transfer
         self._source = source
         self._wanted = 0
+        self._given = 0
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -258,6 +259,7 @@ class Pump:
         finally:
             with contextlib.suppress(MsrpError):
                 if finished:
+                    transfer._total = self._given
                     core.stream_end(transfer._handle)
                 else:
                     core.abort(transfer._handle)
@@ -279,6 +281,7 @@ class Pump:
                 continue
             step = min(self._wanted, end - start)
             self._wanted -= step
+            self._given += step
             try:
                 transfer._session._core.stream_push(transfer._handle, block, start, start + step)
             except SessionClosed:

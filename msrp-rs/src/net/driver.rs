@@ -88,6 +88,7 @@ impl Driver {
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
         let connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        let is_dialled = matches!(from, Provenance::Dialled(_));
         let unbound_until =
             matches!(from, Provenance::Accepted { .. }).then(|| now + context.limits.unbound);
         Self {
@@ -98,7 +99,8 @@ impl Driver {
             sessions: HashMap::new(),
             stage: Stage::Running,
             unbound_until,
-            was_used: false,
+            // Who dials has a session for it.
+            was_used: is_dialled,
             was_allowed: true,
             is_short: false,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
@@ -358,7 +360,8 @@ impl Driver {
                 let is_late = self.unbound_until.is_some_and(|until| until <= now)
                     && !connection.holds_early();
                 if let Some(reason) = connection.close_reason() {
-                    tracing::debug!(connection = self.connected.inbox.id(), ?reason, "closing");
+                    let reason = kind_of(reason);
+                    tracing::debug!(connection = self.connected.inbox.id(), reason, "closing");
                 } else if is_late {
                     tracing::debug!(connection = self.connected.inbox.id(), "no session came");
                 } else if !is_unused {
@@ -485,6 +488,19 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.abandon("connection was closed", ErrorKind::Connect);
+    }
+}
+
+/// A reason for logs: its texts come from the peer.
+fn kind_of(reason: &CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Local => "local",
+        CloseReason::PeerClosed => "peer closed",
+        CloseReason::ConnectionLost(_) => "connection lost",
+        CloseReason::WriteStall => "write stall",
+        CloseReason::Protocol { .. } => "protocol",
+        CloseReason::Status { .. } => "status",
+        CloseReason::BindTimeout => "bind timeout",
     }
 }
 

@@ -1,7 +1,8 @@
 //! One connection: which sessions are on it, what time it is for them, how it ends.
 //!
 //! The rest of [`Connection`] stands in the files named by what they do: `inbound` takes requests and responses
-//! apart, `outbound` decides what goes out next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
+//! apart, `early` holds those that come too early, `receive` makes messages of SENDs, `outbound` decides what goes out
+//! next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
@@ -12,8 +13,10 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::credit::Pausing;
-use super::inbound::{Current, Early, Gather};
+use super::early::Early;
+use super::inbound::Current;
 use super::outbound::{Mark, Schedule};
+use super::receive::Gather;
 use super::session::Session;
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
@@ -129,7 +132,7 @@ impl Connection {
         self.by_uri
             .insert(config.local_uri.clone(), reference.index);
         if let Some(interval) = config.keep_alive {
-            self.timers.set(now + interval, Timer::KeepAlive(key));
+            self.timers.set(now + interval, Timer::KeepAlive(reference));
         }
         let active = config.active;
         entry.insert(Session::new(reference, key, config, &self.limits, now));
@@ -159,8 +162,9 @@ impl Connection {
                 self.report(index, message, status, &comment)
             }
             Command::Close(deadline) => {
-                self.sessions[index].closing = true;
-                self.timers.set(deadline, Timer::Close(key));
+                let session = &mut self.sessions[index];
+                session.closing = true;
+                self.timers.set(deadline, Timer::Close(session.reference));
             }
             Command::CloseNow => self.end_session(index, &CloseReason::Local),
         }
@@ -278,10 +282,10 @@ impl Connection {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Early(key) => self.early_expired(key),
-                Timer::KeepAlive(key) => self.keep_alive(now, key),
-                Timer::Incomplete(key) => self.drop_incomplete(now, key),
-                Timer::Close(key) => {
-                    if let Some(&index) = self.by_key.get(&key) {
+                Timer::KeepAlive(session) => self.keep_alive(now, session),
+                Timer::Incomplete(session) => self.drop_incomplete(now, session),
+                Timer::Close(session) => {
+                    if let Some(index) = self.index_of(session) {
                         self.end_session(index, &CloseReason::Local);
                     }
                 }
@@ -405,29 +409,32 @@ impl Connection {
         Some(reference.index)
     }
 
-    fn keep_alive(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else {
+    fn keep_alive(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
             return;
         };
         let session = &mut self.sessions[index];
         let Some(interval) = session.config.keep_alive else {
             return;
         };
-        if session.last_sent + interval <= now && session.may_send() {
+        if session.last_sent + interval <= now {
+            // A session that may not send yet looks again an interval later.
             session.last_sent = now;
-            self.queue_bodiless(
-                index,
-                Purpose::Notice { required: true },
-                None,
-                Continuation::Complete,
-            );
+            if session.may_send() {
+                self.queue_bodiless(
+                    index,
+                    Purpose::Notice { required: true },
+                    None,
+                    Continuation::Complete,
+                );
+            }
         }
         let next = (self.sessions[index].last_sent + interval).max(now + Duration::from_millis(1));
-        self.timers.set(next, Timer::KeepAlive(key));
+        self.timers.set(next, Timer::KeepAlive(reference));
     }
 
-    fn drop_incomplete(&mut self, now: Instant, key: SessionKey) {
-        let Some(&index) = self.by_key.get(&key) else {
+    fn drop_incomplete(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
             return;
         };
         let idle = self.limits.incomplete_idle;
@@ -440,14 +447,12 @@ impl Connection {
         for id in stale {
             self.end_incoming(index, id, MessageEnd::Idle, StatusCode::STOP_SENDING);
         }
-        if let Some(next) = self.sessions[index]
-            .incoming
-            .open
-            .values()
-            .map(|incoming| incoming.last_chunk)
-            .min()
-        {
-            self.timers.set(next + idle, Timer::Incomplete(key));
+        let receiving = &mut self.sessions[index].incoming;
+        let next = receiving.open.values().map(|incoming| incoming.last_chunk);
+        if let Some(next) = next.min() {
+            self.timers.set(next + idle, Timer::Incomplete(reference));
+        } else {
+            receiving.has_idle_timer = false;
         }
     }
 }

@@ -9,12 +9,14 @@
 mod bounded;
 mod connection;
 mod credit;
+mod early;
 mod event;
 mod ids;
 mod inbound;
 mod message;
 mod outbound;
 mod ranges;
+mod receive;
 mod report;
 mod session;
 mod timers;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::report::byte_range;
 use super::session::INTERRUPTIBLE;
-use super::transaction::{Purpose, SessionRef, Transaction};
+use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::{Event, Failure, OutgoingMessage, TransferKey};
 use crate::wire::{
@@ -384,11 +384,8 @@ impl Connection {
                     .begin(id, session.reference, Purpose::Chunk(transfer_index));
             }
             FailureReport::Partial => {
-                self.transactions.begin(
-                    id,
-                    session.reference,
-                    Purpose::SilentChunk(transfer_index),
-                );
+                let purpose = Purpose::SilentChunk(transfer.key);
+                self.transactions.begin(id, session.reference, purpose);
             }
             FailureReport::No => {}
         }
@@ -629,13 +626,11 @@ impl Connection {
     }
 
     /// A chunk got its response, or will get none.
-    pub(super) fn chunk_answered(&mut self, index: usize, transaction: &Transaction) {
-        if let Purpose::Chunk(transfer) = transaction.purpose {
-            let sending = &mut self.sessions[index].outgoing;
-            sending.unanswered -= 1;
-            sending.transfers[transfer].unanswered -= 1;
-            self.wake(index);
-        }
+    pub(super) fn chunk_answered(&mut self, index: usize, transfer: usize) {
+        let sending = &mut self.sessions[index].outgoing;
+        sending.unanswered -= 1;
+        sending.transfers[transfer].unanswered -= 1;
+        self.wake(index);
     }
 
     /// Tells success when everything is written and answered; forgets what nothing more can come of.

@@ -71,6 +71,8 @@ pub(super) struct Receiving {
     /// Octets given to the consumer, or kept ahead of a gap, and not taken.
     pub(super) unconsumed: usize,
     pub(super) shed: bool,
+    /// Whether a timer looks after idle messages. One does for all, however many come and go.
+    pub(super) has_idle_timer: bool,
     /// The last Content-Type judged, and how.
     judged: Option<(String, bool)>,
 }
@@ -135,6 +137,7 @@ impl Session {
                 next_message: config.first_message,
                 unconsumed: 0,
                 shed: false,
+                has_idle_timer: false,
                 judged: None,
             },
             config,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::SessionKey;
+use super::transaction::SessionRef;
 
 /// What is due. A session has at most one timer of each kind; the handler looks whether it is really time and sets
 /// it again, so that activity does not have to move timers.
@@ -12,11 +13,11 @@ pub(super) enum Timer {
     /// Requests were held for an unknown remote side long enough.
     Early(SessionKey),
     /// Perhaps nothing was sent for the keep-alive interval.
-    KeepAlive(SessionKey),
+    KeepAlive(SessionRef),
     /// Perhaps an incomplete message got no chunk for the idle limit.
-    Incomplete(SessionKey),
+    Incomplete(SessionRef),
     /// The session's time to close is over.
-    Close(SessionKey),
+    Close(SessionRef),
 }
 
 /// The pending timers, earliest first.

@@ -6,10 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::TransferKey;
 use crate::wire::TransactionId;
 
 /// A session in the connection's table; `serial` tells it from a later one in the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SessionRef {
     pub(super) index: usize,
     pub(super) serial: u64,
@@ -27,8 +28,9 @@ pub(super) enum Purpose {
     },
     /// A chunk of an outgoing message, by its place in the session.
     Chunk(usize),
-    /// The same with `Failure-Report: partial`: silence is good.
-    SilentChunk(usize),
+    /// The same with `Failure-Report: partial`: silence is good. Named and not by its place, since it may outlive its
+    /// message.
+    SilentChunk(TransferKey),
 }
 
 #[derive(Debug)]

@@ -206,8 +206,9 @@ impl Outgoing {
         }
     }
 
-    /// Frees the octets that will not be sent.
+    /// Frees what no further chunk needs: the message is over, but may be remembered for long.
     pub(super) fn drop_rest(&mut self) {
+        self.headers = Vec::new();
         match &mut self.source {
             Source::Whole { data, .. } => *data = Bytes::new(),
             Source::Stream(stream) => {

@@ -6,6 +6,8 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod bench;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -252,7 +254,12 @@ impl Pair {
     }
 }
 
-fn send(side: &mut Side, now: Instant, key: SessionKey, message: OutgoingMessage) -> TransferKey {
+pub fn send(
+    side: &mut Side,
+    now: Instant,
+    key: SessionKey,
+    message: OutgoingMessage,
+) -> TransferKey {
     side.next_transfer += 1;
     let transfer = TransferKey(side.next_transfer);
     side.connection

@@ -1,0 +1,218 @@
+//! The driver's side of a mailbox: commands out, events in, and the end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::super::inbox::Inbox;
+use super::state::{After, State};
+use super::transfers::{Kind, Wanted};
+use super::{Decided, Item, Mailbox, Phase};
+use crate::error::Error;
+use crate::proto::{CloseReason, Command, Event, MessageEnd, TransferKey};
+
+/// What the driver does.
+impl Mailbox {
+    /// The connection that serves the session. Commands of before are taken by the driver right after.
+    pub(crate) fn attach(&self, driver: &Arc<Inbox>) {
+        self.state.lock().driver = Some(Arc::clone(driver));
+    }
+
+    /// Moves what the host wants into `commands`; gives the octets that the consumer took.
+    pub(crate) fn take_commands(&self, commands: &mut VecDeque<Command>) -> usize {
+        let mut state = self.state.lock();
+        state.is_dirty = false;
+        commands.append(&mut state.commands);
+        std::mem::take(&mut state.consumed)
+    }
+
+    /// Events of this session, in order. Gives whether it is now bound or closed, where it was not.
+    pub(crate) fn deliver(self: &Arc<Self>, events: impl Iterator<Item = Event>) -> Decided {
+        let mut closed = None;
+        let before = self.phase();
+        let mut dropped = Vec::new();
+        self.with(|state, after| {
+            if state.phase == Phase::Closed {
+                return;
+            }
+            for event in events {
+                if let Event::Closed { reason, .. } = event {
+                    closed = Some(reason);
+                } else {
+                    self.take_event(state, after, event, &mut dropped);
+                }
+            }
+        });
+        drop(dropped);
+        if let Some(reason) = closed {
+            self.end(reason, None);
+        }
+        match self.phase() {
+            Phase::Closed => Decided::Closed,
+            Phase::Open if before < Phase::Open => Decided::Bound,
+            _ => Decided::No,
+        }
+    }
+
+    /// Ends the session: its content is dropped, then the consumer is told.
+    pub(crate) fn end(self: &Arc<Self>, reason: CloseReason, error: Option<Error>) {
+        // Held buffers are released before anybody can see the end: hosts rely on that.
+        let commands = {
+            let mut state = self.state.lock();
+            if state.phase == Phase::Closed {
+                return;
+            }
+            let commands = std::mem::take(&mut state.commands);
+            state.driver = None;
+            state.phase = Phase::Closed;
+            commands
+        };
+        drop(commands);
+        if matches!(reason, CloseReason::Protocol { .. }) {
+            self.memory.protocol_errors.fetch_add(1, Relaxed);
+        }
+        self.with(|state, after| {
+            let (reason, error) = state.close_cause.take().unwrap_or((reason, error));
+            let transfers = &mut state.transfers;
+            let mut unacknowledged: Vec<TransferKey> = transfers
+                .live
+                .iter()
+                .filter(|(_, transfer)| !transfer.is_settled)
+                .map(|(&key, _)| TransferKey(key))
+                .collect();
+            unacknowledged.sort_unstable();
+            for (_, transfer) in transfers.live.drain() {
+                after.released_sent += transfer.held;
+                if let Some(source) = transfer.source {
+                    after.sources.push((source, None));
+                }
+            }
+            transfers.settled.clear();
+            transfers.wanted = Wanted::default();
+            after.released_sent += std::mem::take(&mut transfers.window_used);
+            state.items.push_back(Item::Phase(Phase::Closed));
+            state.push(
+                Item::Closed {
+                    reason,
+                    error,
+                    unacknowledged,
+                },
+                after,
+            );
+        });
+    }
+
+    fn take_event(
+        &self,
+        state: &mut State,
+        after: &mut After,
+        event: Event,
+        dropped: &mut Vec<Item>,
+    ) {
+        match &event {
+            Event::Bound => {
+                if state.phase < Phase::Open {
+                    state.enter(Phase::Open, after);
+                    state.push(Item::Opened, after);
+                }
+                return;
+            }
+            Event::Message {
+                message, credit, ..
+            } => {
+                state.receive(*credit, after);
+                state.next_message = message.0.wrapping_add(1);
+                self.memory.messages_received.fetch_add(1, Relaxed);
+            }
+            Event::MessageBegin {
+                message, credit, ..
+            } => {
+                state.receive(*credit, after);
+                state.next_message = message.0.wrapping_add(1);
+            }
+            Event::MessageBody { data, .. } => state.receive(data.len(), after),
+            Event::MessageEnd { message, end } => match end {
+                MessageEnd::Complete(_) => {
+                    self.memory.messages_received.fetch_add(1, Relaxed);
+                }
+                MessageEnd::Aborted | MessageEnd::Rejected(_) => {
+                    state.drop_parts(*message, dropped, after);
+                }
+                MessageEnd::Idle | MessageEnd::SessionClosed => {}
+            },
+            Event::WindowReleased(len) => {
+                let transfers = &mut state.transfers;
+                let len = (*len).min(transfers.window_used);
+                transfers.window_used -= len;
+                after.released_sent += len;
+                state.tell_room(&self.limits, after);
+                return;
+            }
+            Event::DataWanted(key, len) => {
+                let Some(transfer) = state.transfers.live.get_mut(&key.0) else {
+                    return;
+                };
+                transfer.asked += len;
+                if let Some(source) = &transfer.source {
+                    after.sources.push((Arc::clone(source), Some(*len)));
+                    return;
+                }
+            }
+            Event::Progress(key, sent) => {
+                let Some(transfer) = state.transfers.live.get_mut(&key.0) else {
+                    return;
+                };
+                transfer.sent = *sent;
+                if transfer.kind == Kind::Stream {
+                    let held = usize::try_from(transfer.given.saturating_sub(*sent)).unwrap_or(0);
+                    after.released_sent += transfer.held.saturating_sub(held);
+                    transfer.held = transfer.held.min(held);
+                }
+                if !std::mem::replace(&mut transfer.progress_queued, true) {
+                    state.push(Item::Progress(*key, *sent), after);
+                }
+                return;
+            }
+            Event::Acknowledged(key) => {
+                if let Some(transfer) = state.transfers.live.get_mut(&key.0) {
+                    transfer.sent = transfer.total.unwrap_or(transfer.given);
+                }
+                state.settle(*key, &self.limits, after);
+            }
+            Event::Failed(key, failure) => {
+                self.memory.messages_failed.fetch_add(1, Relaxed);
+                let late = state.is_settled(*key);
+                let error = state.settle(*key, &self.limits, after);
+                let failure = failure.clone();
+                state.push(
+                    Item::Failed {
+                        transfer: *key,
+                        failure,
+                        error,
+                        late,
+                    },
+                    after,
+                );
+                return;
+            }
+            Event::Report { .. } => {
+                if state.reports >= self.limits.event_stream.max(1) {
+                    state.drop_oldest_report();
+                }
+                state.reports += 1;
+            }
+            Event::Shed => {
+                self.memory.sessions_shed.fetch_add(1, Relaxed);
+            }
+            // A stream's last octet was accepted when its owner said so.
+            Event::Accepted(key)
+                if (state.transfers.live.get(&key.0))
+                    .is_some_and(|transfer| transfer.kind == Kind::Stream) =>
+            {
+                return;
+            }
+            Event::Accepted(_) | Event::Delivered(_) | Event::Recovered | Event::Closed { .. } => {}
+        }
+        state.push(Item::Event(event), after);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a mailbox tells its consumer.
+
+use crate::error::Error;
+use crate::proto::{CloseReason, Event, Failure, TransferKey};
+
+/// Where a session is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Made.
+    New,
+    /// Dialling, or waiting for the peer.
+    Connecting,
+    /// Bound.
+    Open,
+    /// The host closed it; what is under way is being finished.
+    Closing,
+    /// Over.
+    Closed,
+}
+
+/// What a consumer is told.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// The phase changed.
+    Phase(Phase),
+    /// The session is bound.
+    Opened,
+    /// `admit` may succeed again.
+    Writable,
+    /// Octets of a large message written so far.
+    Progress(TransferKey, u64),
+    /// A transfer failed; the error says more than the failure where it came from this side.
+    Failed {
+        /// Which.
+        transfer: TransferKey,
+        /// What the connection said.
+        failure: Failure,
+        /// What this side knows of it.
+        error: Option<Error>,
+        /// It had an outcome before.
+        late: bool,
+    },
+    /// So many REPORTs were dropped since the last one taken.
+    ReportsLost(u64),
+    /// Anything else, as `proto` said it.
+    Event(Event),
+    /// The last item.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// The error, where it says more than the reason.
+        error: Option<Error>,
+        /// Transfers without an outcome.
+        unacknowledged: Vec<TransferKey>,
+    },
+}
+
+impl Item {
+    /// Whether it is part of what the peer sent: given only while the consumer is not paused.
+    pub(super) fn is_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Event(
+                Event::Message { .. }
+                    | Event::MessageBegin { .. }
+                    | Event::MessageBody { .. }
+                    | Event::MessageEnd { .. }
+            )
+        )
+    }
+
+    /// Octets of content.
+    pub(super) fn content_len(&self) -> usize {
+        match self {
+            Self::Event(Event::Message { body, .. }) => body.len(),
+            Self::Event(Event::MessageBody { data, .. }) => data.len(),
+            _ => 0,
+        }
+    }
+}

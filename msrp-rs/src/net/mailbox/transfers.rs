@@ -1,0 +1,68 @@
+//! The outgoing messages of a session: what they still hold, and who waits for room.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::Source;
+use crate::error::Error;
+
+/// Outgoing messages of a session.
+pub(super) struct Transfers {
+    pub(super) live: HashMap<u32, Transfer>,
+    /// Settled ones whose numbers are still known, oldest first.
+    pub(super) settled: VecDeque<u32>,
+    pub(super) next: u32,
+    pub(super) window_used: usize,
+    pub(super) slots_used: usize,
+    pub(super) unsettled: usize,
+    pub(super) wanted: Wanted,
+}
+
+/// What senders were refused for and want to hear of.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub(super) window: Option<usize>,
+    pub(super) slot: bool,
+    pub(super) settling: bool,
+    pub(super) memory: bool,
+}
+
+pub(super) struct Transfer {
+    pub(super) message_id: String,
+    pub(super) total: Option<u64>,
+    pub(super) sent: u64,
+    /// Octets given by a stream.
+    pub(super) given: u64,
+    /// Octets that a stream may still give.
+    pub(super) asked: usize,
+    /// Octets counted in `Memory::hold_sent`.
+    pub(super) held: usize,
+    pub(super) kind: Kind,
+    pub(super) is_settled: bool,
+    pub(super) is_ended: bool,
+    pub(super) progress_queued: bool,
+    pub(super) source: Option<Arc<dyn Source>>,
+    pub(super) error: Option<Error>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Small,
+    Large,
+    Stream,
+}
+
+impl Transfers {
+    /// None yet; the first will have this number.
+    pub(super) fn new(first: u32) -> Self {
+        Self {
+            live: HashMap::new(),
+            settled: VecDeque::new(),
+            next: first,
+            window_used: 0,
+            slots_used: 0,
+            unsettled: 0,
+            wanted: Wanted::default(),
+        }
+    }
+}

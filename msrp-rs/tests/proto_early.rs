@@ -1,0 +1,158 @@
+//! Requests that come before the answer was processed, and the ends of sessions in the middle of things.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use msrp::proto::{Body, Command, Event, MessageEnd, SessionKey};
+use support::bench::{Bench, send};
+use support::{Entry, Pair, S1, config, drain, message, octets, uri};
+
+/// A connection that holds a request for a session, and the request.
+fn holding() -> Bench {
+    let mut bench = Bench::bare();
+    let entry = Entry::NotReady(S1);
+    bench.side.table.entries.insert(uri("b.example", 1), entry);
+    assert_eq!(
+        bench.feed(send("tid1", "Message-ID: m1xx\r\n", Some("first"), '$')),
+        ""
+    );
+    bench
+}
+
+#[test]
+fn what_follows_a_held_request_is_held_behind_it() {
+    // covers: C-148, C-194, Q-31
+    // Meanwhile the directory knows more, or has given the session to this connection already.
+    let ready = Entry::Ready(S1, Box::new(config("b.example", "a.example", 1, false)));
+    for entry in [Some(ready), Some(Entry::Elsewhere), None] {
+        let mut bench = holding();
+        match entry {
+            Some(entry) => bench.side.table.entries.insert(uri("b.example", 1), entry),
+            None => bench.side.table.entries.remove(&uri("b.example", 1)),
+        };
+        let second = send("tid2", "Message-ID: m2xx\r\n", Some("second"), '$');
+        assert_eq!(bench.feed(second), "");
+        let ours = config("b.example", "a.example", 1, false);
+        bench
+            .side
+            .connection
+            .attach(bench.now, S1, ours)
+            .expect("attached");
+        drain(&mut bench.side, bench.now);
+        assert_eq!(bench.codes(""), [200, 200]);
+        let expected = [(b"first".to_vec(), true), (b"second".to_vec(), true)];
+        assert_eq!(bench.contents(), expected);
+    }
+}
+
+#[test]
+fn held_octets_hold_no_input_blocks() {
+    // covers: C-063, T-63
+    let (request, count) = (
+        send("tid1", "Message-ID: m1xx\r\n", Some(&"x".repeat(2000)), '$'),
+        500,
+    );
+    let mut bench = holding();
+    let mut blocks = Vec::new();
+    let (body, rest) = request.split_at(request.len() - count - 20);
+    bench.feed(body);
+    for octet in rest.as_bytes()[..count].iter().copied() {
+        let block = std::sync::Arc::new(vec![octet; 65_536]);
+        blocks.push(std::sync::Arc::downgrade(&block));
+        let data = Bytes::from_owner(Block(block)).slice(..1);
+        let side = &mut bench.side;
+        side.connection
+            .handle_input(bench.now, data, &mut side.table);
+    }
+    let held = blocks
+        .iter()
+        .filter(|block| block.upgrade().is_some())
+        .count();
+    assert!(
+        held <= 1,
+        "{held} blocks of 64 KiB are held for as many octets"
+    );
+}
+
+struct Block(std::sync::Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+fn rfc4975_7_2_a_request_that_is_half_read_when_its_session_ends_is_answered() {
+    // covers: C-140, C-170
+    let body = "x".repeat(5000);
+    for (headers, body, expected) in [
+        ("Message-ID: m1xx\r\n", Some(&*body), "MSRP tid1 481 "),
+        (
+            "Message-ID: m1xx\r\nFailure-Report: no\r\n",
+            Some(&*body),
+            "",
+        ),
+        ("Message-ID: m1xx\r\n", None, "MSRP tid1 481 "),
+    ] {
+        let mut bench = Bench::new();
+        bench.feed(send("tid0", "Message-ID: m0xx\r\n", None, '$'));
+        let request = send("tid1", headers, body, '$');
+        let request = match body {
+            Some(_) => request,
+            None => request.replace("-------", "\r\n\r\n-------"),
+        };
+        let (half, rest) = request.split_at(request.len() - 15);
+        assert_eq!(bench.feed(half), "");
+        bench
+            .side
+            .connection
+            .handle_command(bench.now, S1, Command::CloseNow);
+        drain(&mut bench.side, bench.now);
+        let answer = bench.feed(rest);
+        assert_eq!(answer.is_empty(), expected.is_empty(), "{answer}");
+        assert!(answer.starts_with(expected), "{answer}");
+        assert_eq!(
+            answer.matches("MSRP").count(),
+            usize::from(!expected.is_empty())
+        );
+        assert!(bench.closed().is_none());
+    }
+}
+
+#[test]
+fn rfc4975_7_1_ending_a_session_gives_up_its_messages_with_a_hash() {
+    // covers: C-012, T-29
+    for chunk_len in [0, 2048] {
+        let mut pair = Pair::with(&Default::default(), 2, |config| {
+            config.chunk_len = chunk_len
+        });
+        pair.a.capacity = 3000;
+        for seed in 1..4 {
+            pair.send_a(S1, message(Body::Whole(octets(1 << 20, seed).into())));
+        }
+        while pair.a.sent.len() < 300_000 {
+            pair.step();
+        }
+        pair.command_a(S1, Command::CloseNow);
+        pair.run();
+        let aborted = |event: &Event| {
+            let end = MessageEnd::Aborted;
+            matches!(event, Event::MessageEnd { end: told, .. } if *told == end)
+        };
+        let told = pair.b.take();
+        assert_eq!(
+            told.iter().filter(|event| aborted(event)).count(),
+            3,
+            "chunk_len {chunk_len}"
+        );
+        // The connection and its other session live.
+        let next = pair.send_a(SessionKey(2), message(Body::Whole("alive".into())));
+        pair.run();
+        assert!(pair.a.take().contains(&Event::Acknowledged(next)));
+        pair.advance(Duration::from_secs(60));
+        assert_eq!(pair.a.take(), []);
+    }
+}

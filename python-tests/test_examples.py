@@ -1,0 +1,57 @@
+"""The examples do what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+CHAT = Path(__file__).resolve().parent.parent / "examples" / "python" / "chat.py"
+
+
+async def test_chat(tmp_path: Path) -> None:
+    sent = tmp_path / "photo"
+    sent.write_bytes(bytes(range(256)) * 1000)
+    offerer, answerer = await start("offer", tmp_path), await start("answer", tmp_path)
+    await type_lines(answerer, await sdp(offerer))
+    await type_lines(offerer, await sdp(answerer))
+    for party in (offerer, answerer):
+        assert await line(party) == "* connected"
+    await type_lines(offerer, "Hello\n")
+    assert await line(answerer) == "> Hello"
+    await type_lines(answerer, f"/send {sent}\n")
+    words = (await line(offerer)).split()
+    assert words[:2] == ["*", "256000"]
+    assert Path(words[-1]).read_bytes() == sent.read_bytes()
+    await end(offerer)
+    assert await line(answerer) == "* closed by the peer"
+    await end(answerer)
+
+
+async def start(role: str, folder: Path) -> Process:
+    command = [sys.executable, str(CHAT), role, "--save", str(folder)]
+    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+
+
+async def line(party: Process) -> str:
+    assert party.stdout is not None
+    return (await party.stdout.readline()).decode().rstrip("\n")
+
+
+async def sdp(party: Process) -> str:
+    text = ""
+    while (read := await line(party)).strip():
+        text += f"{read}\n"
+    return text + "\n"
+
+
+async def type_lines(party: Process, text: str) -> None:
+    assert party.stdin is not None
+    party.stdin.write(text.encode())
+    await party.stdin.drain()
+
+
+async def end(party: Process) -> None:
+    await party.communicate(b"")
+    assert party.returncode == 0
