@@ -1,0 +1,223 @@
+"""`make bench`: how close an MSRP session comes to a plain TCP connection on this machine.
+
+Each figure comes from two processes on loopback, a sender and a receiver. A *pair* is the bare
+connection and then the session, one right after the other, so that both see the same machine; what
+counts is the ratio of their times, and of all pairs the median one. Times are the sender's, from the
+first octet given to the last one confirmed, without start-up and connection set-up.
+
+Prints the machine, a table, and the same as lines of JSON. Nothing here passes or fails by time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What is sent, and how."""
+
+    name: str
+    text: str
+    octets: int
+    count: int
+    window: int
+    chunk_len: int = 0
+
+    def arguments(self) -> list[str]:
+        """The same, for a party."""
+        return [
+            f"--octets={self.octets}",
+            f"--count={self.count}",
+            f"--window={self.window}",
+            f"--chunk-len={self.chunk_len}",
+        ]
+
+    def rate(self, seconds: float) -> str:
+        """The speed, in the unit that fits."""
+        if self.count == 1:
+            return f"{self.octets / MIB / seconds:8.0f} MiB/s"
+        if self.window == 1:
+            return f"{seconds / self.count * 1e6:8.1f} us each"
+        return f"{self.count / seconds:8.0f} msg/s"
+
+
+def flows(args: argparse.Namespace) -> list[Flow]:
+    """The flows that were asked for."""
+    size = f"{args.size / MIB:.0f} MiB"
+    every = [
+        Flow("large", f"one message, {size}, chunks unbounded", args.size, 1, 1),
+        Flow("large-2048", f"one message, {size}, chunks of 2048", args.size, 1, 1, 2048),
+        Flow("pipelined", "messages of 200 octets, 1024 at a time", 200, args.messages, 1024),
+        Flow("serial", "messages of 200 octets, one at a time", 200, args.serial, 1),
+    ]
+    return [flow for flow in every if flow.name in args.flows]
+
+
+def binary() -> str:
+    """The Rust parties, built as released."""
+    build = ["cargo", "build", "--locked", "--quiet", "--release", "-p", "msrp-bench"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return str(target / "release" / "msrp-bench")
+
+
+def measure(parties: dict[str, list[str]], means: str, flow: Flow, deadline: float) -> float:
+    """Runs a sender and a receiver; the sender's seconds."""
+    ends: list[subprocess.Popen[str]] = []
+    try:
+        for end in ("send", "recv"):
+            ends.append(
+                subprocess.Popen(
+                    [*parties[means], end, *flow.arguments()],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    bufsize=1,
+                )
+            )
+        sender, receiver = ends
+        # A party that hangs must not hang us: its pipes end with it.
+        timer = threading.Timer(deadline, lambda: [end.kill() for end in ends])
+        timer.start()
+        try:
+            if means != "bare":
+                carry(sender, receiver)
+            carry(receiver, sender)
+            sent, received = (json.loads(line(end) or "{}") for end in ends)
+        finally:
+            timer.cancel()
+    finally:
+        for end in ends:
+            end.kill()
+            end.wait()
+    expected = {"octets": flow.octets * flow.count, "messages": flow.count}
+    for done in (sent, received):
+        if {key: done.get(key) for key in expected} != expected:
+            raise SystemExit(f"{flow.name} by {means}: expected {expected}, got {done}")
+    return float(sent["seconds"])
+
+
+def carry(from_: subprocess.Popen[str], to: subprocess.Popen[str]) -> None:
+    """Takes a line from one party to the other."""
+    text = line(from_)
+    if not text or to.stdin is None:
+        raise SystemExit("a party ended before the connection was there")
+    to.stdin.write(text)
+    to.stdin.flush()
+
+
+def line(party: subprocess.Popen[str]) -> str:
+    """The next line of a party; empty when it has ended."""
+    return party.stdout.readline() if party.stdout is not None else ""
+
+
+def machine() -> dict[str, Any]:
+    """What this was measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].partition(":")[2].strip() if models else cpu
+    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
+    return {
+        "cpu": cpu,
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.release()}",
+        "rustc": rustc.stdout.split()[1],
+        "python": platform.python_version(),
+    }
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    names = ["large", "large-2048", "pipelined", "serial"]
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").strip(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, one pair: does it run?")
+    parser.add_argument("--pairs", type=int, help="pairs per figure (5)")
+    parser.add_argument("--size", type=int, help="octets of the large message (1 GiB)")
+    parser.add_argument("--messages", type=int, help="messages sent 1024 at a time (200000)")
+    parser.add_argument("--serial", type=int, help="messages sent one at a time (20000)")
+    parser.add_argument("--flows", nargs="+", choices=names, default=names, help="only these")
+    parser.add_argument("--means", nargs="+", choices=["rust", "python"], default=["rust", "python"])
+    parser.add_argument(
+        "--deadline", type=float, default=600, help="seconds after which one run has hung (600)"
+    )
+    args = parser.parse_args(argv)
+    full = {"pairs": 5, "size": 1024 * MIB, "messages": 200_000, "serial": 20_000}
+    quick = {"pairs": 1, "size": 16 * MIB, "messages": 5_000, "serial": 500}
+    for name, value in (quick if args.quick else full).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and prints."""
+    args = arguments(argv)
+    rust = binary()
+    parties = {
+        "bare": [rust, "bare"],
+        "rust": [rust, "msrp"],
+        "python": [sys.executable, str(ROOT / "benches" / "python" / "party.py")],
+    }
+    about = machine()
+    print(
+        f"{about['cpu']}, {about['cpus']} CPUs, load {about['load']}, {about['system']}, "
+        f"rustc {about['rustc']}, Python {about['python']}"
+    )
+    print(f"median of {args.pairs} pairs; ratio: time by the session / time by the bare connection\n")
+    print(f"{'flow':<11} {'means':<7} {'speed':>15} {'bare':>15}  {'ratio':>6}  {'range':>13}")
+    lines = [{"machine": about}]
+    for flow in flows(args):
+        times: dict[str, list[float]] = {means: [] for means in args.means}
+        bares: dict[str, list[float]] = {means: [] for means in args.means}
+        for _ in range(args.pairs):
+            for means in args.means:
+                bares[means].append(measure(parties, "bare", flow, args.deadline))
+                times[means].append(measure(parties, means, flow, args.deadline))
+        for means in args.means:
+            ratios = [time / bare for time, bare in zip(times[means], bares[means], strict=True)]
+            seconds, bare = statistics.median(times[means]), statistics.median(bares[means])
+            ratio = statistics.median(ratios)
+            print(
+                f"{flow.name:<11} {means:<7} {flow.rate(seconds):>15} {flow.rate(bare):>15}  "
+                f"{ratio:>6.2f}  {min(ratios):>5.2f} - {max(ratios):>5.2f}",
+                flush=True,
+            )
+            lines.append(
+                {
+                    "flow": flow.name,
+                    "text": flow.text,
+                    "octets": flow.octets,
+                    "count": flow.count,
+                    "means": means,
+                    "seconds": times[means],
+                    "bare_seconds": bares[means],
+                    "ratio": ratio,
+                }
+            )
+    print()
+    for line in lines:
+        print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
