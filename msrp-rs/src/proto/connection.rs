@@ -45,8 +45,7 @@ pub struct Connection {
     /// To-Paths as they came, of requests that found their session.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
-    pub(super) early: HashMap<SessionKey, Early>,
-    pub(super) early_len: usize,
+    pub(super) early: Early,
     /// The request or response whose body is being read.
     pub(super) current: Current,
     pub(super) gather: Option<Gather>,
@@ -82,8 +81,7 @@ impl Connection {
             by_key: HashMap::new(),
             by_uri: HashMap::new(),
             by_text: HashMap::new(),
-            early: HashMap::new(),
-            early_len: 0,
+            early: Early::default(),
             current: Current::Nothing,
             gather: None,
             events: VecDeque::new(),
@@ -330,8 +328,7 @@ impl Connection {
         for index in indexes {
             self.end_session(index, &reason);
         }
-        self.early.clear();
-        self.early_len = 0;
+        self.early = Early::default();
         self.closed = Some(reason);
     }
 

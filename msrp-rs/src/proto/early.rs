@@ -1,19 +1,57 @@
 //! Requests for a session of ours whose remote side is not known yet: they came before the answer was processed
 //! (RFC 4975 §5.4). They are held, within bounds of octets and time, and served when the session is attached.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use super::connection::Connection;
 use super::inbound::Current;
 use super::receive::MESSAGE_OVERHEAD;
+use super::timers::Timer;
 use super::{CloseReason, Directory, Lookup, SessionKey};
-use crate::wire::{Frame, StatusCode, Uri};
+use crate::wire::{Frame, Head, StatusCode, Uri};
 
-/// Requests for one session, held until its remote side is known.
+/// All requests that are held.
 #[derive(Debug, Default)]
 pub(super) struct Early {
+    sessions: HashMap<SessionKey, Held>,
+    /// The To-Paths by which they came: what follows on the same connection has to stand behind them.
+    uris: HashMap<Uri, SessionKey>,
+    len: usize,
+}
+
+/// Those for one session.
+#[derive(Debug, Default)]
+struct Held {
     frames: Vec<Frame>,
     len: usize,
+}
+
+impl Early {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Octets held.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The session for which requests to `uri` are held.
+    pub(super) fn find(&self, uri: &Uri) -> Option<SessionKey> {
+        self.uris.get(uri).copied()
+    }
+
+    pub(super) fn keys(&self) -> Vec<SessionKey> {
+        self.sessions.keys().copied().collect()
+    }
+
+    fn take(&mut self, key: SessionKey) -> Option<Vec<Frame>> {
+        let held = self.sessions.remove(&key)?;
+        self.len -= held.len;
+        self.uris.retain(|_, other| *other != key);
+        Some(held.frames)
+    }
 }
 
 struct Unknown;
@@ -25,24 +63,33 @@ impl Directory for Unknown {
 }
 
 impl Connection {
+    /// Holds a request to `uri`; what follows of it comes by `hold`.
+    pub(super) fn hold_request(&mut self, now: Instant, key: SessionKey, uri: Uri, head: Head) {
+        if !self.early.sessions.contains_key(&key) {
+            self.timers.set(now + self.limits.early, Timer::Early(key));
+        }
+        self.early.uris.insert(uri, key);
+        self.hold(key, Frame::Head(head));
+        self.current = Current::Early(key);
+    }
+
     pub(super) fn hold(&mut self, key: SessionKey, frame: Frame) {
         let len = match &frame {
             Frame::Head(head) => head.header_len() + MESSAGE_OVERHEAD,
             Frame::Body(data) => data.len(),
             Frame::End(_) => 0,
         };
-        let early = self.early.entry(key).or_default();
-        early.len += len;
-        early.frames.push(frame);
-        self.early_len += len;
+        let held = self.early.sessions.entry(key).or_default();
+        held.len += len;
+        held.frames.push(frame);
+        self.early.len += len;
     }
 
     /// The session is attached: serves what was held for it.
     pub(super) fn serve_early(&mut self, now: Instant, key: SessionKey) {
-        let Some(early) = self.early.remove(&key) else {
+        let Some(frames) = self.early.take(key) else {
             return;
         };
-        self.early_len -= early.len;
         // A request of this session may be half read; otherwise another one's may.
         let reading = match self.current {
             Current::Early(current) if current == key => None,
@@ -51,7 +98,7 @@ impl Connection {
         if reading.is_none() {
             self.current = Current::Nothing;
         }
-        for frame in early.frames {
+        for frame in frames {
             self.handle_frame(now, frame, &mut Unknown);
         }
         self.flush_gathered();
@@ -62,14 +109,13 @@ impl Connection {
 
     /// The remote side did not become known in time.
     pub(super) fn early_expired(&mut self, key: SessionKey) {
-        let Some(early) = self.early.remove(&key) else {
+        let Some(frames) = self.early.take(key) else {
             return;
         };
-        self.early_len -= early.len;
         if matches!(self.current, Current::Early(current) if current == key) {
             self.current = Current::Discard;
         }
-        for frame in early.frames {
+        for frame in frames {
             if let Frame::Head(head) = frame {
                 self.respond(None, &head, StatusCode::NO_SUCH_SESSION, None);
             }
