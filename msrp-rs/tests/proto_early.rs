@@ -46,3 +46,40 @@ fn what_follows_a_held_request_is_held_behind_it() {
         assert_eq!(bench.contents(), expected);
     }
 }
+
+#[test]
+fn held_octets_hold_no_input_blocks() {
+    // covers: C-063, T-63
+    let (request, count) = (
+        send("tid1", "Message-ID: m1xx\r\n", Some(&"x".repeat(2000)), '$'),
+        500,
+    );
+    let mut bench = holding();
+    let mut blocks = Vec::new();
+    let (body, rest) = request.split_at(request.len() - count - 20);
+    bench.feed(body);
+    for octet in rest.as_bytes()[..count].iter().copied() {
+        let block = std::sync::Arc::new(vec![octet; 65_536]);
+        blocks.push(std::sync::Arc::downgrade(&block));
+        let data = Bytes::from_owner(Block(block)).slice(..1);
+        let side = &mut bench.side;
+        side.connection
+            .handle_input(bench.now, data, &mut side.table);
+    }
+    let held = blocks
+        .iter()
+        .filter(|block| block.upgrade().is_some())
+        .count();
+    assert!(
+        held <= 1,
+        "{held} blocks of 64 KiB are held for as many octets"
+    );
+}
+
+struct Block(std::sync::Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}

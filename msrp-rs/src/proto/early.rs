@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use bytes::BytesMut;
+
 use super::connection::Connection;
 use super::inbound::Current;
 use super::receive::MESSAGE_OVERHEAD;
@@ -24,7 +26,34 @@ pub(super) struct Early {
 #[derive(Debug, Default)]
 struct Held {
     frames: Vec<Frame>,
+    /// Octets of the last frame's body, copied: they came in any pieces, and a slice would hold its input block.
+    body: BytesMut,
     len: usize,
+}
+
+impl Held {
+    fn push(&mut self, frame: Frame) -> usize {
+        let len = match &frame {
+            Frame::Head(head) => head.header_len() + MESSAGE_OVERHEAD,
+            Frame::Body(data) => {
+                self.body.extend_from_slice(data);
+                data.len()
+            }
+            Frame::End(_) => 0,
+        };
+        if !matches!(frame, Frame::Body(_)) {
+            self.end_body();
+            self.frames.push(frame);
+        }
+        self.len += len;
+        len
+    }
+
+    fn end_body(&mut self) {
+        if !self.body.is_empty() {
+            self.frames.push(Frame::Body(self.body.split().freeze()));
+        }
+    }
 }
 
 impl Early {
@@ -47,7 +76,8 @@ impl Early {
     }
 
     fn take(&mut self, key: SessionKey) -> Option<Vec<Frame>> {
-        let held = self.sessions.remove(&key)?;
+        let mut held = self.sessions.remove(&key)?;
+        held.end_body();
         self.len -= held.len;
         self.uris.retain(|_, other| *other != key);
         Some(held.frames)
@@ -74,15 +104,8 @@ impl Connection {
     }
 
     pub(super) fn hold(&mut self, key: SessionKey, frame: Frame) {
-        let len = match &frame {
-            Frame::Head(head) => head.header_len() + MESSAGE_OVERHEAD,
-            Frame::Body(data) => data.len(),
-            Frame::End(_) => 0,
-        };
         let held = self.early.sessions.entry(key).or_default();
-        held.len += len;
-        held.frames.push(frame);
-        self.early.len += len;
+        self.early.len += held.push(frame);
     }
 
     /// The session is attached: serves what was held for it.
