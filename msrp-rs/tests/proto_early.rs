@@ -83,3 +83,30 @@ impl AsRef<[u8]> for Block {
         &self.0
     }
 }
+
+#[test]
+fn each_hold_has_its_own_time() {
+    // covers: C-203
+    let mut bench = holding();
+    let ours = config("b.example", "a.example", 1, false);
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, ours)
+        .expect("attached");
+    bench
+        .side
+        .connection
+        .handle_command(bench.now, S1, Command::CloseNow);
+    drain(&mut bench.side, bench.now);
+    bench.feed("");
+    bench.pass(Duration::from_secs(20));
+    assert_eq!(
+        bench.feed(send("tid2", "Message-ID: m2xx\r\n", Some("again"), '$')),
+        ""
+    );
+    let (_, sent) = bench.pass(Duration::from_secs(29));
+    assert_eq!(sent, "");
+    let (_, sent) = bench.pass(Duration::from_secs(1));
+    assert!(sent.starts_with("MSRP tid2 481 "), "{sent}");
+}

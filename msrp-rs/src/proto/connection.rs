@@ -279,7 +279,7 @@ impl Connection {
         }
         while let Some(timer) = self.timers.pop(now) {
             match timer {
-                Timer::Early(key) => self.early_expired(key),
+                Timer::Early(key) => self.early_expired(now, key),
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Close(session) => {

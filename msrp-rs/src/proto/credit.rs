@@ -127,7 +127,7 @@ impl Connection {
         {
             if self.early.len() > self.limits.early_len {
                 let keys = self.early.keys();
-                keys.into_iter().for_each(|key| self.early_expired(key));
+                keys.into_iter().for_each(|key| self.refuse_early(key));
             } else {
                 self.shed_slowest();
             }

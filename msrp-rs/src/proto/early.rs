@@ -2,6 +2,7 @@
 //! (RFC 4975 §5.4). They are held, within bounds of octets and time, and served when the session is attached.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -23,8 +24,10 @@ pub(super) struct Early {
 }
 
 /// Those for one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
+    /// When they are refused.
+    until: Instant,
     frames: Vec<Frame>,
     /// Octets of the last frame's body, copied: they came in any pieces, and a slice would hold its input block.
     body: BytesMut,
@@ -32,6 +35,15 @@ struct Held {
 }
 
 impl Held {
+    fn new(until: Instant) -> Self {
+        Self {
+            until,
+            frames: Vec::new(),
+            body: BytesMut::new(),
+            len: 0,
+        }
+    }
+
     fn push(&mut self, frame: Frame) -> usize {
         let len = match &frame {
             Frame::Head(head) => head.header_len() + MESSAGE_OVERHEAD,
@@ -95,8 +107,10 @@ impl Directory for Unknown {
 impl Connection {
     /// Holds a request to `uri`; what follows of it comes by `hold`.
     pub(super) fn hold_request(&mut self, now: Instant, key: SessionKey, uri: Uri, head: Head) {
-        if !self.early.sessions.contains_key(&key) {
-            self.timers.set(now + self.limits.early, Timer::Early(key));
+        if let Entry::Vacant(entry) = self.early.sessions.entry(key) {
+            let until = now + self.limits.early;
+            entry.insert(Held::new(until));
+            self.timers.set(until, Timer::Early(key));
         }
         self.early.uris.insert(uri, key);
         self.hold(key, Frame::Head(head));
@@ -104,8 +118,9 @@ impl Connection {
     }
 
     pub(super) fn hold(&mut self, key: SessionKey, frame: Frame) {
-        let held = self.early.sessions.entry(key).or_default();
-        self.early.len += held.push(frame);
+        if let Some(held) = self.early.sessions.get_mut(&key) {
+            self.early.len += held.push(frame);
+        }
     }
 
     /// The session is attached: serves what was held for it.
@@ -130,8 +145,16 @@ impl Connection {
         }
     }
 
-    /// The remote side did not become known in time.
-    pub(super) fn early_expired(&mut self, key: SessionKey) {
+    /// The remote side did not become known in time, or this is the timer of requests that were served.
+    pub(super) fn early_expired(&mut self, now: Instant, key: SessionKey) {
+        let held = self.early.sessions.get(&key);
+        if held.is_some_and(|held| held.until <= now) {
+            self.refuse_early(key);
+        }
+    }
+
+    /// Answers what is held for a session with 481.
+    pub(super) fn refuse_early(&mut self, key: SessionKey) {
         let Some(frames) = self.early.take(key) else {
             return;
         };
