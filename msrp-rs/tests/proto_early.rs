@@ -85,6 +85,44 @@ impl AsRef<[u8]> for Block {
 }
 
 #[test]
+fn rfc4975_7_2_a_request_that_is_half_read_when_its_session_ends_is_answered() {
+    // covers: C-140, C-170
+    let body = "x".repeat(5000);
+    for (headers, body, expected) in [
+        ("Message-ID: m1xx\r\n", Some(&*body), "MSRP tid1 481 "),
+        (
+            "Message-ID: m1xx\r\nFailure-Report: no\r\n",
+            Some(&*body),
+            "",
+        ),
+        ("Message-ID: m1xx\r\n", None, "MSRP tid1 481 "),
+    ] {
+        let mut bench = Bench::new();
+        bench.feed(send("tid0", "Message-ID: m0xx\r\n", None, '$'));
+        let request = send("tid1", headers, body, '$');
+        let request = match body {
+            Some(_) => request,
+            None => request.replace("-------", "\r\n\r\n-------"),
+        };
+        let (half, rest) = request.split_at(request.len() - 15);
+        assert_eq!(bench.feed(half), "");
+        bench
+            .side
+            .connection
+            .handle_command(bench.now, S1, Command::CloseNow);
+        drain(&mut bench.side, bench.now);
+        let answer = bench.feed(rest);
+        assert_eq!(answer.is_empty(), expected.is_empty(), "{answer}");
+        assert!(answer.starts_with(expected), "{answer}");
+        assert_eq!(
+            answer.matches("MSRP").count(),
+            usize::from(!expected.is_empty())
+        );
+        assert!(bench.closed().is_none());
+    }
+}
+
+#[test]
 fn each_hold_has_its_own_time() {
     // covers: C-203
     let mut bench = holding();

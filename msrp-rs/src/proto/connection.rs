@@ -324,6 +324,7 @@ impl Connection {
             return;
         }
         self.flush_gathered();
+        self.current = Current::Discard;
         let indexes: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
         for index in indexes {
             self.end_session(index, &reason);
@@ -338,7 +339,9 @@ impl Connection {
         if self.schedule.is_open_for(index) {
             self.end_chunk(Continuation::Abort);
         }
-        self.current.forget(index);
+        if let Some(head) = self.current.forget(index) {
+            self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
+        }
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;

@@ -35,15 +35,20 @@ pub(super) enum Current {
 }
 
 impl Current {
-    /// The session is no more.
-    pub(super) fn forget(&mut self, index: usize) {
+    /// The session is no more: the rest of what is read for it is of no interest. Gives the request's head.
+    pub(super) fn forget(&mut self, index: usize) -> Option<Head> {
         let session = match self {
             Self::Bodiless { session, .. } => *session,
             Self::Chunk(chunk) => chunk.session,
-            _ => return,
+            _ => return None,
         };
-        if session == index {
-            *self = Self::Discard;
+        if session != index {
+            return None;
+        }
+        match std::mem::replace(self, Self::Discard) {
+            Self::Bodiless { head, .. } => Some(*head),
+            Self::Chunk(chunk) => Some(chunk.head),
+            _ => None,
         }
     }
 }

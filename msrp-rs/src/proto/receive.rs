@@ -28,7 +28,7 @@ pub(super) const MESSAGE_OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) session: usize,
-    head: Head,
+    pub(super) head: Head,
     message_id: MessageId,
     /// 0-based position of its first octet.
     start: u64,
