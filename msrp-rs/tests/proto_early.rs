@@ -123,6 +123,41 @@ fn rfc4975_7_2_a_request_that_is_half_read_when_its_session_ends_is_answered() {
 }
 
 #[test]
+fn rfc4975_7_1_ending_a_session_gives_up_its_messages_with_a_hash() {
+    // covers: C-012, T-29
+    for chunk_len in [0, 2048] {
+        let mut pair = Pair::with(&Default::default(), 2, |config| {
+            config.chunk_len = chunk_len
+        });
+        pair.a.capacity = 3000;
+        for seed in 1..4 {
+            pair.send_a(S1, message(Body::Whole(octets(1 << 20, seed).into())));
+        }
+        while pair.a.sent.len() < 300_000 {
+            pair.step();
+        }
+        pair.command_a(S1, Command::CloseNow);
+        pair.run();
+        let aborted = |event: &Event| {
+            let end = MessageEnd::Aborted;
+            matches!(event, Event::MessageEnd { end: told, .. } if *told == end)
+        };
+        let told = pair.b.take();
+        assert_eq!(
+            told.iter().filter(|event| aborted(event)).count(),
+            3,
+            "chunk_len {chunk_len}"
+        );
+        // The connection and its other session live.
+        let next = pair.send_a(SessionKey(2), message(Body::Whole("alive".into())));
+        pair.run();
+        assert!(pair.a.take().contains(&Event::Acknowledged(next)));
+        pair.advance(Duration::from_secs(60));
+        assert_eq!(pair.a.take(), []);
+    }
+}
+
+#[test]
 fn each_hold_has_its_own_time() {
     // covers: C-203
     let mut bench = holding();

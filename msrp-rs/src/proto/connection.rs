@@ -164,7 +164,7 @@ impl Connection {
                 session.closing = true;
                 self.timers.set(deadline, Timer::Close(session.reference));
             }
-            Command::CloseNow => self.end_session(index, &CloseReason::Local),
+            Command::CloseNow => self.close_session(index),
         }
         self.finish_closing(index, key);
         self.update_pausing(now);
@@ -284,7 +284,7 @@ impl Connection {
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
-                        self.end_session(index, &CloseReason::Local);
+                        self.close_session(index);
                     }
                 }
             }
@@ -379,6 +379,12 @@ impl Connection {
                 unacknowledged,
             },
         ));
+    }
+
+    /// Ends a session by our own will.
+    fn close_session(&mut self, index: usize) {
+        self.give_up(index);
+        self.end_session(index, &CloseReason::Local);
     }
 
     /// Ends a session that was told to close and has nothing left to do.

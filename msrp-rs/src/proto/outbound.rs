@@ -88,6 +88,12 @@ impl Schedule {
             .is_some_and(|open| open.session == session)
     }
 
+    pub(super) fn is_open(&self, session: usize, transfer: usize) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.session == session && open.transfer == transfer)
+    }
+
     pub(super) fn forget(&mut self, session: usize) {
         self.fresh.retain(|&other| other != session);
         self.ring.retain(|&other| other != session);
@@ -666,11 +672,7 @@ impl Connection {
 
     /// A message has failed: nothing more of it is sent, and an open chunk ends with `#` (RFC 4975 §7.3.2).
     pub(super) fn fail_transfer(&mut self, index: usize, transfer: usize, failure: Failure) {
-        let open_here = self
-            .schedule
-            .open
-            .as_ref()
-            .is_some_and(|open| open.session == index && open.transfer == transfer);
+        let open_here = self.schedule.is_open(index, transfer);
         let session = &mut self.sessions[index];
         let key = session.key;
         let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else {
@@ -718,14 +720,30 @@ impl Connection {
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            self.queue_bodiless(
-                index,
-                Purpose::Notice { required: false },
-                Some(message_id),
-                Continuation::Abort,
-            );
+            self.queue_abort(index, message_id);
         }
         self.settle(index, transfer);
+    }
+
+    /// Ends every message that the peer has in part, and is between two chunks, with `#`.
+    pub(super) fn give_up(&mut self, index: usize) {
+        let transfers = self.sessions[index].outgoing.transfers.iter();
+        let given_up: Vec<_> = transfers
+            .filter(|(place, transfer)| {
+                transfer.phase == Phase::Sending
+                    && transfer.position > 0
+                    && !self.schedule.is_open(index, *place)
+            })
+            .map(|(_, transfer)| transfer.id)
+            .collect();
+        for id in given_up {
+            self.queue_abort(index, id);
+        }
+    }
+
+    fn queue_abort(&mut self, index: usize, id: MessageId) {
+        let purpose = Purpose::Notice { required: false };
+        self.queue_bodiless(index, purpose, Some(id), Continuation::Abort);
     }
 }
 
