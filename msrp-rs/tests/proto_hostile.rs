@@ -41,3 +41,28 @@ impl AsRef<[u8]> for Owned {
         &self.0
     }
 }
+
+#[test]
+fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
+    // covers: C-294, T-63
+    let mut bench = Bench::new();
+    let mut codes = Vec::new();
+    for n in 1..4000 {
+        let asked = if n % 2 == 0 { "yes" } else { "no" };
+        let headers =
+            format!("Message-ID: m1xx\r\nByte-Range: {n}-*/*\r\nSuccess-Report: {asked}\r\n");
+        codes.extend(bench.codes(send("tid1", &headers, Some("x"), '+')));
+    }
+    assert_eq!(codes.iter().position(|code| *code == 413), Some(2049));
+}
+
+#[test]
+fn pieces_that_wait_for_a_gap_are_bounded_in_number() {
+    // covers: T-63
+    let mut bench = Bench::new();
+    let mut codes = Vec::new();
+    for n in (2..4000).rev() {
+        codes.extend(bench.codes(chunk("tid1", "m1xx", &format!("{n}-*/*"), "x", '+')));
+    }
+    assert_eq!(codes.iter().position(|code| *code == 413), Some(1024));
+}

@@ -252,7 +252,7 @@ impl Connection {
         };
         incoming.chunk_done(start, end, confirmable, elapsed);
         incoming.success_report |= confirmable;
-        if incoming.range_count() > self.limits.gaps {
+        if incoming.is_scattered(self.limits.gaps) {
             let status = StatusCode::STOP_SENDING;
             self.respond(Some(index), &head, status, Some("Too many gaps"));
             self.end_incoming(index, id, MessageEnd::Rejected(status), status);
