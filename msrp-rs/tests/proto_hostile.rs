@@ -43,6 +43,47 @@ impl AsRef<[u8]> for Owned {
 }
 
 #[test]
+fn rfc4975_10_5_what_was_refused_for_want_of_memory_stays_refused() {
+    // covers: C-157, C-165, C-241
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.codes(chunk("tid1", "open", "1-4/8", "1234", '+')),
+        [200]
+    );
+    bench.side.take();
+    bench.side.connection.set_memory_pressure(true);
+    assert_eq!(
+        bench.codes(chunk("tid2", "more", "1-4/8", "1234", '+')),
+        [413]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid3", "open", "5-6/8", "56", '+')),
+        [413]
+    );
+    let status = StatusCode::STOP_SENDING;
+    let ended = bench.side.take();
+    assert!(
+        matches!(ended.last(), Some(Event::MessageEnd { end: MessageEnd::Rejected(told), .. }) if *told == status),
+        "{ended:?}"
+    );
+    // Chunks that were under way come when there is memory again.
+    bench.side.connection.set_memory_pressure(false);
+    assert_eq!(
+        bench.codes(chunk("tid4", "more", "5-8/8", "5678", '$')),
+        [413]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid5", "open", "7-8/8", "78", '$')),
+        [413]
+    );
+    assert_eq!(bench.side.take(), []);
+    assert_eq!(
+        bench.codes(chunk("tid6", "next", "1-4/4", "1234", '$')),
+        [200]
+    );
+}
+
+#[test]
 fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
     // covers: C-294, T-63
     let mut bench = Bench::new();

@@ -103,7 +103,14 @@ impl Connection {
             } else {
                 "receiver too slow"
             };
-            return Err((StatusCode::STOP_SENDING, Some(comment)));
+            // For good: further chunks of it may be under way (§10.5).
+            let status = StatusCode::STOP_SENDING;
+            if receiving.open.contains_key(&id) {
+                self.end_incoming(index, id, MessageEnd::Rejected(status), status);
+            } else {
+                receiving.finished.insert(id, Finished::Refused(status));
+            }
+            return Err((status, Some(comment)));
         }
         if let Some(incoming) = receiving.open.get_mut(&id) {
             incoming.last_chunk = elapsed;
