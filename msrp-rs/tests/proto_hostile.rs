@@ -84,6 +84,42 @@ fn rfc4975_10_5_what_was_refused_for_want_of_memory_stays_refused() {
 }
 
 #[test]
+fn rfc4975_10_2_a_refused_first_chunk_opens_no_message() {
+    // covers: C-060, C-157, C-292
+    let mut bench = Bench::new();
+    for n in 0..100 {
+        let id = format!("mess{n}");
+        assert_eq!(
+            bench.codes(chunk("tid1", &id, "0-0/5", "hello", '+')),
+            [400]
+        );
+        let far = "18446744073709551615-*/*";
+        assert_eq!(bench.codes(chunk("tid1", &id, far, "hello", '+')), [400]);
+    }
+    assert_eq!(
+        bench.codes(chunk("tid2", "good", "1-5/5", "hello", '$')),
+        [200]
+    );
+    assert_eq!(bench.contents(), [(b"hello".to_vec(), true)]);
+    bench.pass(Duration::from_secs(700));
+    assert_eq!(bench.side.take(), []);
+    // An open message outlives a refused chunk of it.
+    assert_eq!(
+        bench.codes(chunk("tid3", "m1xx", "1-2/5", "he", '+')),
+        [200]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid4", "m1xx", "0-0/5", "xx", '+')),
+        [400]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid5", "m1xx", "3-5/5", "llo", '$')),
+        [200]
+    );
+    assert_eq!(bench.contents(), [(b"hello".to_vec(), true)]);
+}
+
+#[test]
 fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
     // covers: C-294, T-63
     let mut bench = Bench::new();

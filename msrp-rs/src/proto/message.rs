@@ -71,6 +71,15 @@ impl Incoming {
         self.length
     }
 
+    /// Whether nothing of it came yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.position == 0
+            && self.length.is_none()
+            && self.ahead.is_empty()
+            && self.received.count() == 0
+            && !self.begun
+    }
+
     /// Octets kept ahead of a gap.
     pub(super) fn ahead_len(&self) -> usize {
         self.ahead_len

@@ -177,7 +177,7 @@ impl Connection {
         let offset = chunk.start.checked_add(chunk.len);
         chunk.len += data.len() as u64;
         if chunk.head.requires_empty_body() {
-            self.refuse_chunk(StatusCode::BAD_REQUEST, "Byte-Range starts at 0");
+            self.refuse_malformed(index, id, "Byte-Range starts at 0");
             return;
         }
         if chunk.repeats.is_some() {
@@ -197,16 +197,13 @@ impl Connection {
             return;
         };
         let (Some(offset), Some(end)) = (offset, end) else {
-            self.refuse_chunk(StatusCode::BAD_REQUEST, "Byte-Range is beyond 64 bits");
+            self.refuse_malformed(index, id, "Byte-Range is beyond 64 bits");
             return;
         };
         if end > max {
             self.refuse_message(index, id, "Message too large");
         } else if incoming.length().is_some_and(|length| end > length) {
-            self.refuse_chunk(
-                StatusCode::BAD_REQUEST,
-                "octets after the end of the message",
-            );
+            self.refuse_malformed(index, id, "octets after the end of the message");
         } else if incoming.is_ahead(offset) && ahead + data.len() > self.limits.receive_window {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
@@ -224,6 +221,15 @@ impl Connection {
     fn refuse_chunk(&mut self, status: StatusCode, comment: &str) {
         if let Current::Chunk(chunk) = std::mem::replace(&mut self.current, Current::Discard) {
             self.respond(Some(chunk.session), &chunk.head, status, Some(comment));
+        }
+    }
+
+    /// Answers the chunk that is being read with 400. If it is the first of its message, there is none.
+    fn refuse_malformed(&mut self, index: usize, id: MessageId, comment: &str) {
+        self.refuse_chunk(StatusCode::BAD_REQUEST, comment);
+        let open = &mut self.sessions[index].incoming.open;
+        if open.get(&id).is_some_and(Incoming::is_untouched) {
+            open.remove(&id);
         }
     }
 
