@@ -120,6 +120,27 @@ fn rfc4975_10_2_a_refused_first_chunk_opens_no_message() {
 }
 
 #[test]
+fn rfc4975_7_3_1_an_end_before_octets_that_came_is_refused() {
+    // covers: C-152, C-156, T-26
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.codes(chunk("tid1", "m1xx", "1-10/*", "0123456789", '+')),
+        [200]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid2", "m1xx", "3-4/4", "xx", '$')),
+        [400]
+    );
+    assert_eq!(
+        bench.codes(chunk("tid3", "m1xx", "11-12/*", "ab", '$')),
+        [200]
+    );
+    let told = bench.contents();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].1 && told[0].0.len() == 12, "{told:?}");
+}
+
+#[test]
 fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
     // covers: C-294, T-63
     let mut bench = Bench::new();

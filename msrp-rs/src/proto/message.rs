@@ -80,6 +80,11 @@ impl Incoming {
             && !self.begun
     }
 
+    /// Whether it would be longer than `end` for the consumer already, and its length is not fixed.
+    pub(super) fn reaches_beyond(&self, end: u64) -> bool {
+        self.length.is_none() && self.position > end
+    }
+
     /// Octets kept ahead of a gap.
     pub(super) fn ahead_len(&self) -> usize {
         self.ahead_len

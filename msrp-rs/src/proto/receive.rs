@@ -263,6 +263,11 @@ impl Connection {
             self.respond(Some(index), &head, StatusCode::STOP_SENDING, None);
             return;
         };
+        if continuation == Continuation::Complete && incoming.reaches_beyond(end) {
+            let comment = "the message ends before octets that came earlier";
+            self.respond(Some(index), &head, StatusCode::BAD_REQUEST, Some(comment));
+            return;
+        }
         incoming.chunk_done(start, end, confirmable, elapsed);
         incoming.success_report |= confirmable;
         if incoming.is_scattered(self.limits.gaps) {
