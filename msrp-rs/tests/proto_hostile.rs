@@ -164,3 +164,52 @@ fn pieces_that_wait_for_a_gap_are_bounded_in_number() {
     }
     assert_eq!(codes.iter().position(|code| *code == 413), Some(1024));
 }
+
+#[test]
+fn chatty_sessions_do_not_starve_a_large_message() {
+    // covers: C-133
+    for chunk_len in [0, 2048] {
+        let chatty = 100;
+        let mut pair = Pair::with(&Default::default(), chatty + 1, |config| {
+            config.chunk_len = chunk_len;
+        });
+        pair.a.capacity = 64 * 1024;
+        let bulk = SessionKey(chatty + 1);
+        pair.send_a(bulk, message(Body::Whole(octets(1 << 20, 1).into())));
+        let line = |pair: &mut Pair, n| {
+            pair.send_a(SessionKey(n), message(Body::Whole(octets(1500, n).into())))
+        };
+        for n in 1..=chatty {
+            line(&mut pair, n);
+        }
+        // Each of them says the next line as soon as one is written, so that it was always idle.
+        let (mut large, mut small) = (0, 0);
+        for _ in 0..400 {
+            assert!(pair.step());
+            for (key, event) in std::mem::take(&mut pair.a.events) {
+                if matches!(event, Event::WindowReleased(_)) {
+                    line(&mut pair, key.0);
+                }
+            }
+            for (key, event) in std::mem::take(&mut pair.b.events) {
+                match event {
+                    Event::MessageBody { data, .. } if key == bulk => large += data.len(),
+                    Event::Message { body, .. } => small += body.len(),
+                    _ => {}
+                }
+            }
+            if large == 1 << 20 {
+                break;
+            }
+        }
+        assert_eq!(
+            large,
+            1 << 20,
+            "chunk_len {chunk_len}: {small} octets of the others came"
+        );
+        assert!(
+            small > large / 2,
+            "chunk_len {chunk_len}: {small} octets of the others came"
+        );
+    }
+}
