@@ -45,8 +45,7 @@ pub struct Connection {
     /// To-Paths as they came, of requests that found their session.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
-    pub(super) early: HashMap<SessionKey, Early>,
-    pub(super) early_len: usize,
+    pub(super) early: Early,
     /// The request or response whose body is being read.
     pub(super) current: Current,
     pub(super) gather: Option<Gather>,
@@ -82,8 +81,7 @@ impl Connection {
             by_key: HashMap::new(),
             by_uri: HashMap::new(),
             by_text: HashMap::new(),
-            early: HashMap::new(),
-            early_len: 0,
+            early: Early::default(),
             current: Current::Nothing,
             gather: None,
             events: VecDeque::new(),
@@ -166,7 +164,7 @@ impl Connection {
                 session.closing = true;
                 self.timers.set(deadline, Timer::Close(session.reference));
             }
-            Command::CloseNow => self.end_session(index, &CloseReason::Local),
+            Command::CloseNow => self.close_session(index),
         }
         self.finish_closing(index, key);
         self.update_pausing(now);
@@ -281,12 +279,12 @@ impl Connection {
         }
         while let Some(timer) = self.timers.pop(now) {
             match timer {
-                Timer::Early(key) => self.early_expired(key),
+                Timer::Early(key) => self.early_expired(now, key),
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
-                        self.end_session(index, &CloseReason::Local);
+                        self.close_session(index);
                     }
                 }
             }
@@ -326,12 +324,12 @@ impl Connection {
             return;
         }
         self.flush_gathered();
+        self.current = Current::Discard;
         let indexes: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
         for index in indexes {
             self.end_session(index, &reason);
         }
-        self.early.clear();
-        self.early_len = 0;
+        self.early = Early::default();
         self.closed = Some(reason);
     }
 
@@ -341,7 +339,9 @@ impl Connection {
         if self.schedule.is_open_for(index) {
             self.end_chunk(Continuation::Abort);
         }
-        self.current.forget(index);
+        if let Some(head) = self.current.forget(index) {
+            self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
+        }
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;
@@ -379,6 +379,12 @@ impl Connection {
                 unacknowledged,
             },
         ));
+    }
+
+    /// Ends a session by our own will.
+    fn close_session(&mut self, index: usize) {
+        self.give_up(index);
+        self.end_session(index, &CloseReason::Local);
     }
 
     /// Ends a session that was told to close and has nothing left to do.

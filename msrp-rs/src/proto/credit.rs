@@ -93,7 +93,7 @@ impl Connection {
     /// Pauses or resumes reading as the buffers ask for.
     pub(super) fn update_pausing(&mut self, now: Instant) {
         let slack = self.pausing.slack_used > self.limits.connection_slack;
-        let early = self.early_len > self.limits.early_len;
+        let early = self.early.len() > self.limits.early_len;
         let slow = slack || early;
         match (slow, self.pausing.slow_since) {
             (true, None) => {
@@ -125,9 +125,9 @@ impl Connection {
             .deadline
             .is_some_and(|deadline| deadline <= now)
         {
-            if self.early_len > self.limits.early_len {
-                let keys: Vec<_> = self.early.keys().copied().collect();
-                keys.into_iter().for_each(|key| self.early_expired(key));
+            if self.early.len() > self.limits.early_len {
+                let keys = self.early.keys();
+                keys.into_iter().for_each(|key| self.refuse_early(key));
             } else {
                 self.shed_slowest();
             }
