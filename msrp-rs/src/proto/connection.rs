@@ -367,7 +367,6 @@ impl Connection {
             .filter(|(_, transfer)| matches!(transfer.phase, Phase::Sending | Phase::Encoded))
             .map(|(_, transfer)| transfer.key)
             .collect();
-        self.transactions.forget(session.reference);
         self.schedule.forget(index);
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
