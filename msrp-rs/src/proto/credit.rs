@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::work::steps;
 use super::{Event, MessageEnd};
 use crate::limits::Limits;
 use crate::wire::StatusCode;
@@ -118,6 +119,7 @@ impl Past {
     /// Time paused in the period before `now`.
     fn used(&mut self, now: Instant) -> Duration {
         self.forget(now);
+        steps(self.pauses.len());
         let period =
             |end: Instant| SHARED_PERIOD.saturating_sub(now.saturating_duration_since(end));
         self.pauses
@@ -203,6 +205,7 @@ impl Connection {
     }
 
     fn shed_slowest(&mut self) {
+        steps(self.sessions.len());
         let slowest = self
             .sessions
             .iter()

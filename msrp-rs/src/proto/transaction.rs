@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::TransferKey;
+use super::work::steps;
 use crate::wire::TransactionId;
 
 /// A session in the connection's table; `serial` tells it from a later one in the same place.
@@ -102,9 +103,11 @@ impl Transactions {
             .front()
             .is_some_and(|(_, id)| !self.live.contains_key(id))
         {
+            steps(1);
             self.deadlines.pop_front();
         }
         if self.deadlines.len() > 2 * self.live.len() + 64 {
+            steps(self.deadlines.len());
             self.deadlines.retain(|(_, id)| self.live.contains_key(id));
         }
         transaction
