@@ -91,6 +91,45 @@ fn without_a_stall_limit_it_waits_for_ever() {
 }
 
 #[test]
+fn a_second_session_ends_the_patience_with_the_first() {
+    let mut limits = Limits::default();
+    for stall in [None, limits.stall] {
+        limits.stall = stall;
+        let mut pair = Pair::with(&limits, 1, |config| config.chunk_len = 0);
+        pair.b.consume = false;
+        pair.a.capacity = 64 * 1024;
+        pair.send_a(S1, message(Body::Whole(octets(8 * MIB, 1).into())));
+        pair.advance(Duration::from_secs(10));
+        assert!(!pair.b.connection.reading_allowed());
+        // The new session must not wait for the consumer of the other one longer than 2 s, nor is that one shed at once.
+        let ours = support::config("b.example", "a.example", 2, false);
+        let attached = pair.b.connection.attach(pair.now, SessionKey(2), ours);
+        attached.expect("attached");
+        pair.advance(Duration::from_millis(1900));
+        assert!(!pair.b.take().contains(&Event::Shed), "{stall:?}");
+        pair.advance(Duration::from_millis(200));
+        assert!(pair.b.take().contains(&Event::Shed), "{stall:?}");
+        assert!(pair.b.connection.reading_allowed());
+    }
+}
+
+#[test]
+fn the_last_session_on_a_paused_connection_has_its_own_patience() {
+    let mut pair = Pair::with(&Limits::default(), 2, |config| config.chunk_len = 0);
+    pair.b.consume = false;
+    pair.a.capacity = 64 * 1024;
+    pair.send_a(S1, message(Body::Whole(octets(8 * MIB, 1).into())));
+    pair.run();
+    assert!(!pair.b.connection.reading_allowed());
+    pair.advance(Duration::from_secs(1));
+    pair.command_b(SessionKey(2), Command::CloseNow);
+    pair.advance(Duration::from_secs(18));
+    assert!(!pair.b.take().contains(&Event::Shed));
+    pair.advance(Duration::from_secs(2));
+    assert!(pair.b.take().contains(&Event::Shed));
+}
+
+#[test]
 fn sixteen_sessions_with_one_stalled_consumer() {
     let mut pair = Pair::with(&Limits::default(), 16, |config| config.chunk_len = 0);
     pair.a.capacity = 64 * 1024;
