@@ -156,6 +156,7 @@ static void failures(void) {
     RUN_UNTIL(engine, self.asked == 2);
     CHECK_OK(libmsrp_session_abort(engine, alice.session));
     RUN_UNTIL(engine, alice.closed_count == 1 && self.released == 1);
+    RUN_UNTIL(engine, bob.messages[0].ended);
     CHECK(bob.messages[0].end == LIBMSRP_END_ABORTED);
     party_end(&bob);
     party_new(&alice, engine, 0, NULL);
