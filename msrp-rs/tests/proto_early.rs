@@ -23,7 +23,7 @@ fn holding() -> Bench {
 
 #[test]
 fn what_follows_a_held_request_is_held_behind_it() {
-    // covers: C-148, C-194, Q-31
+    // covers: C-148, C-194
     // Meanwhile the directory knows more, or has given the session to this connection already.
     let ready = Entry::Ready(S1, Box::new(config("b.example", "a.example", 1, false)));
     for entry in [Some(ready), Some(Entry::Elsewhere), None] {
