@@ -296,3 +296,57 @@ fn short_engine_memory_refuses_new_messages_and_recovers() {
     pair.run();
     assert!(pair.a.take().contains(&Event::Acknowledged(taken)));
 }
+
+#[test]
+fn a_healthy_session_is_not_shed_for_the_time_that_another_used_up() {
+    let mut pair = Pair::with(&Limits::default(), 3, |config| config.chunk_len = 0);
+    pair.a.capacity = 64 * 1024;
+    pair.b.consume = false;
+    let (stalled, slow) = (SessionKey(1), SessionKey(2));
+    pair.send_a(stalled, message(Body::Whole(octets(8 * MIB, 1).into())));
+    pair.advance(Duration::from_secs(3));
+    assert!(pair.b.events.contains(&(stalled, Event::Shed)));
+    // Seconds later another consumer is late by 50 ms, with the whole slack on its account.
+    pair.b.events.clear();
+    let content = octets(8 * MIB, 2);
+    let sent = pair.send_a(slow, message(Body::Whole(content.into())));
+    let mut taken = 0;
+    while taken < 8 * MIB {
+        pair.run();
+        assert!(
+            !pair.b.connection.reading_allowed() || taken + held(&pair.b.events, slow) >= 8 * MIB
+        );
+        pair.advance(Duration::from_millis(50));
+        assert!(!pair.b.events.contains(&(slow, Event::Shed)));
+        let part = held(&pair.b.events, slow);
+        pair.b.events.clear();
+        taken += part;
+        consume(&mut pair.b, pair.now, slow, part);
+    }
+    pair.run();
+    assert!(pair.a.take().contains(&Event::Acknowledged(sent)));
+}
+
+#[test]
+fn each_session_that_stands_still_is_shed_in_its_turn() {
+    let mut pair = Pair::with(&Limits::default(), 4, |config| config.chunk_len = 0);
+    pair.a.capacity = 64 * 1024;
+    pair.b.consume = false;
+    for n in 1..=4 {
+        pair.send_a(
+            SessionKey(n),
+            message(Body::Whole(octets(4 * MIB, n).into())),
+        );
+    }
+    let start = pair.now;
+    pair.advance(Duration::from_secs(4));
+    let shed: std::collections::HashSet<_> = pair
+        .b
+        .events
+        .iter()
+        .filter(|(_, event)| *event == Event::Shed)
+        .map(|(key, _)| *key)
+        .collect();
+    assert!(shed.len() >= 3, "{shed:?} after {:?}", pair.now - start);
+    assert!(pair.b.connection.reading_allowed());
+}

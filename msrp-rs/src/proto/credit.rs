@@ -3,7 +3,8 @@
 //! MSRP has no flow control per session, and a paused connection pauses every session on it, with the responses to
 //! our own requests. So a connection with one session may stay paused for `Limits::stall`, like any TCP stream; one
 //! with more is paused at most 2 s in any 20 s, then the session with most octets above its window is shed: its open
-//! messages are aborted and further ones refused with 413 until its consumer has caught up.
+//! messages are aborted and further ones refused with 413 until its consumer has caught up. When the 2 s are used up
+//! by one session, another one that is slow for a moment still gets 100 ms.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use crate::wire::StatusCode;
 /// A shared connection is paused at most `SHARED_PAUSE` in any `SHARED_PERIOD`.
 const SHARED_PAUSE: Duration = Duration::from_secs(2);
 const SHARED_PERIOD: Duration = Duration::from_secs(20);
+
+/// A pause may always last so long: a consumer that is slow for a moment is not shed for what another has used up.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Pauses that start so soon after each other are remembered as one.
 const JOINED_PAUSES: Duration = Duration::from_millis(100);
@@ -81,7 +85,10 @@ impl Pausing {
         let rest = match patience {
             Patience::Lone => stall,
             Patience::Early => None,
-            Patience::Shared => Some(SHARED_PAUSE.saturating_sub(self.past.used(now))),
+            Patience::Shared => {
+                let left = SHARED_PAUSE.saturating_sub(self.past.used(now));
+                Some(left.max(LEAST_PAUSE))
+            }
         };
         self.slow = Some(Slow {
             patience,
@@ -200,6 +207,8 @@ impl Connection {
             } else {
                 self.shed_slowest();
             }
+            // If it is not enough, the next one has its time too.
+            self.pausing.resume(now);
             self.update_pausing(now);
         }
     }
