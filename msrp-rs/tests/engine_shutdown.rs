@@ -2,7 +2,7 @@
 
 mod engine_support;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +52,58 @@ fn a_paused_session_whose_peer_has_left_ends_with_the_engine() {
     host.engine.shutdown(Duration::ZERO);
     host.wait("the engine's end", |seen| seen.ended);
     assert!(host.seen(|seen| seen.closed(session)).is_some());
+}
+
+#[test]
+fn a_closed_listener_frees_its_port_at_once() {
+    let host = Host::new();
+    let options = |port| ListenOptions {
+        host: "127.0.0.1".into(),
+        port,
+        ..ListenOptions::default()
+    };
+    let mut listener = host.engine.listen(options(0)).expect("a port");
+    let address = host.engine.listener_address(listener).expect("bound");
+    for _ in 0..200 {
+        host.engine.close_listener(listener).expect("open");
+        TcpStream::connect(address).expect_err("nobody listens");
+        listener = host
+            .engine
+            .listen(options(address.port()))
+            .expect("the port is free");
+    }
+}
+
+#[test]
+fn a_session_that_is_told_closed_has_freed_its_port() {
+    let host = Host::new();
+    let mut port = 0;
+    for round in 0..100 {
+        let session = host.session_with(SessionOptions {
+            port,
+            ..SessionOptions::default()
+        });
+        let uri = host.engine.local_path(session).expect("a path").to_string();
+        port = uri
+            .rsplit(':')
+            .next()
+            .and_then(|rest| rest.split('/').next())
+            .expect("a port")
+            .parse()
+            .expect("a number");
+        host.engine
+            .set_remote_path(session, &remote_uri(2855), false, "*")
+            .expect("a path");
+        // Half of them end before anybody came, half by their peer.
+        if round % 2 == 0 {
+            host.engine.close(session, None).expect("alive");
+        } else {
+            let mut peer = RawPeer::connect(&uri);
+            peer.send(&uri, &remote_uri(2855), "bind0001", "hi");
+            host.wait_opened(session);
+        }
+        host.wait_closed(session);
+    }
 }
 
 /// Everything that a session can be at when the engine ends.
@@ -350,4 +402,3 @@ fn after_the_end_every_call_says_gone() {
         assert_eq!(error.kind, ErrorKind::Gone, "call {index}: {error}");
     }
 }
-

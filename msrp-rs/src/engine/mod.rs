@@ -223,15 +223,14 @@ impl Engine {
             first_transfer,
             first_message,
         );
-        let (listener, own) = (place.number, place.own);
+        let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
         let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
         let on_end = Box::new(move || {
-            drop(own);
             if orphaned.is_closed() {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, listener, place.tls, on_end);
+        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
         let session = Session {
             handle,
             entry: Arc::clone(&entry),
