@@ -2,6 +2,7 @@
 
 mod engine_support;
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use msrp::engine::{
 };
 use msrp::error::ErrorKind;
 use msrp::limits::Limits;
+use msrp::proto::CloseReason;
 
 /// A paused session whose peer has left: its end waits behind what was received.
 fn paused_and_left() -> (Host, SessionHandle) {
@@ -104,6 +106,58 @@ fn a_session_that_is_told_closed_has_freed_its_port() {
         }
         host.wait_closed(session);
     }
+}
+
+/// A forked child holds every descriptor of its parent: only `shutdown(2)` ends what the parent closes.
+#[test]
+fn what_a_forked_child_holds_is_closed_all_the_same() {
+    let host = Host::new();
+    let listener = host
+        .engine
+        .listen(ListenOptions {
+            host: "127.0.0.1".into(),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let address = host.engine.listener_address(listener).expect("bound");
+    let (aborted, uri) = passive(&host);
+    let mut aborted_peer = RawPeer::connect(&uri);
+    aborted_peer.send(&uri, &remote_uri(2855), "bind0001", "hi");
+    host.wait_opened(aborted);
+    let (stuck, mut stuck_peer) = dialled(&host);
+    host.try_send(stuck, vec![b'x'; 16 << 20])
+        .expect("admitted");
+
+    let (mut parents_end, mut childs_end) =
+        std::os::unix::net::UnixStream::pair().expect("sockets");
+    // SAFETY: the child reads one octet and leaves by _exit; it takes no lock.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let _ = childs_end.read(&mut [0]);
+        // SAFETY: ends this process without running anything.
+        unsafe { libc::_exit(0) }
+    }
+    assert!(pid > 0, "no fork");
+
+    host.engine.close_listener(listener).expect("open");
+    let refused = TcpStream::connect(address);
+    host.engine.abort_session(aborted).expect("alive");
+    let aborted_end = {
+        aborted_peer.frame();
+        aborted_peer.read_to_end()
+    };
+    // Its connection cannot close in order: it is dropped with the threads.
+    host.engine.join();
+    let mut left = Vec::new();
+    let stuck_end = stuck_peer.stream.read_to_end(&mut left);
+
+    parents_end.write_all(b"x").expect("the child waits");
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    refused.expect_err("nobody listens");
+    assert_eq!(aborted_end, b"");
+    stuck_end.expect("the end, not the time");
 }
 
 /// Everything that a session can be at when the engine ends.
@@ -402,3 +456,4 @@ fn after_the_end_every_call_says_gone() {
         assert_eq!(error.kind, ErrorKind::Gone, "call {index}: {error}");
     }
 }
+

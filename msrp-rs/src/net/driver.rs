@@ -497,6 +497,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.transport.abort();
         self.abandon("connection was closed", ErrorKind::Connect);
     }
 }
