@@ -160,6 +160,54 @@ fn what_a_forked_child_holds_is_closed_all_the_same() {
     stuck_end.expect("the end, not the time");
 }
 
+#[test]
+fn a_session_that_is_closed_while_it_dials_gives_the_dial_up() {
+    // The defaults bound neither `connect` nor the handshake to less than this test's patience.
+    let limits = engine_support::limits(|limits| {
+        limits.tls_handshake = Duration::from_secs(3600);
+    });
+    let tls = engine_support::tls::unverified();
+    let host = Host::from_options(EngineOptions {
+        limits,
+        tls: Some(tls),
+        ..EngineOptions::default()
+    });
+    let hole = black_hole();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent_port = silent.local_addr().expect("bound").port();
+    for round in 0..3 {
+        let connecting = host.session();
+        host.engine
+            .set_remote_path(connecting, &remote_uri(hole.port), true, "*")
+            .expect("a path");
+        host.engine.open(connecting, None).expect("dials");
+        let shaking = host.session_with(SessionOptions {
+            secure: true,
+            ..SessionOptions::default()
+        });
+        let uri = remote_uri(silent_port).replace("msrp:", "msrps:");
+        host.engine
+            .set_remote_path(shaking, &uri, true, "*")
+            .expect("a path");
+        host.engine.open(shaking, None).expect("dials");
+        let (mut stream, _) = silent.accept().expect("a connection");
+        // The client's hello has come, so it waits for ours.
+        stream.read_exact(&mut [0; 5]).expect("a record");
+        wait_until(|| host.engine.stats().connections == 2);
+        for session in [connecting, shaking] {
+            if round % 2 == 0 {
+                host.engine.close(session, None).expect("alive");
+            } else {
+                host.engine.abort_session(session).expect("alive");
+            }
+            assert_eq!(host.wait_closed(session).reason, CloseReason::Local);
+        }
+        wait_until(|| host.engine.stats().connections == 0);
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+}
+
 /// Everything that a session can be at when the engine ends.
 fn every_state(host: &Host) -> (Vec<SessionHandle>, Vec<Box<dyn Send>>) {
     let mut sessions = Vec::new();

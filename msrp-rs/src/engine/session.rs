@@ -177,7 +177,11 @@ pub(super) async fn open(
 ) {
     let work = async {
         if let Some(hop) = hop {
-            dial::connect(&context, &entry, &hop, share).await?;
+            tokio::select! {
+                connected = dial::connect(&context, &entry, &hop, share) => connected?,
+                // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
+                () = entry.decided.notified() => return Ok(()),
+            }
         }
         entry.decided.notified().await;
         Ok::<(), Error>(())
