@@ -56,11 +56,18 @@ fn a_paused_session_whose_peer_has_left_ends_with_the_engine() {
     assert!(host.seen(|seen| seen.closed(session)).is_some());
 }
 
+/// An address at which no other test listens, so that a port that was freed here stays free.
+const QUIET: &str = if cfg!(target_os = "linux") {
+    "127.77.0.1"
+} else {
+    "127.0.0.1"
+};
+
 #[test]
 fn a_closed_listener_frees_its_port_at_once() {
     let host = Host::new();
     let options = |port| ListenOptions {
-        host: "127.0.0.1".into(),
+        host: QUIET.into(),
         port,
         ..ListenOptions::default()
     };
@@ -115,7 +122,7 @@ fn what_a_forked_child_holds_is_closed_all_the_same() {
     let listener = host
         .engine
         .listen(ListenOptions {
-            host: "127.0.0.1".into(),
+            host: QUIET.into(),
             ..ListenOptions::default()
         })
         .expect("a port");
@@ -464,6 +471,56 @@ fn an_engine_may_be_dropped_and_joined_inside_a_runtime() {
 }
 
 #[test]
+fn domains_sessions_and_listeners_made_while_the_engine_ends_end_too() {
+    for round in 0..40 {
+        let host = Host::new();
+        let engine = host.engine.clone();
+        let makers: Vec<_> = (0..3)
+            .map(|_| {
+                let engine = engine.clone();
+                std::thread::spawn(move || {
+                    let mut made = Vec::new();
+                    while let Ok(domain) = engine.domain(Wake::Callback(Arc::new(|| {}))) {
+                        let session = engine.session(&domain, SessionOptions::default());
+                        let listener = engine.listen(ListenOptions {
+                            host: "127.0.0.1".into(),
+                            ..ListenOptions::default()
+                        });
+                        made.push((domain, session, listener));
+                    }
+                    made
+                })
+            })
+            .collect();
+        for _ in 0..round {
+            std::thread::yield_now();
+        }
+        engine.shutdown(Duration::from_secs(3600));
+        for maker in makers {
+            for (domain, session, listener) in maker.join().expect("no panic") {
+                let mut events = Vec::new();
+                wait_until(|| {
+                    domain.next_batch(64, 65536, &mut events);
+                    events
+                        .iter()
+                        .any(|(_, event)| matches!(event, Event::EngineClosed))
+                });
+                match session {
+                    Ok(session) => {
+                        assert!(events.iter().any(|(from, event)| *from == session
+                            && matches!(event, Event::Closed { .. })))
+                    }
+                    Err(error) => assert_eq!(error.kind, ErrorKind::Gone),
+                }
+                let error = listener.and_then(|listener| engine.listener_address(listener));
+                assert_eq!(error.expect_err("closed").kind, ErrorKind::Gone);
+            }
+        }
+        engine.join();
+    }
+}
+
+#[test]
 fn after_the_end_every_call_says_gone() {
     let host = Host::with(Limits::default());
     let session = host.session();
@@ -504,4 +561,3 @@ fn after_the_end_every_call_says_gone() {
         assert_eq!(error.kind, ErrorKind::Gone, "call {index}: {error}");
     }
 }
-
