@@ -4,15 +4,19 @@
 //! The budget is a signal, not an allocator: above it, drivers tell their connections to refuse new
 //! chunks and `send` says `Again`. It ends at seven eighths of the limit, so that it does not flicker.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use super::sync::{AtomicBool, AtomicIsize, fence};
 
 /// What `Engine::stats` shows, and the budget.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: usize,
-    receive_held: AtomicUsize,
-    receive_peak: AtomicUsize,
-    send_held: AtomicUsize,
+    // Below 0 for a moment where octets are released by one thread before another one has counted them.
+    receive_held: AtomicIsize,
+    receive_peak: AtomicIsize,
+    send_held: AtomicIsize,
     short: AtomicBool,
     /// Whether a sender was refused for the budget since it was exceeded.
     refused: AtomicBool,
@@ -32,9 +36,9 @@ impl Memory {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
-            receive_held: AtomicUsize::new(0),
-            receive_peak: AtomicUsize::new(0),
-            send_held: AtomicUsize::new(0),
+            receive_held: AtomicIsize::new(0),
+            receive_peak: AtomicIsize::new(0),
+            send_held: AtomicIsize::new(0),
             short: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
@@ -52,6 +56,7 @@ impl Memory {
     /// Octets are now held for a consumer.
     pub(crate) fn hold_received(&self, len: usize) {
         if len > 0 {
+            let len = signed(len);
             let held = self.receive_held.fetch_add(len, Relaxed) + len;
             self.receive_peak.fetch_max(held, Relaxed);
             self.judge();
@@ -61,7 +66,7 @@ impl Memory {
     /// A consumer took octets, or they were dropped.
     pub(crate) fn release_received(&self, len: usize) {
         if len > 0 {
-            self.receive_held.fetch_sub(len, Relaxed);
+            self.receive_held.fetch_sub(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -69,7 +74,7 @@ impl Memory {
     /// Octets are now held for the network.
     pub(crate) fn hold_sent(&self, len: usize) {
         if len > 0 {
-            self.send_held.fetch_add(len, Relaxed);
+            self.send_held.fetch_add(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -77,7 +82,7 @@ impl Memory {
     /// Octets were written, or dropped.
     pub(crate) fn release_sent(&self, len: usize) {
         if len > 0 {
-            self.send_held.fetch_sub(len, Relaxed);
+            self.send_held.fetch_sub(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -87,42 +92,66 @@ impl Memory {
         self.short.load(Relaxed)
     }
 
-    /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`.
+    /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`. Asked again after the
+    /// sender's wish stands where `take_refused` leads to: then either this says no, or that says yes.
     pub(crate) fn refuses(&self) -> bool {
         if self.is_short() {
             self.refused.store(true, Relaxed);
+            // The flag goes up before the budget is looked at again; in `take_refused` it is the other way round.
+            fence(SeqCst);
         }
         self.is_short()
     }
 
     /// Whether senders were refused and may now try again; clears the mark.
     pub(crate) fn take_refused(&self) -> bool {
+        fence(SeqCst);
         !self.is_short() && self.refused.load(Relaxed) && self.refused.swap(false, Relaxed)
     }
 
     /// Octets held for consumers, now and at most.
     pub(crate) fn received(&self) -> (usize, usize) {
         (
-            self.receive_held.load(Relaxed),
-            self.receive_peak.load(Relaxed),
+            unsigned(self.receive_held.load(Relaxed)),
+            unsigned(self.receive_peak.load(Relaxed)),
         )
     }
 
     /// Octets held for the network.
     pub(crate) fn sent(&self) -> usize {
-        self.send_held.load(Relaxed)
+        unsigned(self.send_held.load(Relaxed))
     }
 
+    /// Another thread may have judged by what was held before: so it is done again after each change of mind.
     fn judge(&self) {
-        let held = self.receive_held.load(Relaxed) + self.send_held.load(Relaxed);
-        if held > self.limit {
-            if !self.short.swap(true, Relaxed) {
+        loop {
+            fence(SeqCst);
+            let held = self.received().0.saturating_add(self.sent());
+            let was_short = self.is_short();
+            let end = if was_short {
+                self.limit / 8 * 7
+            } else {
+                self.limit
+            };
+            let is_short = held > end;
+            if is_short == was_short {
+                return;
+            }
+            self.short.store(is_short, Relaxed);
+            if is_short {
                 tracing::warn!(held, limit = self.limit, "engine memory budget exceeded");
             }
-        } else if held <= self.limit / 8 * 7 && self.short.load(Relaxed) {
-            self.short.store(false, Relaxed);
         }
     }
+}
+
+/// No allocation is larger.
+fn signed(len: usize) -> isize {
+    isize::try_from(len).unwrap_or(isize::MAX)
+}
+
+fn unsigned(held: isize) -> usize {
+    usize::try_from(held).unwrap_or(0)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -142,5 +171,19 @@ mod tests {
         assert!(!memory.is_short());
         assert!(memory.take_refused() && !memory.take_refused());
         assert_eq!((memory.received(), memory.sent()), ((440, 500), 251));
+    }
+
+    #[test]
+    fn octets_that_are_released_before_they_are_counted_are_no_shortage() {
+        let memory = Memory::new(800);
+        // A consumer or a driver may be quicker than the thread that counts what it gave them.
+        memory.release_received(10);
+        memory.release_sent(10);
+        assert!(!memory.is_short());
+        assert_eq!((memory.received(), memory.sent()), ((0, 0), 0));
+        memory.hold_sent(20);
+        memory.hold_received(10);
+        assert!(!memory.is_short());
+        assert_eq!((memory.received(), memory.sent()), ((0, 0), 10));
     }
 }
