@@ -440,6 +440,58 @@ fn a_peer_that_never_answers_is_a_timeout() {
     );
 }
 
+/// Written means flushed: what stands in a buffer of TLS or waits for the socket is not on its way yet.
+#[test]
+fn the_time_of_a_request_runs_from_its_last_octet_on() {
+    both_ways(
+        |limits| limits.transaction = Duration::from_millis(300),
+        |arena| {
+            let (session, _uri, mut peer) = arena.bound();
+            let (clock, _, mut clock_peer) = arena.bound();
+            let options = SendOptions {
+                failure_report: FailureReport::No,
+                ..SendOptions::default()
+            };
+            let body = SendBody::Bytes(vec![b'x'; 16 << 20].into());
+            let large = arena.host.engine.send(session, options, body);
+            let large = large.expect("admitted");
+            arena.host.wait_event(session, "progress", |event| {
+                matches!(event, Event::Progress { .. })
+            });
+            // On another connection time goes by, and one request after the other is late.
+            let mut small = None;
+            for _ in 0..4 {
+                let late = arena.host.send(clock, "tick");
+                clock_peer.frame();
+                arena.host.wait_event(
+                    clock,
+                    "late",
+                    |event| matches!(event, Event::Failed { transfer, .. } if *transfer == late),
+                );
+                // By the second time nothing has moved for as long as a request may take.
+                small.get_or_insert_with(|| arena.host.send(session, "at the end of the queue"));
+            }
+            let small = small.expect("sent");
+            let failed = |event: &Event| matches!(event, Event::Failed { .. });
+            assert!(arena.host.seen(|seen| !seen.has(session, failed)));
+            loop {
+                let frame = peer.frame();
+                if frame.contains("at the end of the queue") {
+                    peer.answer(&frame, "200 OK");
+                    break;
+                }
+            }
+            arena.host.wait_acknowledged(small);
+            let reader = std::thread::spawn(move || {
+                while !peer.frame().contains("$\r\n") {}
+                peer
+            });
+            arena.host.wait_acknowledged(large);
+            reader.join().expect("no panic");
+        },
+    );
+}
+
 #[test]
 fn a_peer_that_never_answers_the_first_request_ends_the_session() {
     let host = Host::with(limits(|limits| {
