@@ -21,16 +21,12 @@ fn descriptor_limit(limit: u64) -> u64 {
         rlim_max: 0,
     };
     // SAFETY: the struct outlives the call.
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut now) },
-        0
-    );
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut now) };
+    assert_eq!(result, 0);
     let before = std::mem::replace(&mut now.rlim_cur, limit);
     // SAFETY: as above.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const now) },
-        0
-    );
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const now) };
+    assert_eq!(result, 0);
     before
 }
 
