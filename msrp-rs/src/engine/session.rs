@@ -87,7 +87,9 @@ impl Shared {
 
     pub(super) fn message(&self, handle: MessageHandle) -> Result<(Arc<Session>, MessageKey)> {
         let (session, number) = self.numbered(handle.0, "message")?;
-        Ok((session, MessageKey(number)))
+        let key = MessageKey(number);
+        session.mailbox().check_message(key)?;
+        Ok((session, key))
     }
 
     fn numbered(&self, handle: u64, what: &str) -> Result<(Arc<Session>, u32)> {
