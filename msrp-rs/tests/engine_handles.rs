@@ -195,3 +195,23 @@ fn a_late_listener_handle_names_no_later_listener() {
         late.push(listener);
     }
 }
+
+#[test]
+fn the_256th_engine_does_not_know_the_handles_of_the_first() {
+    let (a, b) = (Host::new(), Host::new());
+    let (one, _two) = pair(&a, &b);
+    let stream = a
+        .engine
+        .send(one, SendOptions::default(), SendBody::Stream(None))
+        .expect("admitted");
+    let same = (0..1000)
+        .map(|_| Host::new())
+        .map(|host| (host.session(), host))
+        .find(|(session, _)| session.0 >> 56 == one.0 >> 56);
+    let (late, host) = same.expect("8 bits of a handle are the engine's number");
+    session_is_gone(&host.engine, one);
+    session_is_gone(&a.engine, late);
+    parts_are_gone(&host.engine, stream, MessageHandle(stream.0));
+    assert!(a.engine.state(one).is_ok() && host.engine.state(late).is_ok());
+    assert!(a.engine.transfer_progress(stream).is_ok());
+}

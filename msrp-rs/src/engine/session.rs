@@ -42,7 +42,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(engine: u8, context: Arc<Context>) -> Arc<Self> {
+    pub(super) fn new(engine: u32, context: Arc<Context>) -> Arc<Self> {
         let sessions = RwLock::new(Slots::new(engine));
         Arc::new(Self {
             pid: std::process::id(),
