@@ -31,8 +31,8 @@ use crate::proto::{
 };
 use crate::wire::Uri;
 
-/// Turns in one poll before other tasks get their chance.
-const TURNS: usize = 8;
+/// Turns in one poll before other tasks get their chance: 128 KiB of requests as small as can be are some milliseconds.
+const TURNS: usize = 2;
 /// Writes in one turn.
 const WRITES: usize = 4;
 /// Slices in one write.
