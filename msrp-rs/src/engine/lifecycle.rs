@@ -27,6 +27,9 @@ const JOIN: Duration = Duration::from_millis(800);
 const THREADS: Duration = Duration::from_millis(200);
 /// Domains among which those that were closed are not looked for.
 const CROWD: usize = 32;
+/// Polls of tasks after which a thread looks for readiness of sockets and for times. With more, a connection that
+/// always has something to do keeps the others waiting for as many of its polls.
+const EVENT_INTERVAL: u32 = 4;
 /// Threads for names and files.
 const BLOCKING_THREADS: usize = 16;
 
@@ -108,6 +111,7 @@ impl Core {
         let runtime = Builder::new_multi_thread()
             .worker_threads(options.worker_threads)
             .max_blocking_threads(BLOCKING_THREADS)
+            .event_interval(EVENT_INTERVAL)
             .thread_name("msrp-engine")
             .on_thread_start(|| IS_ENGINE_THREAD.set(true))
             .enable_all()
