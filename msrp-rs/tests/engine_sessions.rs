@@ -631,3 +631,41 @@ fn a_repeated_answer_changes_nothing_and_another_path_is_refused_once_bound() {
     a.send(one, "on");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"on");
 }
+
+#[test]
+fn a_very_long_sdp_is_judged_in_one_pass_and_changes_nothing() {
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = (a.session(), b.session());
+    let offer = a.engine.create_offer(one).expect("an offer");
+    let answer = b
+        .engine
+        .create_answer(two, &offer, None)
+        .expect("an answer");
+    let line = |start: &str, len: usize| format!("{start}{}\r\n", "x".repeat(len));
+    for long in [
+        "x".repeat(16 << 20),
+        answer.clone() + &line("a=", 16 << 20),
+        answer.clone() + &"a=x:1\r\n".repeat(1 << 20),
+        answer.clone() + &"m=audio 9 RTP/AVP 0\r\n".repeat(1 << 18),
+        answer.clone() + &"a=path:msrp://127.0.0.1:1/a;tcp\r\n".repeat(1 << 16),
+        answer.replace(
+            "a=path:",
+            &format!("a=path:{}", "msrp://127.0.0.1:1/abcd;tcp ".repeat(1 << 17)),
+        ),
+        answer.replace(
+            "a=accept-types:",
+            &format!("a=accept-types:{}", "text/x ".repeat(1 << 20)),
+        ),
+        answer.replace("\r\n", &"\r\n".repeat(1 << 16)),
+    ] {
+        // Whatever is made of it: it is an error or it is taken, at once, and both sides can still agree.
+        let _ = a.engine.set_remote(one, &long, None);
+        let other = b.session();
+        let _ = b.engine.create_answer(other, &long, None);
+        b.engine.abort_session(other).expect("alive");
+    }
+    a.engine.set_remote(one, &answer, None).expect("taken");
+    a.engine.open(one, None).expect("dials");
+    a.wait_opened(one);
+    b.wait_opened(two);
+}
