@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api_support::{Pair, text, within};
-use msrp::Body;
+use api_support::{Pair, options, text, within};
+use msrp::{Body, Engine, EngineOptions, ListenOptions, SessionOptions};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::oneshot;
 
@@ -72,5 +72,51 @@ async fn a_silent_reader_is_dropped_with_its_message() {
         within("the message's end", transfer.acknowledged())
             .await
             .expect_err("not acknowledged");
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_sessions_come_and_go() {
+    let engine = Engine::new(EngineOptions::default()).expect("an engine");
+    let listener = engine
+        .listen(ListenOptions {
+            host: "127.0.0.1".into(),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let on_it = || SessionOptions {
+        listener: Some(listener.handle()),
+        ..options()
+    };
+    for round in 0..4 {
+        let mut sessions: Vec<_> = (0..1000)
+            .map(|_| engine.session(on_it()).expect("a session"))
+            .collect();
+        // Some had a peer, some were closed, some are only dropped.
+        for pair in sessions.chunks(2).take(20) {
+            let offer = pair[0].create_offer().expect("an offer");
+            let answer = pair[1].create_answer(&offer).expect("an answer");
+            pair[0].set_remote(&answer).expect("the answer fits");
+            let opened = async { tokio::join!(pair[0].open(None), pair[1].open(None)) };
+            let (one, two) = within("open", opened).await;
+            one.expect("open");
+            two.expect("open");
+        }
+        for session in sessions.drain(..50) {
+            within("closed", session.close(Duration::ZERO)).await;
+        }
+        drop(sessions);
+        within("all gone", async {
+            while engine.stats().sessions > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let stats = engine.stats();
+        assert_eq!(
+            (stats.receive_held, stats.send_held),
+            (0, 0),
+            "round {round}"
+        );
     }
 }
