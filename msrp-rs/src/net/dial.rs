@@ -20,8 +20,9 @@ use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
 use super::registry::{Bind, Entry, Origin, Way};
+use super::socket::PeerSocket;
 use super::tls::Tls;
-use super::transport::{self, Transport};
+use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::wire::{Host, Uri};
@@ -188,7 +189,7 @@ async fn dial(
         let text = format!("socket to {}:{}: {error}", authority.host, authority.port);
         Error::transport(ErrorKind::Connect, text)
     };
-    transport::configure(&stream).map_err(failed)?;
+    let stream = PeerSocket::new(stream).map_err(failed)?;
     let Some(tls) = tls else {
         return Ok(Transport::tcp(stream));
     };

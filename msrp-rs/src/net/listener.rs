@@ -17,7 +17,8 @@ use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
 use super::registry::{Origin, Way};
-use super::transport::{self, Transport};
+use super::socket::PeerSocket;
+use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Connections that the kernel may hold for us.
@@ -99,9 +100,12 @@ async fn serve(
         listener,
         secure: tls.is_some(),
     };
-    if connected.context.is_stopping() || transport::configure(&stream).is_err() {
+    if connected.context.is_stopping() {
         return;
     }
+    let Ok(stream) = PeerSocket::new(stream) else {
+        return;
+    };
     let transport = match tls {
         None => Transport::tcp(stream),
         Some(config) => {

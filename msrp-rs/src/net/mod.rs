@@ -29,6 +29,8 @@ pub(crate) mod memory;
 pub(crate) mod ready;
 #[cfg(not(loom))]
 pub(crate) mod registry;
+#[cfg(not(loom))]
+pub(crate) mod socket;
 pub(crate) mod sync;
 #[cfg(not(loom))]
 pub(crate) mod tls;

@@ -13,19 +13,15 @@ use std::task::{Context as TaskContext, Poll, ready};
 use bytes::{BufMut, Bytes};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use super::block::{self, BlockPool};
+use super::socket::PeerSocket;
 
 /// Most plaintext in one write to TLS: one record.
 const TLS_WRITE: usize = 16 * 1024;
 /// What rustls may keep: one record with its header and tag, and room for an alert or a key update.
 const TLS_BUFFER: usize = TLS_WRITE + 1024;
-/// Unsent octets that the kernel may hold before it says that the socket is full; without this, autotuned
-/// megabytes stand before every response.
-const NOTSENT_LOWAT: u32 = 32 * 1024;
-
 /// One connection's stream.
 pub(crate) struct Transport {
     stream: Stream,
@@ -36,21 +32,13 @@ pub(crate) struct Transport {
 }
 
 enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// Sets the options of a new socket.
-pub(crate) fn configure(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-    SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
-    Ok(())
+    Tcp(PeerSocket),
+    Tls(Box<TlsStream<PeerSocket>>),
 }
 
 impl Transport {
     /// Cleartext.
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
+    pub(crate) fn tcp(stream: PeerSocket) -> Self {
         Self {
             stream: Stream::Tcp(stream),
             unflushed: 0,
@@ -59,7 +47,7 @@ impl Transport {
     }
 
     /// After the handshake.
-    pub(crate) fn tls(mut stream: TlsStream<TcpStream>) -> Self {
+    pub(crate) fn tls(mut stream: TlsStream<PeerSocket>) -> Self {
         match &mut stream {
             TlsStream::Client(stream) => stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER)),
             TlsStream::Server(stream) => stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER)),
@@ -69,6 +57,13 @@ impl Transport {
             stream: Stream::Tls(Box::new(stream)),
             unflushed: 0,
             may_hold_input: true,
+        }
+    }
+
+    fn socket(&self) -> &PeerSocket {
+        match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
         }
     }
 
@@ -90,10 +85,7 @@ impl Transport {
         cx: &mut TaskContext<'_>,
         pool: &BlockPool,
     ) -> Poll<io::Result<Bytes>> {
-        let socket = match &self.stream {
-            Stream::Tcp(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref().0,
-        };
+        let socket = self.socket().stream();
         if let Poll::Pending = socket.poll_read_ready(cx)?
             && !self.may_hold_input
         {
@@ -181,20 +173,14 @@ impl Transport {
 
     /// Ends both sides at once and without a word. Closing the descriptor is not enough: a forked child may hold it.
     pub(crate) fn abort(&self) {
-        let socket = match &self.stream {
-            Stream::Tcp(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref().0,
-        };
+        let socket = self.socket().stream();
         // It fails where the connection is over already.
         let _ = SockRef::from(socket).shutdown(Shutdown::Both);
     }
 
     /// Reads and drops what still comes, straight from the socket. Ready at its end.
     pub(crate) fn poll_discard(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let socket = match &self.stream {
-            Stream::Tcp(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref().0,
-        };
+        let socket = self.socket().stream();
         let mut buffer = [0; 4096];
         loop {
             if ready!(socket.poll_read_ready(cx)).is_err() {

@@ -1,0 +1,94 @@
+//! A TCP socket whose writes raise no signal.
+//!
+//! A write to a connection that the peer has reset raises SIGPIPE, which kills a process that has not arranged
+//! otherwise: a Rust program has, a C host may not. The vectored writes of std do not ask the system to leave it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Unsent octets that the kernel may hold before it says that the socket is full; without this, autotuned
+/// megabytes stand before every response.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+const NOTSENT_LOWAT: u32 = 32 * 1024;
+
+/// No signal for a write to a connection that is over. Where there is no flag for it, there is a socket option.
+const FLAGS: i32 = if cfg!(target_vendor = "apple") {
+    0
+} else {
+    libc::MSG_NOSIGNAL
+};
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) struct PeerSocket(TcpStream);
+
+impl PeerSocket {
+    /// Takes a new connection and sets its options.
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+        #[cfg(target_vendor = "apple")]
+        SockRef::from(&stream).set_nosigpipe(true)?;
+        Ok(Self(stream))
+    }
+
+    /// For its readiness, reads and options; not for writes.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.0
+    }
+}
+
+impl AsyncRead for PeerSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for PeerSocket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(octets)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            let send = || SockRef::from(&self.0).send_vectored_with_flags(slices, FLAGS);
+            match self.0.try_io(Interest::WRITABLE, send) {
+                // Not ready after all: now the waker is told.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
