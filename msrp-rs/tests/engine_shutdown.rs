@@ -285,6 +285,28 @@ fn every_state(host: &Host) -> (Vec<SessionHandle>, Vec<Box<dyn Send>>) {
     wait_until(|| host.engine.stats().reading_paused > before);
     sessions.push(paused);
     kept.push(Box::new(other));
+    // Shed, on a connection that it shares.
+    let other = Host::new();
+    let listener = host
+        .engine
+        .listen(ListenOptions {
+            host: "127.0.0.1".into(),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let there = || SessionOptions {
+        listener: Some(listener),
+        ..any()
+    };
+    let (sender, shed) = engine_support::pair_with(&other, any(), host, there());
+    let (_, neighbour) = engine_support::pair_with(&other, any(), host, there());
+    host.stalled.lock().expect("not poisoned").push(shed);
+    other
+        .try_send(sender, vec![b's'; 4 << 20])
+        .expect("admitted");
+    host.wait_event(shed, "shed", |event| matches!(event, Event::Shed));
+    sessions.extend([shed, neighbour]);
+    kept.push(Box::new(other));
     // Closing, with an outcome outstanding.
     let (closing, peer) = dialled(host);
     host.send(closing, "never answered");

@@ -205,12 +205,24 @@ impl Core {
         } else {
             self.end.wait(JOIN);
             // A thread of its own: this one may belong to another runtime, which forbids to wait in it.
+            let runtime = Arc::new(Mutex::new(Some(runtime)));
+            let taken = Arc::clone(&runtime);
             let ended = std::thread::Builder::new()
                 .name("msrp-join".into())
-                .spawn(move || runtime.shutdown_timeout(THREADS));
-            if let Ok(thread) = ended {
+                .spawn(move || {
+                    if let Some(runtime) = taken.lock().take() {
+                        runtime.shutdown_timeout(THREADS);
+                    }
+                });
+            match ended {
                 // It only panics if the runtime does, and then there is nothing left to wait for.
-                let _ = thread.join();
+                Ok(thread) => drop(thread.join()),
+                // The system gives no thread. Dropping the runtime here would wait, too.
+                Err(_) => {
+                    if let Some(runtime) = runtime.lock().take() {
+                        runtime.shutdown_background();
+                    }
+                }
             }
         }
         self.tell_end();
