@@ -7,7 +7,45 @@
 //!
 //! Sockets, queues and wake-ups are the business of [`net`](crate::net), SDP texts of [`sdp`](crate::sdp), the
 //! protocol of [`proto`]. Here are options and their checks, handles, the negotiation of one session,
-//! and the life of the engine itself.
+//! and the life of the engine itself. Programs on tokio have futures over it: [`msrp::Session`](crate::Session).
+//!
+//! ```
+//! use std::sync::{Arc, mpsc};
+//! use msrp::engine::{Engine, EngineOptions, Event, SendBody, SendOptions, SessionOptions, Wake};
+//!
+//! # fn main() -> msrp::Result<()> {
+//! let engine = Engine::new(EngineOptions::default())?;
+//! // The wake of this domain: a host with a poll loop takes `Wake::Fd` and watches `Domain::fd`.
+//! let (ready, work) = mpsc::channel();
+//! let domain = engine.domain(Wake::Callback(Arc::new(move || {
+//!     let _ = ready.send(());
+//! })))?;
+//! let alice = engine.session(&domain, SessionOptions::default())?;
+//! let bob = engine.session(&domain, SessionOptions::default())?;
+//! let answer = engine.create_answer(bob, &engine.create_offer(alice)?, None)?;
+//! engine.set_remote(alice, &answer, None)?;
+//! engine.open(alice, None)?;
+//! engine.open(bob, None)?;
+//! engine.send(alice, SendOptions::default(), SendBody::Bytes("Hello, Bob".into()))?;
+//!
+//! let mut events = Vec::new();
+//! while work.recv().is_ok() {
+//!     domain.next_batch(256, 256 * 1024, &mut events);
+//!     for (session, event) in events.drain(..) {
+//!         match event {
+//!             Event::Message { message, body, credit, .. } => {
+//!                 assert_eq!(&body[..], b"Hello, Bob");
+//!                 engine.consume(session, credit)?;
+//!                 engine.taken(session, &[message])?;
+//!                 return Ok(());
+//!             }
+//!             Event::Closed { error: Some(error), .. } => return Err(error),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
 
 mod domain;
 mod error;

@@ -1,4 +1,6 @@
 //! Checks of what hosts configure: each text names the option and its bound.
+//!
+//! The bounds of `Limits` are checked in [`limits`](crate::limits), texts of the wire by `wire`.
 
 use std::time::Duration;
 
