@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
 /// The bounds of one engine and of the connections, sessions and messages in it.
 ///
 /// Start from `Limits::default()` and change fields; [`Limits::validate`] names what is out of
@@ -117,3 +119,93 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Checks that every bound is one that the engine can work with.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the first that is not, and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        const KIB: usize = 1024;
+        const GIB: usize = 1024 * KIB * KIB;
+        for (name, value, min, max) in [
+            ("start_line", self.start_line, 64, KIB * KIB),
+            ("header_line", self.header_line, 256, KIB * KIB),
+            ("header_section", self.header_section, 512, 16 * KIB * KIB),
+            ("headers", self.headers, 8, 4096),
+            ("path_uris", self.path_uris, 1, 1024),
+            ("non_send_body", self.non_send_body, 0, 10 * KIB),
+            ("send_window", self.send_window, KIB, GIB),
+            ("small_message", self.small_message, KIB, self.send_window),
+            ("read_ahead", self.read_ahead, 4 * KIB, GIB),
+            ("receive_window", self.receive_window, KIB, GIB),
+            ("connection_slack", self.connection_slack, 0, GIB),
+            ("control_lane", self.control_lane, 4 * KIB, GIB),
+            ("write_ahead", self.write_ahead, 4 * KIB, GIB),
+            ("max_transactions", self.max_transactions, 1, KIB * KIB),
+            (
+                "incomplete_messages",
+                self.incomplete_messages,
+                1,
+                KIB * KIB,
+            ),
+            ("remembered_ids", self.remembered_ids, 0, KIB * KIB),
+            ("gaps", self.gaps, 1, KIB * KIB),
+            ("transfers", self.transfers, 1, KIB * KIB),
+            ("early_len", self.early_len, KIB, GIB),
+            (
+                "unbound_connections",
+                self.unbound_connections,
+                1,
+                KIB * KIB,
+            ),
+            (
+                "unbound_per_address",
+                self.unbound_per_address,
+                1,
+                KIB * KIB,
+            ),
+            ("dials_per_target", self.dials_per_target, 1, 1024),
+            ("dials", self.dials, 1, KIB * KIB),
+            ("engine_memory", self.engine_memory, 64 * KIB, usize::MAX),
+            ("event_stream", self.event_stream, 1, KIB * KIB),
+        ] {
+            range(&format!("limits.{name}"), value, min, max)?;
+        }
+        for (name, value) in [
+            ("stall", self.stall.unwrap_or(MAX_TIME)),
+            ("incomplete_idle", self.incomplete_idle),
+            ("early", self.early),
+            ("unbound", self.unbound),
+            ("tls_handshake", self.tls_handshake),
+            ("transaction", self.transaction),
+            ("write_stall", self.write_stall),
+        ] {
+            time(&format!("limits.{name}"), value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks a size or a number.
+pub(crate) fn range(option: &str, value: usize, min: usize, max: usize) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "{option} is {value}, allowed is {min} to {max}"
+    )))
+}
+
+/// Checks a time.
+pub(crate) fn time(option: &str, value: Duration) -> Result<()> {
+    if !value.is_zero() && value <= MAX_TIME {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "{option} is {value:?}, allowed is above 0 to {MAX_TIME:?}"
+    )))
+}
+
+/// Longest time option: a year.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 3600);

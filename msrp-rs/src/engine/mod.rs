@@ -1,12 +1,12 @@
 //! The one facade that the C ABI, the Python module and the async Rust API translate.
 //!
 //! An [`Engine`] owns the runtime, the listeners and the connections. A host holds *handles*: 64-bit numbers
-//! that stay safe when the thing they name has ended ([`ErrorKind::Gone`](crate::error::ErrorKind::Gone)).
+//! that stay safe when the thing they name has ended ([`ErrorKind::Gone`]).
 //! What happens comes back as [`Event`]s through a [`Domain`], one per consumer. No function here blocks on
 //! the network, and none calls back into the host except through [`Wake`].
 //!
 //! Sockets, queues and wake-ups are the business of [`net`](crate::net), SDP texts of [`sdp`](crate::sdp), the
-//! protocol of [`proto`](crate::proto). Here are options and their checks, handles, the negotiation of one session,
+//! protocol of [`proto`]. Here are options and their checks, handles, the negotiation of one session,
 //! and the life of the engine itself.
 
 mod domain;

@@ -4,84 +4,16 @@ use std::time::Duration;
 
 use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions};
 use crate::error::{Error, Result};
-use crate::limits::Limits;
+use crate::limits::{MAX_TIME, range, time};
 use crate::wire::{MediaRange, MediaType, MessageId, validate_extra_header};
 
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
-/// Longest time option: a year.
-const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The options of an engine.
 pub(super) fn engine(options: &EngineOptions) -> Result<()> {
     range("worker_threads", options.worker_threads, 1, MAX_THREADS)?;
-    limits(&options.limits)
-}
-
-fn limits(limits: &Limits) -> Result<()> {
-    const KIB: usize = 1024;
-    const GIB: usize = 1024 * KIB * KIB;
-    for (name, value, min, max) in [
-        ("start_line", limits.start_line, 64, KIB * KIB),
-        ("header_line", limits.header_line, 256, KIB * KIB),
-        ("header_section", limits.header_section, 512, 16 * KIB * KIB),
-        ("headers", limits.headers, 8, 4096),
-        ("path_uris", limits.path_uris, 1, 1024),
-        ("non_send_body", limits.non_send_body, 0, 10 * KIB),
-        ("send_window", limits.send_window, KIB, GIB),
-        (
-            "small_message",
-            limits.small_message,
-            KIB,
-            limits.send_window,
-        ),
-        ("read_ahead", limits.read_ahead, 4 * KIB, GIB),
-        ("receive_window", limits.receive_window, KIB, GIB),
-        ("connection_slack", limits.connection_slack, 0, GIB),
-        ("control_lane", limits.control_lane, 4 * KIB, GIB),
-        ("write_ahead", limits.write_ahead, 4 * KIB, GIB),
-        ("max_transactions", limits.max_transactions, 1, KIB * KIB),
-        (
-            "incomplete_messages",
-            limits.incomplete_messages,
-            1,
-            KIB * KIB,
-        ),
-        ("remembered_ids", limits.remembered_ids, 0, KIB * KIB),
-        ("gaps", limits.gaps, 1, KIB * KIB),
-        ("transfers", limits.transfers, 1, KIB * KIB),
-        ("early_len", limits.early_len, KIB, GIB),
-        (
-            "unbound_connections",
-            limits.unbound_connections,
-            1,
-            KIB * KIB,
-        ),
-        (
-            "unbound_per_address",
-            limits.unbound_per_address,
-            1,
-            KIB * KIB,
-        ),
-        ("dials_per_target", limits.dials_per_target, 1, 1024),
-        ("dials", limits.dials, 1, KIB * KIB),
-        ("engine_memory", limits.engine_memory, 64 * KIB, usize::MAX),
-        ("event_stream", limits.event_stream, 1, KIB * KIB),
-    ] {
-        range(&format!("limits.{name}"), value, min, max)?;
-    }
-    for (name, value) in [
-        ("stall", limits.stall.unwrap_or(MAX_TIME)),
-        ("incomplete_idle", limits.incomplete_idle),
-        ("early", limits.early),
-        ("unbound", limits.unbound),
-        ("tls_handshake", limits.tls_handshake),
-        ("transaction", limits.transaction),
-        ("write_stall", limits.write_stall),
-    ] {
-        time(&format!("limits.{name}"), value)?;
-    }
-    Ok(())
+    options.limits.validate()
 }
 
 /// The types that a session takes, at the root and inside containers.
@@ -165,24 +97,6 @@ fn ranges(option: &str, types: &[String]) -> Result<Vec<MediaRange>> {
             })
         })
         .collect()
-}
-
-fn range(option: &str, value: usize, min: usize, max: usize) -> Result<()> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "{option} is {value}, allowed is {min} to {max}"
-    )))
-}
-
-fn time(option: &str, value: Duration) -> Result<()> {
-    if !value.is_zero() && value <= MAX_TIME {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "{option} is {value:?}, allowed is above 0 to {MAX_TIME:?}"
-    )))
 }
 
 #[cfg(test)]

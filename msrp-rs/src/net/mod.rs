@@ -1,15 +1,15 @@
 //! Sockets and queues: the layer that moves octets between `proto` and the operating system, and
 //! events between `proto` and consumers.
 //!
-//! Each connection has one task, the [`driver`], that owns a [`proto::Connection`](crate::proto::Connection)
-//! and calls it in the order that ARCHITECTURE.md gives. Each session has one [`mailbox`] in which its
-//! host's commands and its events meet; [`inbox`] wakes the driver for commands, [`ready`] wakes the
-//! consumer for events. [`transport`] is TCP or TLS (RFC 4975 §5.4, §14.2), [`listener`] and [`dial`]
-//! make connections (RFC 4975 §5.4, §6.2), [`registry`] knows which session a URI names (RFC 4975 §7.3).
+//! Each connection has one task, the `driver`, that owns a [`proto::Connection`](crate::proto::Connection)
+//! and calls it in the order that ARCHITECTURE.md gives. Each session has one `mailbox` in which its
+//! host's commands and its events meet; `inbox` wakes the driver for commands, `ready` wakes the
+//! consumer for events. `transport` is TCP or TLS (RFC 4975 §5.4, §14.2), `listener` and `dial`
+//! make connections (RFC 4975 §5.4, §6.2), `registry` knows which session a URI names (RFC 4975 §7.3).
 //!
 //! What a frame means is decided in `proto`; what a host may ask for, and SDP, in `engine`.
 //!
-//! Under `cfg(loom)` only the parts with a wake protocol are built; see [`sync`].
+//! Under `cfg(loom)` only the parts with a wake protocol are built; see `sync`.
 
 #[cfg(not(loom))]
 pub(crate) mod block;
