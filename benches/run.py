@@ -1,9 +1,10 @@
 """`make bench`: how close an MSRP session comes to a plain TCP connection on this machine.
 
 Each figure comes from two processes on loopback, a sender and a receiver. A *pair* is the bare
-connection and then the session, one right after the other, so that both see the same machine; what
-counts is the ratio of their times, and of all pairs the median one. Times are the sender's, from the
-first octet given to the last one confirmed, without start-up and connection set-up.
+connection and then the session, one right after the other, so that both see the same machine;
+what counts is the ratio of their times, and of all pairs the median one. Times are the sender's,
+from the first octet given to the last one confirmed, without start-up and connection set-up. The
+bare connection reads and writes at most 64 KiB at once, and each message by a write of its own.
 
 Prints the machine, a table, and the same as lines of JSON. Nothing here passes or fails by time.
 """
@@ -79,6 +80,11 @@ def binary() -> str:
 def measure(parties: dict[str, list[str]], means: str, flow: Flow, deadline: float) -> float:
     """Runs a sender and a receiver; the sender's seconds."""
     ends: list[subprocess.Popen[str]] = []
+
+    def stop() -> None:
+        for party in ends:
+            party.kill()
+
     try:
         for end in ("send", "recv"):
             ends.append(
@@ -92,19 +98,19 @@ def measure(parties: dict[str, list[str]], means: str, flow: Flow, deadline: flo
             )
         sender, receiver = ends
         # A party that hangs must not hang us: its pipes end with it.
-        timer = threading.Timer(deadline, lambda: [end.kill() for end in ends])
+        timer = threading.Timer(deadline, stop)
         timer.start()
         try:
             if means != "bare":
                 carry(sender, receiver)
             carry(receiver, sender)
-            sent, received = (json.loads(line(end) or "{}") for end in ends)
+            sent, received = (json.loads(line(party) or "{}") for party in ends)
         finally:
             timer.cancel()
     finally:
-        for end in ends:
-            end.kill()
-            end.wait()
+        stop()
+        for party in ends:
+            party.wait()
     expected = {"octets": flow.octets * flow.count, "messages": flow.count}
     for done in (sent, received):
         if {key: done.get(key) for key in expected} != expected:
@@ -156,7 +162,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--messages", type=int, help="messages sent 1024 at a time (200000)")
     parser.add_argument("--serial", type=int, help="messages sent one at a time (20000)")
     parser.add_argument("--flows", nargs="+", choices=names, default=names, help="only these")
-    parser.add_argument("--means", nargs="+", choices=["rust", "python"], default=["rust", "python"])
+    parser.add_argument(
+        "--means", nargs="+", choices=["rust", "python"], default=["rust", "python"]
+    )
     parser.add_argument(
         "--deadline", type=float, default=600, help="seconds after which one run has hung (600)"
     )
@@ -183,9 +191,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{about['cpu']}, {about['cpus']} CPUs, load {about['load']}, {about['system']}, "
         f"rustc {about['rustc']}, Python {about['python']}"
     )
-    print(f"median of {args.pairs} pairs; ratio: time by the session / time by the bare connection\n")
+    print(f"median of {args.pairs} pairs; ratio: time by the session / time by a bare connection\n")
     print(f"{'flow':<11} {'means':<7} {'speed':>15} {'bare':>15}  {'ratio':>6}  {'range':>13}")
-    lines = [{"machine": about}]
+    lines: list[dict[str, Any]] = [{"machine": about}]
     for flow in flows(args):
         times: dict[str, list[float]] = {means: [] for means in args.means}
         bares: dict[str, list[float]] = {means: [] for means in args.means}

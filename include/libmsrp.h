@@ -1045,7 +1045,7 @@ typedef struct libmsrp_message_info {
      */
     struct libmsrp_slice content_type;
     /**
-     * All headers but the paths, in their order.
+     * Its further headers, in their order: those that no other member tells.
      */
     const struct libmsrp_header *headers;
     /**
@@ -1374,9 +1374,9 @@ void libmsrp_body_release(struct libmsrp_body *body);
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
  * success.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL or an option is out of its range;
- * LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_INTERNAL: a thread or descriptor could not be
- * made. Legal in callbacks of another engine and from any thread. A program that forks makes its engines in
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, an option is out of its range, or a certificate or key
+ * is unusable; LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_LIMIT: the system gives no thread or
+ * no descriptor; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread. A program that forks makes its engines in
  * the children.
  */
 libmsrp_result libmsrp_engine_new(const struct libmsrp_engine_options *options,
@@ -1474,9 +1474,9 @@ const char *libmsrp_last_error(void);
  * session that would put it into its URI, unless the session sets advertise. port: 0 for any free one. tls:
  * NULL for plain TCP, else copied; it needs an identity.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty or not UTF-8;
- * LIBMSRP_ERR_CONNECT: the name does not resolve or the port cannot be bound; LIBMSRP_ERR_TLS: the TLS
- * configuration is unusable; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty or not
+ * UTF-8, or tls has no usable identity;
+ * LIBMSRP_ERR_CONNECT: the name does not resolve or the port cannot be bound; LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_listener_new(struct libmsrp_engine *engine,
@@ -1534,7 +1534,8 @@ libmsrp_result libmsrp_message_consume(struct libmsrp_engine *engine,
                                        size_t len);
 
 /**
- * The value of a header of a message, by its name without regard to case. *out becomes NULL where there is no
+ * The value of a header of a message, by its name without regard to case: Message-ID, Content-Type, or one of
+ * libmsrp_message_info.headers. *out becomes NULL where there is no
  * such header, else a text for libmsrp_text_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, or name is not UTF-8; LIBMSRP_ERR_GONE: the
@@ -1570,10 +1571,10 @@ libmsrp_result libmsrp_message_release(struct libmsrp_engine *engine,
 
 /**
  * Refuses a message, or the rest of it: its next chunks are answered with status (RFC 4975 §10), and
- * on_message_end comes with LIBMSRP_END_REJECTED.
+ * on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
- * not UTF-8 or holds a line end; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * not UTF-8; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
@@ -1587,7 +1588,7 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
  * to report after its last callback.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not
- * UTF-8 or holds a line end, the session makes its own reports, or the sender asked for none;
+ * UTF-8, the session makes its own reports, or the sender asked for none;
  * LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks and from any thread.
  */
@@ -1599,11 +1600,11 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
 
 /**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
- * only on success. No callback comes before libmsrp_session_open() but on_closed.
+ * only on success.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, a text is not UTF-8, an option is out
- * of its range, or a wildcard address has no advertise_host; LIBMSRP_ERR_CONNECT: the port cannot be bound;
- * LIBMSRP_ERR_TLS: the TLS configuration is unusable; LIBMSRP_ERR_GONE: the listener is closed, or the engine is shut
+ * of its range, a certificate or key is unusable, or a wildcard address has no advertise_host; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+ * LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_GONE: the listener is closed, or the engine is shut
  * down; LIBMSRP_ERR_LIMIT: too many sessions; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
  * any thread.
  */
@@ -1649,9 +1650,10 @@ libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
  * Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
  * from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, or there is
- * no such m= line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
+ * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
+ * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
+ * has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
                                              libmsrp_session session,
@@ -1665,8 +1667,10 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
  * libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
  * LIBMSRP_FIRST_MEDIA.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, or there is no such m=
- * line; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
+ * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
+ * has port 0; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
@@ -1695,8 +1699,10 @@ libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
  * Connects or waits for the peer, as negotiated, at most timeout_ms milliseconds (negative: without a limit).
  * Returns at once; on_state with LIBMSRP_STATE_OPEN, or on_closed, follows.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or the
- * session was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * A passive session is bound by its peer also without it, once the remote side is known.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+ * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_open(struct libmsrp_engine *engine,
@@ -1772,8 +1778,9 @@ libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
  * user goes to read_fn, and to on_release, once, where callbacks run, after the last read_fn. On failure nothing is
  * taken over.
  *
- * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, or an option is of the
- * wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+ * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, an option is of the
+ * wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer takes;
+ * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
  * LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_stream(struct libmsrp_engine *engine,
@@ -1797,7 +1804,8 @@ libmsrp_result libmsrp_stream_resume(struct libmsrp_engine *engine,
 
 /**
  * Sends what the stream gave so far, even if it makes a chunk of less than 2048 octets: for streams that a person
- * waits for.
+ * waits for. Where total_bytes is not known the last octet stays back until more comes or the stream ends, since the
+ * last chunk is never empty.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the transfer is no stream; LIBMSRP_ERR_GONE: the
  * transfer or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -1886,8 +1894,9 @@ void libmsrp_tls_free(struct libmsrp_tls *tls);
  * callbacks of the transfer may come before *out is written. Messages up to 64 KiB of one session complete in
  * the order in which they were sent.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, or an
- * option is of the wrong form; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use another way to send);
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
+ * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
+ * another way to send) or than what the peer takes;
  * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
  * take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
@@ -1905,8 +1914,9 @@ libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
  *
  * On success free_fn runs once, where callbacks run; on failure it never does.
  *
- * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0,
- * or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
+ * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
+ * option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
+ * takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
  * follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
@@ -1924,7 +1934,8 @@ libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
  * Takes one of the session's transfer slots.
  *
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
- * opened or is no file, or an option is of the wrong form; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
+ * opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
+ * longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
  * on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks and from any thread.
  */

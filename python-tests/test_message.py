@@ -71,7 +71,7 @@ async def test_text_knows_the_charset() -> None:
 
 
 async def test_a_slow_consumer_holds_the_sender_back() -> None:
-    # covers: back-pressure from the consumer to the peer
+    # Back-pressure goes from the consumer to the peer.
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         transfer = await alice.send(bytes(64 * MIB), "application/octet-stream")
         message = await bob.recv()

@@ -104,7 +104,7 @@ async def test_eight_mebibytes_both_ways(tmp_path: Path, form: str) -> None:
 
 
 async def test_long_bytes_are_held_and_let_go() -> None:
-    # covers: the rule that no Python object is dropped by an engine thread
+    # No Python object is dropped by an engine thread.
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         data = bytes(MIB)
         before = sys.getrefcount(data)

@@ -161,8 +161,8 @@ static void aborted_by_the_sender(void) {
         run_once(engine, __FILE__, __LINE__, "the end of the aborted message");
     }
     CHECK(bob.messages[0].end == LIBMSRP_END_ABORTED);
-    free(octets);
     pair_end(&alice, &bob);
+    free(octets); /* lent until then */
 }
 
 /* covers: C-164, C-241 */
@@ -181,8 +181,8 @@ static void rejected_by_the_receiver(void) {
     RUN_UNTIL(engine, alice.failed_count == 1 && bob.messages[0].ended);
     CHECK(bob.messages[0].end == LIBMSRP_END_REJECTED && bob.messages[0].status == 413);
     CHECK(alice.failed_result == LIBMSRP_ERR_STATUS && alice.failed_status == 413);
-    free(octets);
     pair_end(&alice, &bob);
+    free(octets); /* lent until then */
 }
 
 int main(void) {

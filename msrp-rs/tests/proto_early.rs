@@ -23,7 +23,7 @@ fn holding() -> Bench {
 
 #[test]
 fn what_follows_a_held_request_is_held_behind_it() {
-    // covers: C-148, C-194, Q-31
+    // covers: C-148, C-194
     // Meanwhile the directory knows more, or has given the session to this connection already.
     let ready = Entry::Ready(S1, Box::new(config("b.example", "a.example", 1, false)));
     for entry in [Some(ready), Some(Entry::Elsewhere), None] {
@@ -155,4 +155,31 @@ fn rfc4975_7_1_ending_a_session_gives_up_its_messages_with_a_hash() {
         pair.advance(Duration::from_secs(60));
         assert_eq!(pair.a.take(), []);
     }
+}
+
+#[test]
+fn each_hold_has_its_own_time() {
+    // covers: C-203
+    let mut bench = holding();
+    let ours = config("b.example", "a.example", 1, false);
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, ours)
+        .expect("attached");
+    bench
+        .side
+        .connection
+        .handle_command(bench.now, S1, Command::CloseNow);
+    drain(&mut bench.side, bench.now);
+    bench.feed("");
+    bench.pass(Duration::from_secs(20));
+    assert_eq!(
+        bench.feed(send("tid2", "Message-ID: m2xx\r\n", Some("again"), '$')),
+        ""
+    );
+    let (_, sent) = bench.pass(Duration::from_secs(29));
+    assert_eq!(sent, "");
+    let (_, sent) = bench.pass(Duration::from_secs(1));
+    assert!(sent.starts_with("MSRP tid2 481 "), "{sent}");
 }

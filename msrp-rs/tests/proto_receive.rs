@@ -88,7 +88,7 @@ fn rfc4975_10_10_session_bound_elsewhere_is_506() {
 
 #[test]
 fn rfc4975_12_unknown_methods_are_501_and_the_connection_lives() {
-    // covers: C-145, C-177, C-291, T-52, Q-29
+    // covers: C-145, C-177, C-291, T-52
     let mut bench = Bench::new();
     let path = "msrp://r.example:2855/r;tcp msrp://a.example:2855/session000000000001;tcp";
     for method in ["FOOBAR", "FILE_OFFSET", "send"] {
@@ -662,7 +662,7 @@ fn rfc4975_5_4_end_of_the_connection_in_mid_chunk_is_no_success() {
 
 #[test]
 fn requests_before_the_answer_are_held_and_then_served() {
-    // covers: C-194, S-080, S-140, Q-31
+    // covers: C-194, S-080, S-140
     for split in [1, 100, usize::MAX] {
         let mut bench = Bench::bare();
         bench.split = split;
@@ -703,7 +703,7 @@ fn requests_before_the_answer_are_held_and_then_served() {
 
 #[test]
 fn held_requests_end_with_481_and_the_connection() {
-    // covers: C-203, Q-31
+    // covers: C-203
     let mut bench = Bench::bare();
     bench
         .side
@@ -724,7 +724,7 @@ fn held_requests_end_with_481_and_the_connection() {
 
 #[test]
 fn held_octets_are_bounded_by_pausing() {
-    // covers: C-063, Q-31
+    // covers: C-063
     let mut bench = Bench::bare();
     bench
         .side
@@ -794,7 +794,7 @@ fn the_consumer_refuses_a_message_while_it_arrives() {
 
 #[test]
 fn unexpected_responses_are_dropped() {
-    // covers: C-181, C-182, C-184, Q-12
+    // covers: C-181, C-182, C-184
     let mut bench = Bench::new();
     bench.feed(send("tid0", "Message-ID: m1xx\r\n", None, '$'));
     bench.side.take();

@@ -21,6 +21,7 @@ use super::session::Session;
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
+use super::work::steps;
 use super::write_queue::WriteQueue;
 use super::{
     CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
@@ -42,11 +43,10 @@ pub struct Connection {
     next_serial: u64,
     pub(super) by_key: HashMap<SessionKey, usize>,
     pub(super) by_uri: HashMap<Uri, usize>,
-    /// To-Paths as they came, of requests that found their session.
+    /// To-Paths as they came, of requests that found their session: the last of each.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
-    pub(super) early: HashMap<SessionKey, Early>,
-    pub(super) early_len: usize,
+    pub(super) early: Early,
     /// The request or response whose body is being read.
     pub(super) current: Current,
     pub(super) gather: Option<Gather>,
@@ -82,8 +82,7 @@ impl Connection {
             by_key: HashMap::new(),
             by_uri: HashMap::new(),
             by_text: HashMap::new(),
-            early: HashMap::new(),
-            early_len: 0,
+            early: Early::default(),
             current: Current::Nothing,
             gather: None,
             events: VecDeque::new(),
@@ -166,7 +165,7 @@ impl Connection {
                 session.closing = true;
                 self.timers.set(deadline, Timer::Close(session.reference));
             }
-            Command::CloseNow => self.end_session(index, &CloseReason::Local),
+            Command::CloseNow => self.close_session(index),
         }
         self.finish_closing(index, key);
         self.update_pausing(now);
@@ -281,12 +280,12 @@ impl Connection {
         }
         while let Some(timer) = self.timers.pop(now) {
             match timer {
-                Timer::Early(key) => self.early_expired(key),
+                Timer::Early(key) => self.early_expired(now, key),
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
-                        self.end_session(index, &CloseReason::Local);
+                        self.close_session(index);
                     }
                 }
             }
@@ -326,12 +325,14 @@ impl Connection {
             return;
         }
         self.flush_gathered();
+        self.current = Current::Discard;
+        self.end_chunk(Continuation::Abort);
+        self.schedule = Schedule::default();
         let indexes: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
         for index in indexes {
             self.end_session(index, &reason);
         }
-        self.early.clear();
-        self.early_len = 0;
+        self.early = Early::default();
         self.closed = Some(reason);
     }
 
@@ -341,7 +342,9 @@ impl Connection {
         if self.schedule.is_open_for(index) {
             self.end_chunk(Continuation::Abort);
         }
-        self.current.forget(index);
+        if let Some(head) = self.current.forget(index) {
+            self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
+        }
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;
@@ -360,6 +363,7 @@ impl Connection {
                 },
             ));
         }
+        steps(session.outgoing.transfers.len());
         let unacknowledged = session
             .outgoing
             .transfers
@@ -367,11 +371,12 @@ impl Connection {
             .filter(|(_, transfer)| matches!(transfer.phase, Phase::Sending | Phase::Encoded))
             .map(|(_, transfer)| transfer.key)
             .collect();
-        self.transactions.forget(session.reference);
         self.schedule.forget(index);
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
-        self.by_text.retain(|_, other| *other != index);
+        if let Some(spelling) = &session.spelling {
+            self.by_text.remove(spelling);
+        }
         self.events.push_back((
             key,
             Event::Closed {
@@ -379,6 +384,12 @@ impl Connection {
                 unacknowledged,
             },
         ));
+    }
+
+    /// Ends a session by our own will.
+    fn close_session(&mut self, index: usize) {
+        self.give_up(index);
+        self.end_session(index, &CloseReason::Local);
     }
 
     /// Ends a session that was told to close and has nothing left to do.
@@ -440,6 +451,7 @@ impl Connection {
         let idle = self.limits.incomplete_idle;
         let elapsed = self.transactions.elapsed(now);
         let open = &self.sessions[index].incoming.open;
+        steps(open.len());
         let stale: Vec<_> = open
             .iter()
             .filter(|(_, incoming)| incoming.last_chunk + idle <= elapsed)

@@ -8,15 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::Connection;
-use super::early::Early;
 use super::receive::Chunk;
-use super::timers::Timer;
 use super::transaction::{Purpose, Transaction};
+use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
-use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, encode_response};
-
-/// Spellings of To-Paths that are remembered per connection.
-const KNOWN_SPELLINGS: usize = 4096;
+use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
 
 /// The request or response that is being read.
 #[derive(Debug)]
@@ -37,15 +33,20 @@ pub(super) enum Current {
 }
 
 impl Current {
-    /// The session is no more.
-    pub(super) fn forget(&mut self, index: usize) {
+    /// The session is no more: the rest of what is read for it is of no interest. Gives the request's head.
+    pub(super) fn forget(&mut self, index: usize) -> Option<Head> {
         let session = match self {
             Self::Bodiless { session, .. } => *session,
             Self::Chunk(chunk) => chunk.session,
-            _ => return,
+            _ => return None,
         };
-        if session == index {
-            *self = Self::Discard;
+        if session != index {
+            return None;
+        }
+        match std::mem::replace(self, Self::Discard) {
+            Self::Bodiless { head, .. } => Some(*head),
+            Self::Chunk(chunk) => Some(chunk.head),
+            _ => None,
         }
     }
 }
@@ -106,17 +107,8 @@ impl Connection {
         }
         let index = match self.route(now, &head, directory) {
             Ok(index) => index,
-            Err(Unrouted::Hold(key)) => {
-                if self.early.insert(key, Early::default()).is_none() {
-                    self.timers.set(now + self.limits.early, Timer::Early(key));
-                }
-                self.hold(key, Frame::Head(head));
-                self.current = Current::Early(key);
-                return;
-            }
-            Err(Unrouted::HoldMore(key)) => {
-                self.hold(key, Frame::Head(head));
-                self.current = Current::Early(key);
+            Err(Unrouted::Hold(key, uri)) => {
+                self.hold_request(now, key, uri, head);
                 return;
             }
             Err(Unrouted::Answer(status)) => {
@@ -157,33 +149,54 @@ impl Connection {
         let uri = path.first();
         let index = match self.by_uri.get(uri) {
             Some(&index) => index,
-            None => match directory.lookup(uri) {
-                Lookup::Ready(key, config) if !self.has_ended(key) => {
-                    self.insert(now, key, *config)
+            None => {
+                if let Some(key) = self.early.find(uri) {
+                    // Whatever became of it meanwhile: first come, first served.
+                    return Err(Unrouted::Hold(key, uri.clone()));
                 }
-                Lookup::Ready(..) => return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION)),
-                Lookup::NotReady(key) if self.early.contains_key(&key) => {
-                    return Err(Unrouted::HoldMore(key));
-                }
-                Lookup::NotReady(key) => return Err(Unrouted::Hold(key)),
-                Lookup::BoundElsewhere => {
-                    return Err(Unrouted::Answer(StatusCode::SESSION_ALREADY_BOUND));
-                }
-                Lookup::Unknown => return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION)),
-            },
+                self.look_up(now, uri, directory)?
+            }
         };
         if let Some(text) = head.to_path_text() {
-            if self.by_text.len() >= KNOWN_SPELLINGS {
-                self.by_text.clear();
-            }
-            self.by_text.insert(Bytes::copy_from_slice(text), index);
+            self.remember_spelling(index, text);
         }
         Ok(index)
+    }
+
+    /// Remembers how a session's URI was written the last time: the next request has it the same way, unless the peer
+    /// plays with it.
+    fn remember_spelling(&mut self, index: usize, text: &[u8]) {
+        let text = Bytes::copy_from_slice(text);
+        let session = &mut self.sessions[index];
+        if let Some(before) = session.spelling.replace(text.clone()) {
+            self.by_text.remove(&before);
+        }
+        self.by_text.insert(text, index);
+    }
+
+    /// The session of a URI that was not used on this connection before.
+    fn look_up(
+        &mut self,
+        now: Instant,
+        uri: &Uri,
+        directory: &mut dyn Directory,
+    ) -> Result<usize, Unrouted> {
+        match directory.lookup(uri) {
+            Lookup::Ready(key, config) if !self.has_ended(key) => {
+                Ok(self.insert(now, key, *config))
+            }
+            Lookup::Ready(..) | Lookup::Unknown => {
+                Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION))
+            }
+            Lookup::NotReady(key) => Err(Unrouted::Hold(key, uri.clone())),
+            Lookup::BoundElsewhere => Err(Unrouted::Answer(StatusCode::SESSION_ALREADY_BOUND)),
+        }
     }
 
     /// Whether the session is on this connection, or ended on it and the directory does not know yet.
     fn has_ended(&self, key: SessionKey) -> bool {
         let closed = |(other, event): &(SessionKey, Event)| {
+            steps(1);
             *other == key && matches!(event, Event::Closed { .. })
         };
         self.by_key.contains_key(&key) || self.events.iter().any(closed)
@@ -214,16 +227,14 @@ impl Connection {
             from
         };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
-        let bound = self
-            .sessions
-            .iter()
-            .next()
-            .map(|(_, session)| session.from_path.clone());
         let from_path = match index {
             Some(index) => self.sessions[index].from_path.clone(),
             None if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
             // To-Path cannot be read: any URI of ours tells the peer who answers.
-            None => bound.unwrap_or_else(|| Bytes::copy_from_slice(addressed)),
+            None => match self.sessions.iter().next() {
+                Some((_, session)) => session.from_path.clone(),
+                None => Bytes::copy_from_slice(addressed),
+            },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
         encode_response(
@@ -320,9 +331,8 @@ impl Connection {
 
 /// Why a request has no session.
 enum Unrouted {
-    /// Nothing was held for this session yet.
-    Hold(SessionKey),
-    HoldMore(SessionKey),
+    /// The session that this URI names is not ready.
+    Hold(SessionKey, Uri),
     Answer(StatusCode),
 }
 

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::ranges::RangeSet;
+use super::work::steps;
 use super::{MessageHead, MessageKey};
 
 /// A message that is not complete yet.
@@ -35,7 +36,7 @@ pub(super) struct Incoming {
     /// Octets handed on.
     position: u64,
     /// Octets ahead of `position`, by their offset; they do not overlap.
-    ahead: BTreeMap<u64, Bytes>,
+    ahead: BTreeMap<u64, BytesMut>,
     ahead_len: usize,
     /// When the last octets came, as the time of `Transactions::elapsed`.
     pub(super) last_chunk: Duration,
@@ -71,14 +72,30 @@ impl Incoming {
         self.length
     }
 
+    /// Whether nothing of it came yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.position == 0
+            && self.length.is_none()
+            && self.ahead.is_empty()
+            && self.received.count() == 0
+            && !self.begun
+    }
+
+    /// Whether it would be longer than `end` for the consumer already, and its length is not fixed.
+    pub(super) fn reaches_beyond(&self, end: u64) -> bool {
+        self.length.is_none() && self.position > end
+    }
+
     /// Octets kept ahead of a gap.
     pub(super) fn ahead_len(&self) -> usize {
         self.ahead_len
     }
 
-    /// Separate ranges received.
-    pub(super) fn range_count(&self) -> usize {
-        self.received.count()
+    /// Whether what is kept of it is in more pieces than so many gaps explain.
+    pub(super) fn is_scattered(&self, gaps: usize) -> bool {
+        self.received.count() > gaps
+            || self.confirmable.count() > gaps
+            || self.ahead.len() > gaps.saturating_add(self.ahead_len / KEPT_PIECE)
     }
 
     /// Whether octets at `offset` would have to be kept.
@@ -111,6 +128,7 @@ impl Incoming {
             deliver(offset, data);
             self.drop_ahead(offset, self.position);
             while let Some(next) = self.ahead.first_entry() {
+                steps(1);
                 if *next.key() != self.position {
                     break;
                 }
@@ -118,14 +136,37 @@ impl Incoming {
                 self.ahead_len -= data.len();
                 let offset = self.position;
                 self.position += data.len() as u64;
-                deliver(offset, data);
+                deliver(offset, data.freeze());
             }
         } else {
-            let end = offset + data.len() as u64;
-            self.drop_ahead(offset, end);
-            self.ahead_len += data.len();
-            // A copy: a kept slice would hold its whole input block for as long as the gap lasts.
-            self.ahead.insert(offset, Bytes::copy_from_slice(&data));
+            self.keep(offset, &data);
+        }
+    }
+
+    /// Keeps octets that are ahead of a gap. Copies: a slice would hold its whole input block for as long as the gap
+    /// lasts. They may come in any pieces, so what follows a kept piece is joined to it.
+    fn keep(&mut self, mut offset: u64, mut octets: &[u8]) {
+        self.drop_ahead(offset, offset + octets.len() as u64);
+        self.ahead_len += octets.len();
+        while !octets.is_empty() {
+            steps(1);
+            let before = self.ahead.range_mut(..offset).next_back();
+            let len = match before {
+                Some((start, piece))
+                    if start + piece.len() as u64 == offset && piece.len() < KEPT_PIECE =>
+                {
+                    let len = octets.len().min(KEPT_PIECE - piece.len());
+                    piece.extend_from_slice(&octets[..len]);
+                    len
+                }
+                _ => {
+                    let len = octets.len().min(KEPT_PIECE);
+                    self.ahead.insert(offset, BytesMut::from(&octets[..len]));
+                    len
+                }
+            };
+            octets = &octets[len..];
+            offset += len as u64;
         }
     }
 
@@ -159,6 +200,7 @@ impl Incoming {
     fn drop_ahead(&mut self, start: u64, end: u64) {
         let mut cut = Vec::new();
         for (&offset, data) in self.ahead.range(..end).rev() {
+            steps(1);
             if offset + data.len() as u64 <= start {
                 break;
             }
@@ -171,18 +213,25 @@ impl Incoming {
             self.ahead_len -= data.len();
             let data_end = offset + data.len() as u64;
             if data_end > end {
-                let tail = data.split_off(usize::try_from(end - offset).expect("inside the slice"));
+                let cut = usize::try_from(end - offset).expect("inside the piece");
+                let tail = BytesMut::from(&data[cut..]);
                 self.ahead_len += tail.len();
                 self.ahead.insert(end, tail);
             }
             if offset < start {
-                data.truncate(usize::try_from(start - offset).expect("inside the slice"));
+                data.truncate(usize::try_from(start - offset).expect("inside the piece"));
                 self.ahead_len += data.len();
+                if data.len() < data.capacity() / 2 {
+                    data = BytesMut::from(&data[..]);
+                }
                 self.ahead.insert(offset, data);
             }
         }
     }
 }
+
+/// Longest piece that is kept ahead of a gap. Short in unit tests, so that small messages are in many pieces.
+const KEPT_PIECE: usize = if cfg!(test) { 8 } else { 16 * 1024 };
 
 #[cfg(test)]
 mod tests {
@@ -209,6 +258,29 @@ mod tests {
         )
     }
 
+    // covers: T-63
+    #[test]
+    fn octets_that_come_one_by_one_are_kept_together() {
+        let mut incoming = incoming();
+        for n in 0..1000 {
+            incoming.place(10 + n, Bytes::from_static(b"x"), |_, _| unreachable!());
+        }
+        assert_eq!(
+            (incoming.ahead.len(), incoming.ahead_len),
+            (1000 / KEPT_PIECE, 1000)
+        );
+        let room: usize = incoming.ahead.values().map(BytesMut::capacity).sum();
+        assert!(room <= 2 * 1000, "{room}");
+        // What is left of pieces that were cut holds no more than its octets, or twice as many.
+        for n in (0..1000).filter(|n| n % KEPT_PIECE as u64 != 0) {
+            incoming.drop_ahead(10 + n, 10 + n + 1);
+        }
+        let room: usize = incoming.ahead.values().map(BytesMut::capacity).sum();
+        assert_eq!(incoming.ahead_len, 1000 / KEPT_PIECE);
+        assert!(room <= 2 * incoming.ahead_len, "{room}");
+        assert!(!incoming.is_scattered(1000 / KEPT_PIECE) && incoming.is_scattered(100));
+    }
+
     proptest! {
         // covers: C-151, C-153
         #[test]
@@ -232,7 +304,7 @@ mod tests {
                     for (i, octet) in data.iter().enumerate() { content[offset as usize + i] = Some(*octet); }
                 });
                 incoming.chunk_done(start, end, true, Duration::ZERO);
-                prop_assert_eq!(incoming.ahead_len, incoming.ahead.values().map(Bytes::len).sum::<usize>());
+                prop_assert_eq!(incoming.ahead_len, incoming.ahead.values().map(BytesMut::len).sum::<usize>());
             }
             prop_assert!(incoming.is_complete());
             prop_assert_eq!(incoming.ahead_len(), 0);

@@ -1,7 +1,8 @@
 //! What goes out next (RFC 4975 §5.1, §7.1.1).
 //!
 //! Two lanes. *Control*: responses, REPORTs and bodiless SENDs go first, in order. *Bodies*: sessions take turns by
-//! deficit round robin; a session that was idle goes first for one short turn. In a session, small messages go in
+//! deficit round robin; a session that was idle goes first for one short turn, as long as such turns take no more than
+//! half. In a session, small messages go in
 //! send order, before and between the turns of larger ones, which take turns themselves. At most one chunk is open;
 //! when something else waits and it holds 2048 octets, it is ended with `+` and its message goes on later.
 
@@ -15,6 +16,7 @@ use super::report::byte_range;
 use super::session::INTERRUPTIBLE;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
+use super::work::steps;
 use super::{Event, Failure, OutgoingMessage, TransferKey};
 use crate::wire::{
     ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
@@ -59,6 +61,8 @@ pub(super) struct Schedule {
     ring: VecDeque<usize>,
     turn: Option<Turn>,
     open: Option<OpenChunk>,
+    /// Octets that first turns are ahead of the others, up to `QUANTUM`: then those go first.
+    favoured: i64,
 }
 
 #[derive(Debug)]
@@ -88,7 +92,14 @@ impl Schedule {
             .is_some_and(|open| open.session == session)
     }
 
+    pub(super) fn is_open(&self, session: usize, transfer: usize) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.session == session && open.transfer == transfer)
+    }
+
     pub(super) fn forget(&mut self, session: usize) {
+        steps(1 + self.fresh.len() + self.ring.len());
         self.fresh.retain(|&other| other != session);
         self.ring.retain(|&other| other != session);
         if self
@@ -98,6 +109,13 @@ impl Schedule {
         {
             self.turn = None;
         }
+    }
+
+    /// Whether a session that was idle goes before those that had a turn. If they always did, sessions that say a
+    /// line at a time, the next when the last is written, would starve a large message.
+    fn fresh_first(&self) -> bool {
+        let others = !self.ring.is_empty() || self.turn.as_ref().is_some_and(|turn| !turn.first);
+        !self.fresh.is_empty() && (self.favoured < QUANTUM || !others)
     }
 
     /// Whether another session than the one whose turn it is wants to send.
@@ -288,6 +306,8 @@ impl Connection {
     /// The session that may open a chunk now.
     fn next_turn(&mut self) -> Option<usize> {
         loop {
+            steps(1);
+            let fresh_first = self.schedule.fresh_first();
             if let Some(turn) = &mut self.schedule.turn {
                 let session = &mut self.sessions[turn.session];
                 if !session.sendable() {
@@ -296,7 +316,7 @@ impl Connection {
                     self.schedule.turn = None;
                     continue;
                 }
-                let preempted = !turn.first && !self.schedule.fresh.is_empty();
+                let preempted = !turn.first && fresh_first;
                 if turn.budget > 0 && !preempted {
                     return Some(turn.session);
                 }
@@ -317,10 +337,12 @@ impl Connection {
                     self.schedule.ring.push_back(turn.session);
                 }
             }
-            let (session, first) = match self.schedule.fresh.pop_front() {
-                Some(session) => (session, true),
-                None => (self.schedule.ring.pop_front()?, false),
+            let first = self.schedule.fresh_first();
+            let line = match first {
+                true => &mut self.schedule.fresh,
+                false => &mut self.schedule.ring,
             };
+            let session = line.pop_front()?;
             let deficit = std::mem::take(&mut self.sessions[session].outgoing.deficit);
             let budget = if first { FIRST_TURN } else { QUANTUM } + deficit;
             self.schedule.turn = Some(Turn {
@@ -424,13 +446,13 @@ impl Connection {
 
     /// Adds to the open chunk, or ends it. False when there is nothing to do now.
     fn continue_chunk(&mut self) -> bool {
+        let (fresh, waiting) = (self.schedule.fresh_first(), self.schedule.others_wait());
         let Some(open) = &mut self.schedule.open else {
             return false;
         };
         let session = &mut self.sessions[open.session];
         let sending = &session.outgoing;
         let transfer = &sending.transfers[open.transfer];
-        let fresh = !self.schedule.fresh.is_empty();
         let ring = !self.schedule.ring.is_empty();
         let spent = self
             .schedule
@@ -441,7 +463,7 @@ impl Connection {
             transfer.large && !sending.small.is_empty() && (spent || !sending.prefer_large);
         let own_large = transfer.large && sending.large.iter().any(|&other| other != open.transfer);
         let dry = transfer.available() == 0;
-        let others = fresh || ring || own_small || own_large;
+        let others = waiting || own_small || own_large;
         let interruptible = open.len >= INTERRUPTIBLE;
         if open.len >= open.limit
             || (interruptible && (fresh || own_small || (spent && (ring || own_large))))
@@ -497,7 +519,10 @@ impl Connection {
     fn spend(&mut self, len: usize) {
         let alone = !self.schedule.others_wait();
         if let Some(turn) = &mut self.schedule.turn {
-            turn.budget -= i64::try_from(len).unwrap_or(i64::MAX);
+            let len = i64::try_from(len).unwrap_or(i64::MAX);
+            turn.budget -= len;
+            let ahead = if turn.first { len } else { -len };
+            self.schedule.favoured = (self.schedule.favoured + ahead).clamp(0, QUANTUM);
             if alone && turn.budget <= 0 && !turn.served_small {
                 let sending = &mut self.sessions[turn.session].outgoing;
                 if sending.large.len() < 2 && sending.small.is_empty() {
@@ -549,6 +574,7 @@ impl Connection {
     pub(super) fn handle_marks(&mut self, now: Instant) {
         let mut touched: Vec<(SessionRef, usize)> = Vec::new();
         while let Some(mark) = self.output.pop_mark() {
+            steps(1);
             match mark {
                 Mark::Notice(id) => self.transactions.start_timer(id, now),
                 Mark::Octets {
@@ -667,11 +693,7 @@ impl Connection {
 
     /// A message has failed: nothing more of it is sent, and an open chunk ends with `#` (RFC 4975 §7.3.2).
     pub(super) fn fail_transfer(&mut self, index: usize, transfer: usize, failure: Failure) {
-        let open_here = self
-            .schedule
-            .open
-            .as_ref()
-            .is_some_and(|open| open.session == index && open.transfer == transfer);
+        let open_here = self.schedule.is_open(index, transfer);
         let session = &mut self.sessions[index];
         let key = session.key;
         let Some(outgoing) = session.outgoing.transfers.get_mut(transfer) else {
@@ -719,14 +741,30 @@ impl Connection {
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            self.queue_bodiless(
-                index,
-                Purpose::Notice { required: false },
-                Some(message_id),
-                Continuation::Abort,
-            );
+            self.queue_abort(index, message_id);
         }
         self.settle(index, transfer);
+    }
+
+    /// Ends every message that the peer has in part, and is between two chunks, with `#`.
+    pub(super) fn give_up(&mut self, index: usize) {
+        let transfers = self.sessions[index].outgoing.transfers.iter();
+        let given_up: Vec<_> = transfers
+            .filter(|(place, transfer)| {
+                transfer.phase == Phase::Sending
+                    && transfer.position > 0
+                    && !self.schedule.is_open(index, *place)
+            })
+            .map(|(_, transfer)| transfer.id)
+            .collect();
+        for id in given_up {
+            self.queue_abort(index, id);
+        }
+    }
+
+    fn queue_abort(&mut self, index: usize, id: MessageId) {
+        let purpose = Purpose::Notice { required: false };
+        self.queue_bodiless(index, purpose, Some(id), Continuation::Abort);
     }
 }
 

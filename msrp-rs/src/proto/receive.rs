@@ -28,7 +28,7 @@ pub(super) const MESSAGE_OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) session: usize,
-    head: Head,
+    pub(super) head: Head,
     message_id: MessageId,
     /// 0-based position of its first octet.
     start: u64,
@@ -103,7 +103,14 @@ impl Connection {
             } else {
                 "receiver too slow"
             };
-            return Err((StatusCode::STOP_SENDING, Some(comment)));
+            // For good: further chunks of it may be under way (§10.5).
+            let status = StatusCode::STOP_SENDING;
+            if receiving.open.contains_key(&id) {
+                self.end_incoming(index, id, MessageEnd::Rejected(status), status);
+            } else {
+                receiving.finished.insert(id, Finished::Refused(status));
+            }
+            return Err((status, Some(comment)));
         }
         if let Some(incoming) = receiving.open.get_mut(&id) {
             incoming.last_chunk = elapsed;
@@ -170,7 +177,7 @@ impl Connection {
         let offset = chunk.start.checked_add(chunk.len);
         chunk.len += data.len() as u64;
         if chunk.head.requires_empty_body() {
-            self.refuse_chunk(StatusCode::BAD_REQUEST, "Byte-Range starts at 0");
+            self.refuse_malformed(index, id, "Byte-Range starts at 0");
             return;
         }
         if chunk.repeats.is_some() {
@@ -180,33 +187,27 @@ impl Connection {
         let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let max = session.config.max_size.unwrap_or(u64::MAX);
-        let ahead: usize = session
-            .incoming
-            .open
-            .values()
-            .map(Incoming::ahead_len)
-            .sum();
+        let kept = session.incoming.kept;
         let Some(incoming) = session.incoming.open.get_mut(&id) else {
             return;
         };
         let (Some(offset), Some(end)) = (offset, end) else {
-            self.refuse_chunk(StatusCode::BAD_REQUEST, "Byte-Range is beyond 64 bits");
+            self.refuse_malformed(index, id, "Byte-Range is beyond 64 bits");
             return;
         };
         if end > max {
             self.refuse_message(index, id, "Message too large");
         } else if incoming.length().is_some_and(|length| end > length) {
-            self.refuse_chunk(
-                StatusCode::BAD_REQUEST,
-                "octets after the end of the message",
-            );
-        } else if incoming.is_ahead(offset) && ahead + data.len() > self.limits.receive_window {
+            self.refuse_malformed(index, id, "octets after the end of the message");
+        } else if incoming.is_ahead(offset) && kept + data.len() > self.limits.receive_window {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
             incoming.last_chunk = elapsed;
             let message = incoming.key;
             let mut parts = Vec::new();
+            let before = incoming.ahead_len();
             incoming.place(offset, data, |offset, data| parts.push((offset, data)));
+            session.incoming.kept = kept - before + incoming.ahead_len();
             for (offset, data) in parts {
                 self.deliver(index, message, id, offset, data);
             }
@@ -217,6 +218,15 @@ impl Connection {
     fn refuse_chunk(&mut self, status: StatusCode, comment: &str) {
         if let Current::Chunk(chunk) = std::mem::replace(&mut self.current, Current::Discard) {
             self.respond(Some(chunk.session), &chunk.head, status, Some(comment));
+        }
+    }
+
+    /// Answers the chunk that is being read with 400. If it is the first of its message, there is none.
+    fn refuse_malformed(&mut self, index: usize, id: MessageId, comment: &str) {
+        self.refuse_chunk(StatusCode::BAD_REQUEST, comment);
+        let open = &mut self.sessions[index].incoming.open;
+        if open.get(&id).is_some_and(Incoming::is_untouched) {
+            open.remove(&id);
         }
     }
 
@@ -246,20 +256,28 @@ impl Connection {
             return;
         }
         let elapsed = self.transactions.elapsed(now);
-        let Some(incoming) = self.sessions[index].incoming.open.get_mut(&id) else {
+        let receiving = &mut self.sessions[index].incoming;
+        let Some(incoming) = receiving.open.get_mut(&id) else {
             self.respond(Some(index), &head, StatusCode::STOP_SENDING, None);
             return;
         };
+        if continuation == Continuation::Complete && incoming.reaches_beyond(end) {
+            let comment = "the message ends before octets that came earlier";
+            self.respond(Some(index), &head, StatusCode::BAD_REQUEST, Some(comment));
+            return;
+        }
         incoming.chunk_done(start, end, confirmable, elapsed);
         incoming.success_report |= confirmable;
-        if incoming.range_count() > self.limits.gaps {
+        if incoming.is_scattered(self.limits.gaps) {
             let status = StatusCode::STOP_SENDING;
             self.respond(Some(index), &head, status, Some("Too many gaps"));
             self.end_incoming(index, id, MessageEnd::Rejected(status), status);
             return;
         }
         if continuation == Continuation::Complete {
+            receiving.kept -= incoming.ahead_len();
             incoming.fix_length(end);
+            receiving.kept += incoming.ahead_len();
         }
         let complete = incoming.is_complete();
         self.respond(Some(index), &head, StatusCode::OK, None);
@@ -474,6 +492,7 @@ impl Connection {
         let Some(incoming) = session.incoming.open.remove(&id) else {
             return;
         };
+        session.incoming.kept -= incoming.ahead_len();
         session
             .incoming
             .finished
