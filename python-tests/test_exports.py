@@ -27,7 +27,7 @@ MEMBERS = {
         open recv recv_many remote_path send send_nowait set_remote set_remote_path state""",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
-    "CloseReason": "kind offset status text",
+    "CloseReason": "kind offset status text unacknowledged",
     "Headers": "get items keys pairs values",
 }
 
