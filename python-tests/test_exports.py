@@ -56,7 +56,7 @@ def test_options_are_keywords() -> None:
 
 
 def test_every_coroutine_promises_what_cancellation_does() -> None:
-    for module in ("engine", "message", "session", "transfer", "testing"):
+    for module in ("engine", "events", "message", "session", "transfer", "testing"):
         for name, cls in inspect.getmembers(
             importlib.import_module(f"msrp.{module}"), inspect.isclass
         ):
