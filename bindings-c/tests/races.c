@@ -90,7 +90,7 @@ static void *make_streams(void *user) {
     return user;
 }
 
-static const uint8_t LENT[20000];
+static uint8_t LENT[20000];
 
 static void end_loan(const uint8_t *data, size_t len, void *user) {
     (void)user;
