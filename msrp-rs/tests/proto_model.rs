@@ -101,6 +101,48 @@ struct Direction {
     untaken: Vec<(SessionKey, MessageKey)>,
 }
 
+impl Direction {
+    /// Sends `content`, whole or, with the size of a part, as a stream.
+    fn send(
+        &mut self,
+        side: &mut Side,
+        now: std::time::Instant,
+        session: SessionKey,
+        mut outgoing: OutgoingMessage,
+        content: Vec<u8>,
+        part: Option<usize>,
+    ) {
+        let closed = |(key, event): &(SessionKey, Event)| {
+            *key == session && matches!(event, Event::Closed { .. })
+        };
+        if self.told.iter().any(closed) {
+            return;
+        }
+        self.next += 1;
+        let key = TransferKey(self.next);
+        // Different contents: so each can be told from the others.
+        let content = [format!("{session:?}{key:?}:").into_bytes(), content].concat();
+        outgoing.body = match outgoing.body {
+            Body::Stream(known) => Body::Stream(known.map(|_| content.len() as u64)),
+            _ => Body::Whole(content.clone().into()),
+        };
+        if part.is_none() && content.len() <= Limits::default().small_message {
+            *self.window.entry(session).or_default() += send_cost(content.len()) as isize;
+        }
+        self.sent.push(Sent {
+            session,
+            key,
+            content,
+            failure_report: outgoing.failure_report,
+            success_report: outgoing.success_report,
+            rest: part.map(|part| (0, part)),
+            wanted: 0,
+        });
+        side.connection
+            .handle_command(now, session, Command::Send(key, Box::new(outgoing)));
+    }
+}
+
 fn feed_streams(side: &mut Side, direction: &mut Direction, now: std::time::Instant) {
     for sent in &mut direction.sent {
         let Some((mut given, part)) = sent.rest else {
@@ -283,48 +325,25 @@ fn run(chunk_len: u32, actions: Vec<Action>) -> Result<(), TestCaseError> {
                 success_report,
                 failure_report,
             } => {
+                let outgoing = OutgoingMessage {
+                    success_report,
+                    failure_report,
+                    ..message(Body::None)
+                };
                 let (side, direction) = if from_a {
                     (&mut pair.a, &mut a)
                 } else {
                     (&mut pair.b, &mut b)
                 };
                 seed += 1;
-                // Different contents: so each can be told from the others.
-                let content = [format!("{from_a}{seed}:").into_bytes(), octets(len, seed)].concat();
-                direction.next += 1;
-                let key = TransferKey(direction.next);
-                let session = SessionKey(session);
-                if direction
-                    .told
-                    .iter()
-                    .any(|(key, event)| *key == session && matches!(event, Event::Closed { .. }))
-                {
-                    continue;
-                }
-                let body = Body::Whole(content.clone().into());
-                let outgoing = OutgoingMessage {
-                    success_report,
-                    failure_report,
-                    ..message(body)
-                };
-                if content.len() <= limits.small_message {
-                    *direction.window.entry(session).or_default() +=
-                        send_cost(content.len()) as isize;
-                }
-                side.connection.handle_command(
+                direction.send(
+                    side,
                     pair.now,
-                    session,
-                    Command::Send(key, Box::new(outgoing)),
+                    SessionKey(session),
+                    outgoing,
+                    octets(len, seed),
+                    None,
                 );
-                direction.sent.push(Sent {
-                    session,
-                    key,
-                    content,
-                    failure_report,
-                    success_report,
-                    rest: None,
-                    wanted: 0,
-                });
             }
             Action::Stream {
                 from_a,
@@ -339,33 +358,16 @@ fn run(chunk_len: u32, actions: Vec<Action>) -> Result<(), TestCaseError> {
                     (&mut pair.b, &mut b)
                 };
                 seed += 1;
-                let content = [format!("{from_a}{seed}:").into_bytes(), octets(len, seed)].concat();
-                direction.next += 1;
-                let key = TransferKey(direction.next);
-                let session = SessionKey(session);
-                if direction
-                    .told
-                    .iter()
-                    .any(|(key, event)| *key == session && matches!(event, Event::Closed { .. }))
-                {
-                    continue;
-                }
-                let outgoing = message(Body::Stream(known.then_some(content.len() as u64)));
-                side.connection.handle_command(
+                let outgoing = message(Body::Stream(known.then_some(0)));
+                let content = octets(len, seed);
+                direction.send(
+                    side,
                     pair.now,
-                    session,
-                    Command::Send(key, Box::new(outgoing)),
-                );
-                let failure_report = FailureReport::Yes;
-                direction.sent.push(Sent {
-                    session,
-                    key,
+                    SessionKey(session),
+                    outgoing,
                     content,
-                    failure_report,
-                    success_report: false,
-                    rest: Some((0, part)),
-                    wanted: 0,
-                });
+                    Some(part),
+                );
             }
             Action::Abort { from_a, nth } => {
                 let (side, direction) = if from_a {
@@ -453,8 +455,14 @@ fn run(chunk_len: u32, actions: Vec<Action>) -> Result<(), TestCaseError> {
     check("b", &b, &a, cut)
 }
 
+/// Fewer than elsewhere, since each is long; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
     #[test]
     fn every_message_arrives_once_and_whole_or_fails(
         chunk_len in prop_oneof![Just(0u32), Just(2048), Just(700), Just(10_000)],
