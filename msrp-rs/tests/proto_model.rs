@@ -598,8 +598,14 @@ fn run(
     check("b", &b, &a, cut)
 }
 
+/// Fewer than elsewhere, since each is long; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
     #[test]
     fn every_message_arrives_once_and_whole_or_fails(
         chunk_len in prop_oneof![Just(0u32), Just(2048), Just(700), Just(10_000)],
