@@ -53,5 +53,6 @@ async def type_lines(party: Process, text: str) -> None:
 
 
 async def end(party: Process) -> None:
-    await party.communicate(b"")
-    assert party.returncode == 0
+    assert party.stdin is not None
+    party.stdin.close()
+    assert await party.wait() == 0

@@ -36,7 +36,7 @@
 #define CHECK_GONE(call) CHECK_RESULT(call, LIBMSRP_ERR_GONE)
 
 /* Far beyond what anything here takes, even under valgrind on a busy machine. */
-#define DEADLINE_MS 15000
+#define DEADLINE_MS 120000
 
 /* Runs the engine's callbacks until the condition holds. */
 #define RUN_UNTIL(engine, condition)                                                         \

@@ -91,6 +91,45 @@ fn without_a_stall_limit_it_waits_for_ever() {
 }
 
 #[test]
+fn a_second_session_ends_the_patience_with_the_first() {
+    let mut limits = Limits::default();
+    for stall in [None, limits.stall] {
+        limits.stall = stall;
+        let mut pair = Pair::with(&limits, 1, |config| config.chunk_len = 0);
+        pair.b.consume = false;
+        pair.a.capacity = 64 * 1024;
+        pair.send_a(S1, message(Body::Whole(octets(8 * MIB, 1).into())));
+        pair.advance(Duration::from_secs(10));
+        assert!(!pair.b.connection.reading_allowed());
+        // The new session must not wait for the consumer of the other one longer than 2 s, nor is that one shed at once.
+        let ours = support::config("b.example", "a.example", 2, false);
+        let attached = pair.b.connection.attach(pair.now, SessionKey(2), ours);
+        attached.expect("attached");
+        pair.advance(Duration::from_millis(1900));
+        assert!(!pair.b.take().contains(&Event::Shed), "{stall:?}");
+        pair.advance(Duration::from_millis(200));
+        assert!(pair.b.take().contains(&Event::Shed), "{stall:?}");
+        assert!(pair.b.connection.reading_allowed());
+    }
+}
+
+#[test]
+fn the_last_session_on_a_paused_connection_has_its_own_patience() {
+    let mut pair = Pair::with(&Limits::default(), 2, |config| config.chunk_len = 0);
+    pair.b.consume = false;
+    pair.a.capacity = 64 * 1024;
+    pair.send_a(S1, message(Body::Whole(octets(8 * MIB, 1).into())));
+    pair.run();
+    assert!(!pair.b.connection.reading_allowed());
+    pair.advance(Duration::from_secs(1));
+    pair.command_b(SessionKey(2), Command::CloseNow);
+    pair.advance(Duration::from_secs(18));
+    assert!(!pair.b.take().contains(&Event::Shed));
+    pair.advance(Duration::from_secs(2));
+    assert!(pair.b.take().contains(&Event::Shed));
+}
+
+#[test]
 fn sixteen_sessions_with_one_stalled_consumer() {
     let mut pair = Pair::with(&Limits::default(), 16, |config| config.chunk_len = 0);
     pair.a.capacity = 64 * 1024;
@@ -224,7 +263,7 @@ fn responses_that_nobody_reads_pause_reading() {
         pair.send_a(S1, message(Body::Whole("x".into())));
     }
     let mut limits = Limits::default();
-    limits.control_lane = 10_000;
+    limits.control_lane = 5_000;
     let mut small = Pair::with(&limits, 1, |_| {});
     small.b.capacity = 0;
     small.a.split = 1000;
@@ -238,6 +277,56 @@ fn responses_that_nobody_reads_pause_reading() {
     small.b.capacity = usize::MAX;
     small.run();
     assert_eq!(contents(&small.b.take()).len(), 1000);
+}
+
+#[test]
+fn two_sides_that_flood_each_other_do_not_wait_for_each_other() {
+    // Each small message costs its receiver more octets of control than it has itself: a response and a REPORT.
+    let mut pair = Pair::with(&Limits::default(), 8, |_| {});
+    for side in [&mut pair.a, &mut pair.b] {
+        // What sockets hold.
+        side.capacity = MIB;
+        side.split = 16 * 1024;
+    }
+    let line = || msrp::proto::OutgoingMessage {
+        success_report: true,
+        ..message(Body::Whole("x".into()))
+    };
+    let mut unsent = [20_000usize; 2];
+    let mut say = |pair: &mut Pair, is_a: bool, key| {
+        let unsent = &mut unsent[usize::from(is_a)];
+        *unsent = match (*unsent, is_a) {
+            (0, _) => return,
+            (rest, true) => {
+                pair.send_a(key, line());
+                rest - 1
+            }
+            (rest, false) => {
+                pair.send_b(key, line());
+                rest - 1
+            }
+        };
+    };
+    for n in 1..=8 {
+        for _ in 0..900 {
+            say(&mut pair, true, SessionKey(n));
+            say(&mut pair, false, SessionKey(n));
+        }
+    }
+    let mut delivered = 0;
+    while pair.step() {
+        for is_a in [true, false] {
+            let side = if is_a { &mut pair.a } else { &mut pair.b };
+            for (key, event) in std::mem::take(&mut side.events) {
+                match event {
+                    Event::Acknowledged(_) => say(&mut pair, is_a, key),
+                    Event::Delivered(_) => delivered += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!(delivered, 40_000);
 }
 
 #[test]
@@ -256,4 +345,58 @@ fn short_engine_memory_refuses_new_messages_and_recovers() {
     let taken = pair.send_a(S1, message(Body::Whole("x".into())));
     pair.run();
     assert!(pair.a.take().contains(&Event::Acknowledged(taken)));
+}
+
+#[test]
+fn a_healthy_session_is_not_shed_for_the_time_that_another_used_up() {
+    let mut pair = Pair::with(&Limits::default(), 3, |config| config.chunk_len = 0);
+    pair.a.capacity = 64 * 1024;
+    pair.b.consume = false;
+    let (stalled, slow) = (SessionKey(1), SessionKey(2));
+    pair.send_a(stalled, message(Body::Whole(octets(8 * MIB, 1).into())));
+    pair.advance(Duration::from_secs(3));
+    assert!(pair.b.events.contains(&(stalled, Event::Shed)));
+    // Seconds later another consumer is late by 50 ms, with the whole slack on its account.
+    pair.b.events.clear();
+    let content = octets(8 * MIB, 2);
+    let sent = pair.send_a(slow, message(Body::Whole(content.into())));
+    let mut taken = 0;
+    while taken < 8 * MIB {
+        pair.run();
+        assert!(
+            !pair.b.connection.reading_allowed() || taken + held(&pair.b.events, slow) >= 8 * MIB
+        );
+        pair.advance(Duration::from_millis(50));
+        assert!(!pair.b.events.contains(&(slow, Event::Shed)));
+        let part = held(&pair.b.events, slow);
+        pair.b.events.clear();
+        taken += part;
+        consume(&mut pair.b, pair.now, slow, part);
+    }
+    pair.run();
+    assert!(pair.a.take().contains(&Event::Acknowledged(sent)));
+}
+
+#[test]
+fn each_session_that_stands_still_is_shed_in_its_turn() {
+    let mut pair = Pair::with(&Limits::default(), 4, |config| config.chunk_len = 0);
+    pair.a.capacity = 64 * 1024;
+    pair.b.consume = false;
+    for n in 1..=4 {
+        pair.send_a(
+            SessionKey(n),
+            message(Body::Whole(octets(4 * MIB, n).into())),
+        );
+    }
+    let start = pair.now;
+    pair.advance(Duration::from_secs(4));
+    let shed: std::collections::HashSet<_> = pair
+        .b
+        .events
+        .iter()
+        .filter(|(_, event)| *event == Event::Shed)
+        .map(|(key, _)| *key)
+        .collect();
+    assert!(shed.len() >= 3, "{shed:?} after {:?}", pair.now - start);
+    assert!(pair.b.connection.reading_allowed());
 }

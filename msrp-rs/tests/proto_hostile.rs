@@ -5,10 +5,10 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use msrp::proto::{Body, Command, Event, MessageEnd, SessionKey};
+use msrp::proto::{Body, Event, MessageEnd, SessionKey};
 use msrp::wire::StatusCode;
 use support::bench::{Bench, send};
-use support::{Pair, S1, contents, drain, message, octets};
+use support::{Pair, S1, message, octets};
 
 fn chunk(id: &str, message: &str, range: &str, body: &str, flag: char) -> String {
     let headers = format!("Message-ID: {message}\r\nByte-Range: {range}\r\n");

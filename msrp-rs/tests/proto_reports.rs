@@ -44,7 +44,7 @@ fn late_errors_of_a_message_without_answers_touch_no_other() {
         let mut ids = frames.iter().filter(|(head, ..)| head.is_request());
         let mut answer = |bench: &mut Bench| {
             let (head, ..) = ids.next().expect("another chunk");
-            bench.feed(response(&head.transaction_id().to_string(), "413 No"));
+            bench.feed(response(head.transaction_id().as_str(), "413 No"));
         };
         if !bodiless {
             answer(&mut bench);
@@ -107,7 +107,7 @@ fn rfc4975_10_4_408_to_the_binding_request_is_a_timeout() {
         .expect("attached");
     bench.feed("");
     let id = support::frames(&bench.side.sent)[0].0.transaction_id();
-    bench.feed(response(&id.to_string(), "408 Timeout"));
+    bench.feed(response(id.as_str(), "408 Timeout"));
     let closed = Event::Closed {
         reason: CloseReason::BindTimeout,
         unacknowledged: vec![],

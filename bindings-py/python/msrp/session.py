@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _msrp
 from ._loop import Dispatcher, Handlers
+from .events import EventStream, wake
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .transfer import (
@@ -33,7 +34,7 @@ from .types import CloseReason, Event, EventsLost, Report, State, StateChanged, 
 if TYPE_CHECKING:
     from .engine import Engine
 
-__all__ = ["EventStream", "Session"]
+__all__ = ["Session"]
 
 _MESSAGE = _msrp.EVENT_KINDS.index("message")
 
@@ -583,19 +584,19 @@ class Session:
     def _on_opened(self, event: tuple[int, int]) -> None:
         self._opened = True
         self._enter(State.OPEN)
-        _wake(self._open_waiter)
+        wake(self._open_waiter)
 
     def _on_message(self, event: tuple[int, int, int, _msrp.Head, bytes, int]) -> None:
         self._queue.append(event)
         if self._receiver is not None:
-            _wake(self._receiver)
+            wake(self._receiver)
 
     def _on_message_begin(self, event: tuple[int, int, int, _msrp.Head, int]) -> None:
         _, _, handle, head, credit = event
         incoming = Incoming(self, handle, head, credit)
         self._incoming[handle] = incoming
         self._queue.append(incoming)
-        _wake(self._receiver)
+        wake(self._receiver)
 
     def _on_message_body(self, event: tuple[int, int, int, int, bytes | _msrp.Part, int]) -> None:
         _, _, handle, offset, data, credit = event
@@ -612,7 +613,7 @@ class Session:
             incoming.finish(end, value)
 
     def _on_writable(self, event: tuple[int, int]) -> None:
-        _wake(self._writable)
+        wake(self._writable)
 
     def _on_data_wanted(self, event: tuple[int, int, int, int]) -> None:
         transfer = self._transfers.get(event[2])
@@ -725,7 +726,7 @@ class Session:
         for stream in self._streams:
             stream._end()
         for waiter in (self._open_waiter, self._receiver, self._writable, *self._close_waiters):
-            _wake(waiter)
+            wake(waiter)
         self._close_waiters.clear()
 
     def _closed(self) -> bool:
@@ -745,57 +746,6 @@ class Session:
     def _check_loop(self) -> None:
         if _running_loop() is not self._loop:
             raise self._dispatcher.wrong_loop(self._short_id())
-
-
-class EventStream(AsyncIterator[Event]):
-    """The events of a session beside messages; see `Session.events`."""
-
-    __slots__ = ("__weakref__", "_ended", "_entries", "_limit", "_lost", "_session", "_waiter")
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._entries: deque[Event] = deque()
-        self._limit = session._engine._limits.event_stream
-        self._lost = 0
-        self._ended = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def __anext__(self) -> Event:
-        """The next event.
-
-        Cancellation: loses nothing.
-        """
-        self._session._check_loop()
-        while not self._entries:
-            if self._ended:
-                raise StopAsyncIteration
-            if self._waiter is not None:
-                raise ConcurrencyError("another coroutine reads these events")
-            self._waiter = self._session._dispatcher.loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            return EventsLost(lost)
-        return self._entries.popleft()
-
-    def _push(self, event: Event) -> None:
-        self._entries.append(event)
-        if len(self._entries) > self._limit:
-            self._entries.popleft()
-            self._lost += 1
-        _wake(self._waiter)
-
-    def _end(self) -> None:
-        self._ended = True
-        _wake(self._waiter)
-
-
-def _wake(future: asyncio.Future[None] | None) -> None:
-    if future is not None and not future.done() and not future.get_loop().is_closed():
-        future.set_result(None)
 
 
 HANDLERS: Handlers = tuple(getattr(Session, f"_on_{kind}") for kind in _msrp.EVENT_KINDS)

@@ -80,14 +80,15 @@ impl Engine {
         self.inner.stats()
     }
 
-    /// Closes every session as [`Session::close`] does, within `deadline`, then ends the engine's threads.
+    /// Closes every session as [`Session::close`] does, within `deadline`, then ends the engine's threads. Said again,
+    /// also while the first call waits, the earliest deadline counts.
     ///
     /// # Cancel safety
     /// Cancelled, the shutdown goes on in the background; only the waiting ends.
     pub async fn shutdown(&self, deadline: Duration) {
         let signal = Arc::new(Signal::default());
         // A domain of our own: `EngineClosed` is its last event and, in it, the only one.
-        let Ok(domain) = self.inner.domain(signal.wake()) else {
+        let Ok(domain) = self.inner.late_domain(signal.wake()) else {
             return;
         };
         self.inner.shutdown(deadline);

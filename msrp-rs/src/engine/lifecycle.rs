@@ -27,6 +27,8 @@ const DISCONNECT: Duration = Duration::from_millis(700);
 /// How long `join` waits for an orderly end, and then for the threads.
 const JOIN: Duration = Duration::from_millis(800);
 const THREADS: Duration = Duration::from_millis(200);
+/// Domains among which those that were closed are not looked for.
+const CROWD: usize = 32;
 /// Threads for names and files.
 const BLOCKING_THREADS: usize = 16;
 
@@ -46,16 +48,61 @@ pub(super) struct Core {
     pub(super) listeners: Mutex<Slots<Arc<Listener>>>,
     pub(super) trust: Trust,
     pub(super) tls: Option<TlsConfig>,
-    domains: Mutex<Vec<Arc<Ready>>>,
     stopping: AtomicBool,
     end: Arc<End>,
 }
 
-/// Whether the engine has ended in order.
+/// The engine's end, and who is to be told of it.
 #[derive(Default)]
 struct End {
-    reached: Mutex<bool>,
+    state: Mutex<EndState>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct EndState {
+    domains: Vec<Arc<Ready>>,
+    /// How many domains there may be before those that were closed are looked for.
+    crowd: usize,
+    /// Who comes now is told at once.
+    begun: bool,
+    /// Everybody was told.
+    reached: bool,
+}
+
+impl End {
+    fn add(&self, ready: Arc<Ready>) {
+        let mut state = self.state.lock();
+        if state.begun {
+            drop(state);
+            ready.end();
+            return;
+        }
+        if state.domains.len() >= state.crowd {
+            state.domains.retain(|domain| !domain.is_closed());
+            state.crowd = (2 * state.domains.len()).max(CROWD);
+        }
+        state.domains.push(ready);
+    }
+
+    fn tell(&self) {
+        let domains = {
+            let mut state = self.state.lock();
+            state.begun = true;
+            std::mem::take(&mut state.domains)
+        };
+        for domain in domains {
+            domain.end();
+        }
+        self.state.lock().reached = true;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, time: Duration) {
+        let mut state = self.state.lock();
+        self.changed
+            .wait_while_for(&mut state, |state| !state.reached, time);
+    }
 }
 
 impl Core {
@@ -89,7 +136,6 @@ impl Core {
             listeners: Mutex::new(Slots::new(number)),
             trust: Trust::default(),
             tls: options.tls,
-            domains: Mutex::new(Vec::new()),
             stopping: AtomicBool::new(false),
             end: Arc::default(),
         })
@@ -98,16 +144,19 @@ impl Core {
     /// Refuses new things in a forked child and after `shutdown`.
     pub(super) fn check_running(&self) -> Result<()> {
         self.shared.check_process()?;
-        if self.stopping.load(Ordering::SeqCst) {
+        if self.is_stopping() {
             return Err(Error::local(ErrorKind::Gone, "engine is shut down"));
         }
         Ok(())
     }
 
+    /// Whether `shutdown` was called. What was made before this is false, it sees.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
     pub(super) fn add_domain(&self, ready: Arc<Ready>) {
-        let mut domains = self.domains.lock();
-        domains.retain(|domain| !domain.is_closed());
-        domains.push(ready);
+        self.end.add(ready);
     }
 
     /// Stops accepting, closes every session until `deadline`, then every connection, and tells each domain.
@@ -119,7 +168,6 @@ impl Core {
             self.shared.close(&session, until);
         }
         let shared = Arc::clone(&self.shared);
-        let domains = self.domains.lock().clone();
         let end = Arc::clone(&self.end);
         self.handle.spawn(async move {
             let registry = &shared.context.registry;
@@ -139,11 +187,7 @@ impl Core {
             shared.context.stop_connections();
             // What does not close in this time is dropped with the runtime.
             let _ = tokio::time::timeout(DISCONNECT, shared.context.wait_disconnected()).await;
-            for domain in domains {
-                domain.end();
-            }
-            *end.reached.lock() = true;
-            end.changed.notify_all();
+            end.tell();
         });
     }
 
@@ -157,11 +201,7 @@ impl Core {
             // The caller would wait for itself.
             runtime.shutdown_background();
         } else {
-            let mut reached = self.end.reached.lock();
-            if !*reached {
-                self.end.changed.wait_for(&mut reached, JOIN);
-            }
-            drop(reached);
+            self.end.wait(JOIN);
             // A thread of its own: this one may belong to another runtime, which forbids to wait in it.
             let ended = std::thread::Builder::new()
                 .name("msrp-join".into())
@@ -176,9 +216,7 @@ impl Core {
 
     fn tell_end(&self) {
         end_sessions(&self.shared);
-        for domain in self.domains.lock().drain(..) {
-            domain.end();
-        }
+        self.end.tell();
     }
 
     fn close_listeners(&self) {

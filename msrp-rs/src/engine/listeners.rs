@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -16,7 +17,7 @@ use crate::net::listener::{accept, bind};
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
-/// A bound port. Dropped, it accepts nothing more.
+/// A bound port. Dropped, it accepts nothing more, and the port is free.
 #[derive(Debug)]
 pub(super) struct Listener {
     /// Its number among the engine's connections and listeners.
@@ -25,6 +26,7 @@ pub(super) struct Listener {
     /// Host and port for the URIs of its sessions; none where that cannot be known.
     pub(super) authority: Option<(Host, u16)>,
     pub(super) tls: Option<Arc<Tls>>,
+    socket: Arc<TcpListener>,
     task: AbortHandle,
 }
 
@@ -60,14 +62,16 @@ impl Listener {
         };
         let number = core.shared.context.number();
         let _entered = core.handle.enter();
-        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        let socket = Arc::new(TcpListener::from_std(listener).map_err(failed)?);
         let context = Arc::clone(&core.shared.context);
-        let task = tokio::spawn(accept(context, listener, number, server)).abort_handle();
+        let accepting = accept(context, Arc::clone(&socket), number, server);
+        let task = tokio::spawn(accepting).abort_handle();
         Ok(Self {
             number,
             address,
             authority,
             tls,
+            socket,
             task,
         })
     }
@@ -75,6 +79,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // The task lets go of the socket when it next runs, and a forked child never does: this ends the listening
+        // itself. Where a system does not know it for listeners, closing has to do.
+        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
         self.task.abort();
     }
 }

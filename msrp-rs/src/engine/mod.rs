@@ -168,8 +168,13 @@ impl Engine {
     /// # Errors
     /// `Limit` if there is no descriptor for it, `Gone` after `shutdown`, `Forked`.
     pub fn domain(&self, wake: Wake) -> Result<Domain> {
+        self.core()?.check_running()?;
+        self.late_domain(wake)
+    }
+
+    /// As `domain`, also after `shutdown`: then its only event is `EngineClosed`.
+    pub(crate) fn late_domain(&self, wake: Wake) -> Result<Domain> {
         let core = self.core()?;
-        core.check_running()?;
         let domain = Domain::new(Arc::clone(&core.shared), wake)?;
         if let Some(ready) = domain.ready() {
             core.add_domain(Arc::clone(ready));
@@ -193,6 +198,13 @@ impl Engine {
         let mut listeners = core.listeners.lock();
         let reserved = listeners.reserve()?;
         listeners.fill(reserved, Arc::new(listener));
+        // A shutdown meanwhile has not seen this one.
+        if core.is_stopping() {
+            let late = listeners.remove(reserved.handle, None);
+            drop(listeners);
+            drop(late);
+            core.check_running()?;
+        }
         Ok(ListenerHandle(reserved.handle))
     }
 
@@ -261,28 +273,35 @@ impl Engine {
             first_transfer,
             first_message,
         );
-        let (listener, own) = (place.number, place.own);
+        let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
         let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
         let on_end = Box::new(move || {
-            drop(own);
             if orphaned.is_closed() {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, listener, place.tls, on_end);
-        let session = Session {
+        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),
             negotiation,
             share: options.connection_sharing == ConnectionSharing::Peer,
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
-        };
+        });
+        context.registry.insert(entry);
         core.shared
             .sessions
             .write()
-            .fill(reserved, Arc::new(session));
-        context.registry.insert(entry);
+            .fill(reserved, Arc::clone(&session));
+        // An end that came meanwhile has not seen this one.
+        if ready.is_closed() {
+            core.shared.abandon(ready);
+            return Err(closed());
+        }
+        if core.is_stopping() {
+            core.shared.abort(&session, None);
+        }
         Ok(handle)
     }
 

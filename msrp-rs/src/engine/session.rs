@@ -135,9 +135,7 @@ impl Shared {
     /// Ends a session when what is under way is done.
     pub(super) fn close(&self, session: &Session, deadline: Instant) {
         if session.entry.withdraw() {
-            self.context
-                .registry
-                .end(&session.entry, CloseReason::Local, None);
+            end_unserved(&self.context, &session.entry, CloseReason::Local, None);
         } else {
             session.mailbox().start_closing(deadline);
         }
@@ -159,10 +157,16 @@ fn gone(what: &str) -> Error {
 fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option<Error>)>) {
     if entry.withdraw() {
         let (reason, error) = cause.unwrap_or((CloseReason::Local, None));
-        context.registry.end(entry, reason, error);
+        end_unserved(context, entry, reason, error);
     } else {
         entry.mailbox().close_now(cause);
     }
+}
+
+/// Ends a session that no connection has, or that is over and whose end waits behind a pause.
+fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, error: Option<Error>) {
+    context.registry.end(entry, reason, error);
+    entry.mailbox().resume();
 }
 
 /// Connects the session, if `hop` is there, and sees that it is bound in time.
@@ -175,7 +179,11 @@ pub(super) async fn open(
 ) {
     let work = async {
         if let Some(hop) = hop {
-            dial::connect(&context, &entry, &hop, share).await?;
+            tokio::select! {
+                connected = dial::connect(&context, &entry, &hop, share) => connected?,
+                // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
+                () = entry.decided.notified() => return Ok(()),
+            }
         }
         entry.decided.notified().await;
         Ok::<(), Error>(())

@@ -281,9 +281,9 @@ impl Driver {
             match entry.mailbox().deliver(run) {
                 Decided::No => {}
                 Decided::Bound => entry.decided.notify_one(),
-                Decided::Closed => {
+                Decided::Closed(reason) => {
                     if let Some(entry) = self.sessions.remove(&key) {
-                        self.connected.context.registry.ended(&entry);
+                        self.connected.context.registry.end(&entry, reason, None);
                     }
                 }
             }
@@ -497,6 +497,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.transport.abort();
         self.abandon("connection was closed", ErrorKind::Connect);
     }
 }

@@ -67,7 +67,7 @@ fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
 /// Connections that were accepted live on.
 pub(crate) async fn accept(
     context: Arc<Context>,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     number: u64,
     tls: Option<Arc<ServerConfig>>,
 ) {

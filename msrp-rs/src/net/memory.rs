@@ -4,15 +4,17 @@
 //! The budget is a signal, not an allocator: above it, drivers tell their connections to refuse new
 //! chunks and `send` says `Again`. It ends at seven eighths of the limit, so that it does not flicker.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering::Relaxed};
 
 /// What `Engine::stats` shows, and the budget.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: usize,
-    receive_held: AtomicUsize,
-    receive_peak: AtomicUsize,
-    send_held: AtomicUsize,
+    /// Octets held. Counted after the mailbox's lock was released, so a thread that lets octets go may count before the
+    /// one that took them: for that moment the number is below zero.
+    receive_held: AtomicIsize,
+    receive_peak: AtomicIsize,
+    send_held: AtomicIsize,
     short: AtomicBool,
     /// Whether a sender was refused for the budget since it was exceeded.
     refused: AtomicBool,
@@ -32,9 +34,9 @@ impl Memory {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
-            receive_held: AtomicUsize::new(0),
-            receive_peak: AtomicUsize::new(0),
-            send_held: AtomicUsize::new(0),
+            receive_held: AtomicIsize::new(0),
+            receive_peak: AtomicIsize::new(0),
+            send_held: AtomicIsize::new(0),
             short: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
@@ -52,6 +54,7 @@ impl Memory {
     /// Octets are now held for a consumer.
     pub(crate) fn hold_received(&self, len: usize) {
         if len > 0 {
+            let len = signed(len);
             let held = self.receive_held.fetch_add(len, Relaxed) + len;
             self.receive_peak.fetch_max(held, Relaxed);
             self.judge();
@@ -61,7 +64,7 @@ impl Memory {
     /// A consumer took octets, or they were dropped.
     pub(crate) fn release_received(&self, len: usize) {
         if len > 0 {
-            self.receive_held.fetch_sub(len, Relaxed);
+            self.receive_held.fetch_sub(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -69,7 +72,7 @@ impl Memory {
     /// Octets are now held for the network.
     pub(crate) fn hold_sent(&self, len: usize) {
         if len > 0 {
-            self.send_held.fetch_add(len, Relaxed);
+            self.send_held.fetch_add(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -77,7 +80,7 @@ impl Memory {
     /// Octets were written, or dropped.
     pub(crate) fn release_sent(&self, len: usize) {
         if len > 0 {
-            self.send_held.fetch_sub(len, Relaxed);
+            self.send_held.fetch_sub(signed(len), Relaxed);
             self.judge();
         }
     }
@@ -103,18 +106,18 @@ impl Memory {
     /// Octets held for consumers, now and at most.
     pub(crate) fn received(&self) -> (usize, usize) {
         (
-            self.receive_held.load(Relaxed),
-            self.receive_peak.load(Relaxed),
+            unsigned(self.receive_held.load(Relaxed)),
+            unsigned(self.receive_peak.load(Relaxed)),
         )
     }
 
     /// Octets held for the network.
     pub(crate) fn sent(&self) -> usize {
-        self.send_held.load(Relaxed)
+        unsigned(self.send_held.load(Relaxed))
     }
 
     fn judge(&self) {
-        let held = self.receive_held.load(Relaxed) + self.send_held.load(Relaxed);
+        let held = unsigned(self.receive_held.load(Relaxed) + self.send_held.load(Relaxed));
         if held > self.limit {
             if !self.short.swap(true, Relaxed) {
                 tracing::warn!(held, limit = self.limit, "engine memory budget exceeded");
@@ -123,6 +126,14 @@ impl Memory {
             self.short.store(false, Relaxed);
         }
     }
+}
+
+fn signed(len: usize) -> isize {
+    isize::try_from(len).expect("no buffer is larger than half the address space")
+}
+
+fn unsigned(held: isize) -> usize {
+    usize::try_from(held).unwrap_or(0)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -142,5 +153,17 @@ mod tests {
         assert!(!memory.is_short());
         assert!(memory.take_refused() && !memory.take_refused());
         assert_eq!((memory.received(), memory.sent()), ((440, 500), 251));
+    }
+
+    #[test]
+    fn octets_that_are_let_go_before_they_were_counted_are_no_shortage() {
+        let memory = Memory::new(800);
+        memory.release_sent(10);
+        memory.release_received(10);
+        assert!(!memory.is_short());
+        assert_eq!((memory.received(), memory.sent()), ((0, 0), 0));
+        memory.hold_sent(10);
+        memory.hold_received(10);
+        assert_eq!((memory.received().0, memory.sent()), (0, 0));
     }
 }

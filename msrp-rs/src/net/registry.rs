@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     listener: u64,
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
+    /// The session's own listener, if it has one.
+    own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
     /// Rings when the session is bound or over; the task that watches the time of `open` waits for it.
     pub(crate) decided: Notify,
@@ -88,12 +90,14 @@ pub(crate) enum SetReady {
 }
 
 impl Entry {
-    /// A session with this URI of its own.
+    /// A session with this URI of its own. `own` is dropped before anybody hears of its end, `on_end` is called
+    /// after that.
     pub(crate) fn new(
         mailbox: Arc<Mailbox>,
         uri: Uri,
         listener: u64,
         tls: Option<Arc<Tls>>,
+        own: Option<Box<dyn Send>>,
         on_end: OnEnd,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -106,6 +110,7 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 pins: None,
             }),
+            own: Mutex::new(own),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
         })
@@ -302,14 +307,12 @@ impl Registry {
         self.sessions.lock().insert(entry.session_id.clone(), entry);
     }
 
-    /// Ends a session that no connection has.
+    /// Ends a session that no connection has, or has any more. One that is over stays as it is.
     pub(crate) fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
+        // Who hears of the end may bind the port anew.
+        let own = entry.own.lock().take();
+        drop(own);
         entry.mailbox.end(reason, error);
-        self.ended(entry);
-    }
-
-    /// The mailbox of this session has told its end: forgets it.
-    pub(crate) fn ended(&self, entry: &Entry) {
         entry.state.lock().binding = Binding::Ended;
         let known = self.sessions.lock().remove(&entry.session_id);
         let on_end = entry.on_end.lock().take();

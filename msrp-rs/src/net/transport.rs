@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -176,6 +177,16 @@ impl Transport {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+
+    /// Ends both sides at once and without a word. Closing the descriptor is not enough: a forked child may hold it.
+    pub(crate) fn abort(&self) {
+        let socket = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        // It fails where the connection is over already.
+        let _ = SockRef::from(socket).shutdown(Shutdown::Both);
     }
 
     /// Reads and drops what still comes, straight from the socket. Ready at its end.

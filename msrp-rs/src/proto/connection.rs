@@ -21,6 +21,7 @@ use super::session::Session;
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
+use super::work::steps;
 use super::write_queue::WriteQueue;
 use super::{
     CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
@@ -42,7 +43,7 @@ pub struct Connection {
     next_serial: u64,
     pub(super) by_key: HashMap<SessionKey, usize>,
     pub(super) by_uri: HashMap<Uri, usize>,
-    /// To-Paths as they came, of requests that found their session.
+    /// To-Paths as they came, of requests that found their session: the last of each.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
     pub(super) early: Early,
@@ -325,6 +326,8 @@ impl Connection {
         }
         self.flush_gathered();
         self.current = Current::Discard;
+        self.end_chunk(Continuation::Abort);
+        self.schedule = Schedule::default();
         let indexes: Vec<usize> = self.sessions.iter().map(|(index, _)| index).collect();
         for index in indexes {
             self.end_session(index, &reason);
@@ -360,6 +363,7 @@ impl Connection {
                 },
             ));
         }
+        steps(session.outgoing.transfers.len());
         let unacknowledged = session
             .outgoing
             .transfers
@@ -367,11 +371,12 @@ impl Connection {
             .filter(|(_, transfer)| matches!(transfer.phase, Phase::Sending | Phase::Encoded))
             .map(|(_, transfer)| transfer.key)
             .collect();
-        self.transactions.forget(session.reference);
         self.schedule.forget(index);
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
-        self.by_text.retain(|_, other| *other != index);
+        if let Some(spelling) = &session.spelling {
+            self.by_text.remove(spelling);
+        }
         self.events.push_back((
             key,
             Event::Closed {
@@ -446,6 +451,7 @@ impl Connection {
         let idle = self.limits.incomplete_idle;
         let elapsed = self.transactions.elapsed(now);
         let open = &self.sessions[index].incoming.open;
+        steps(open.len());
         let stale: Vec<_> = open
             .iter()
             .filter(|(_, incoming)| incoming.last_chunk + idle <= elapsed)

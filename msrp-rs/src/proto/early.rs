@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::inbound::Current;
 use super::receive::MESSAGE_OVERHEAD;
 use super::timers::Timer;
+use super::work::steps;
 use super::{CloseReason, Directory, Lookup, SessionKey};
 use crate::wire::{Frame, Head, StatusCode, Uri};
 
@@ -28,6 +29,8 @@ pub(super) struct Early {
 struct Held {
     /// When they are refused.
     until: Instant,
+    /// Their To-Paths: one, as a rule.
+    uris: Vec<Uri>,
     frames: Vec<Frame>,
     /// Octets of the last frame's body, copied: they came in any pieces, and a slice would hold its input block.
     body: BytesMut,
@@ -38,6 +41,7 @@ impl Held {
     fn new(until: Instant) -> Self {
         Self {
             until,
+            uris: Vec::new(),
             frames: Vec::new(),
             body: BytesMut::new(),
             len: 0,
@@ -91,7 +95,10 @@ impl Early {
         let mut held = self.sessions.remove(&key)?;
         held.end_body();
         self.len -= held.len;
-        self.uris.retain(|_, other| *other != key);
+        steps(held.uris.len());
+        for uri in held.uris {
+            self.uris.remove(&uri);
+        }
         Some(held.frames)
     }
 }
@@ -107,12 +114,18 @@ impl Directory for Unknown {
 impl Connection {
     /// Holds a request to `uri`; what follows of it comes by `hold`.
     pub(super) fn hold_request(&mut self, now: Instant, key: SessionKey, uri: Uri, head: Head) {
-        if let Entry::Vacant(entry) = self.early.sessions.entry(key) {
-            let until = now + self.limits.early;
-            entry.insert(Held::new(until));
-            self.timers.set(until, Timer::Early(key));
+        let held = match self.early.sessions.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let until = now + self.limits.early;
+                self.timers.set(until, Timer::Early(key));
+                entry.insert(Held::new(until))
+            }
+        };
+        if let Entry::Vacant(entry) = self.early.uris.entry(uri) {
+            held.uris.push(entry.key().clone());
+            entry.insert(key);
         }
-        self.early.uris.insert(uri, key);
         self.hold(key, Frame::Head(head));
         self.current = Current::Early(key);
     }

@@ -10,11 +10,9 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
+use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
 use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
-
-/// Spellings of To-Paths that are remembered per connection.
-const KNOWN_SPELLINGS: usize = 4096;
 
 /// The request or response that is being read.
 #[derive(Debug)]
@@ -160,12 +158,20 @@ impl Connection {
             }
         };
         if let Some(text) = head.to_path_text() {
-            if self.by_text.len() >= KNOWN_SPELLINGS {
-                self.by_text.clear();
-            }
-            self.by_text.insert(Bytes::copy_from_slice(text), index);
+            self.remember_spelling(index, text);
         }
         Ok(index)
+    }
+
+    /// Remembers how a session's URI was written the last time: the next request has it the same way, unless the peer
+    /// plays with it.
+    fn remember_spelling(&mut self, index: usize, text: &[u8]) {
+        let text = Bytes::copy_from_slice(text);
+        let session = &mut self.sessions[index];
+        if let Some(before) = session.spelling.replace(text.clone()) {
+            self.by_text.remove(&before);
+        }
+        self.by_text.insert(text, index);
     }
 
     /// The session of a URI that was not used on this connection before.
@@ -190,6 +196,7 @@ impl Connection {
     /// Whether the session is on this connection, or ended on it and the directory does not know yet.
     fn has_ended(&self, key: SessionKey) -> bool {
         let closed = |(other, event): &(SessionKey, Event)| {
+            steps(1);
             *other == key && matches!(event, Event::Closed { .. })
         };
         self.by_key.contains_key(&key) || self.events.iter().any(closed)
@@ -220,16 +227,14 @@ impl Connection {
             from
         };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
-        let bound = self
-            .sessions
-            .iter()
-            .next()
-            .map(|(_, session)| session.from_path.clone());
         let from_path = match index {
             Some(index) => self.sessions[index].from_path.clone(),
             None if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
             // To-Path cannot be read: any URI of ours tells the peer who answers.
-            None => bound.unwrap_or_else(|| Bytes::copy_from_slice(addressed)),
+            None => match self.sessions.iter().next() {
+                Some((_, session)) => session.from_path.clone(),
+                None => Bytes::copy_from_slice(addressed),
+            },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
         encode_response(

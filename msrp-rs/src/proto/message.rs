@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::ranges::RangeSet;
+use super::work::steps;
 use super::{MessageHead, MessageKey};
 
 /// A message that is not complete yet.
@@ -127,6 +128,7 @@ impl Incoming {
             deliver(offset, data);
             self.drop_ahead(offset, self.position);
             while let Some(next) = self.ahead.first_entry() {
+                steps(1);
                 if *next.key() != self.position {
                     break;
                 }
@@ -147,6 +149,7 @@ impl Incoming {
         self.drop_ahead(offset, offset + octets.len() as u64);
         self.ahead_len += octets.len();
         while !octets.is_empty() {
+            steps(1);
             let before = self.ahead.range_mut(..offset).next_back();
             let len = match before {
                 Some((start, piece))
@@ -197,6 +200,7 @@ impl Incoming {
     fn drop_ahead(&mut self, start: u64, end: u64) {
         let mut cut = Vec::new();
         for (&offset, data) in self.ahead.range(..end).rev() {
+            steps(1);
             if offset + data.len() as u64 <= start {
                 break;
             }

@@ -22,7 +22,11 @@ mod session;
 mod timers;
 mod transaction;
 mod transfer;
+mod work;
 mod write_queue;
+
+#[cfg(test)]
+mod hostile_tests;
 
 pub use connection::Connection;
 pub use event::{

@@ -16,6 +16,7 @@ use super::report::byte_range;
 use super::session::INTERRUPTIBLE;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
+use super::work::steps;
 use super::{Event, Failure, OutgoingMessage, TransferKey};
 use crate::wire::{
     ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
@@ -98,6 +99,7 @@ impl Schedule {
     }
 
     pub(super) fn forget(&mut self, session: usize) {
+        steps(1 + self.fresh.len() + self.ring.len());
         self.fresh.retain(|&other| other != session);
         self.ring.retain(|&other| other != session);
         if self
@@ -156,15 +158,6 @@ impl Connection {
 
     pub(super) fn stream_end(&mut self, index: usize, key: TransferKey) {
         self.with_stream(index, key, |stream| stream.end());
-        // The open chunk may have waited for nothing but this.
-        if let Some(open) = &self.schedule.open
-            && open.session == index
-        {
-            let transfer = &self.sessions[index].outgoing.transfers[open.transfer];
-            if transfer.key == key && transfer.available() == 0 && transfer.all_here() {
-                self.end_chunk(Continuation::Complete);
-            }
-        }
     }
 
     pub(super) fn stream_flush(&mut self, index: usize, key: TransferKey) {
@@ -304,6 +297,7 @@ impl Connection {
     /// The session that may open a chunk now.
     fn next_turn(&mut self) -> Option<usize> {
         loop {
+            steps(1);
             let fresh_first = self.schedule.fresh_first();
             if let Some(turn) = &mut self.schedule.turn {
                 let session = &mut self.sessions[turn.session];
@@ -571,6 +565,7 @@ impl Connection {
     pub(super) fn handle_marks(&mut self, now: Instant) {
         let mut touched: Vec<(SessionRef, usize)> = Vec::new();
         while let Some(mark) = self.output.pop_mark() {
+            steps(1);
             match mark {
                 Mark::Notice(id) => self.transactions.start_timer(id, now),
                 Mark::Octets {

@@ -3,6 +3,8 @@
 //! Used for what was received of a message (RFC 4975 §7.3.1) and for what REPORTs confirmed (§7.1.3). Positions are
 //! 0-based, ends exclusive. How many ranges there may be is bounded by the users.
 
+use super::work::steps;
+
 /// A set of positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RangeSet {
@@ -25,6 +27,7 @@ impl RangeSet {
         }
         let first = self.ranges.partition_point(|&(_, e)| e < start);
         let after = self.ranges.partition_point(|&(s, _)| s <= end);
+        steps(self.ranges.len() - first);
         if first == after {
             self.ranges.insert(first, (start, end));
         } else {

@@ -187,12 +187,7 @@ impl Connection {
         let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let max = session.config.max_size.unwrap_or(u64::MAX);
-        let ahead: usize = session
-            .incoming
-            .open
-            .values()
-            .map(Incoming::ahead_len)
-            .sum();
+        let kept = session.incoming.kept;
         let Some(incoming) = session.incoming.open.get_mut(&id) else {
             return;
         };
@@ -204,13 +199,15 @@ impl Connection {
             self.refuse_message(index, id, "Message too large");
         } else if incoming.length().is_some_and(|length| end > length) {
             self.refuse_malformed(index, id, "octets after the end of the message");
-        } else if incoming.is_ahead(offset) && ahead + data.len() > self.limits.receive_window {
+        } else if incoming.is_ahead(offset) && kept + data.len() > self.limits.receive_window {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
             incoming.last_chunk = elapsed;
             let message = incoming.key;
             let mut parts = Vec::new();
+            let before = incoming.ahead_len();
             incoming.place(offset, data, |offset, data| parts.push((offset, data)));
+            session.incoming.kept = kept - before + incoming.ahead_len();
             for (offset, data) in parts {
                 self.deliver(index, message, id, offset, data);
             }
@@ -259,7 +256,8 @@ impl Connection {
             return;
         }
         let elapsed = self.transactions.elapsed(now);
-        let Some(incoming) = self.sessions[index].incoming.open.get_mut(&id) else {
+        let receiving = &mut self.sessions[index].incoming;
+        let Some(incoming) = receiving.open.get_mut(&id) else {
             self.respond(Some(index), &head, StatusCode::STOP_SENDING, None);
             return;
         };
@@ -277,7 +275,9 @@ impl Connection {
             return;
         }
         if continuation == Continuation::Complete {
+            receiving.kept -= incoming.ahead_len();
             incoming.fix_length(end);
+            receiving.kept += incoming.ahead_len();
         }
         let complete = incoming.is_complete();
         self.respond(Some(index), &head, StatusCode::OK, None);
@@ -492,6 +492,7 @@ impl Connection {
         let Some(incoming) = session.incoming.open.remove(&id) else {
             return;
         };
+        session.incoming.kept -= incoming.ahead_len();
         session
             .incoming
             .finished

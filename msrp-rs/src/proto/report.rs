@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::inbound::ends_session;
+use super::ranges::RangeSet;
 use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
@@ -47,16 +48,14 @@ impl Connection {
                 .and_then(|range| range.end_offset())
                 .unwrap_or(sent)
                 .min(sent);
-            if outgoing.confirmed.count() < self.limits.gaps {
+            let wanted = outgoing.success_report && !outgoing.delivered;
+            if wanted && outgoing.confirmed.count() < self.limits.gaps {
                 outgoing.confirmed.insert(start, end);
             }
             let whole = matches!(outgoing.phase, Phase::Encoded | Phase::Acknowledged);
-            if whole
-                && !outgoing.delivered
-                && outgoing.success_report
-                && outgoing.confirmed.covers(sent)
-            {
+            if whole && wanted && outgoing.confirmed.covers(sent) {
                 outgoing.delivered = true;
+                outgoing.confirmed = RangeSet::default();
                 self.events.push_back((key, Event::Delivered(outgoing.key)));
             }
             return;

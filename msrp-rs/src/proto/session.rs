@@ -15,6 +15,7 @@ use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
+use super::work::steps;
 use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
@@ -28,6 +29,8 @@ pub(super) struct Session {
     /// Our URI and the peer's path as they stand on the wire.
     pub(super) from_path: Bytes,
     pub(super) to_path: Bytes,
+    /// Our URI as the peer wrote it the last time: its entry in the connection's `by_text`.
+    pub(super) spelling: Option<Bytes>,
     /// Whether the peer is known to know the session: it answered, or it sent a request.
     pub(super) bound: bool,
     /// Set by `Close`; the session ends when everything is settled.
@@ -72,8 +75,10 @@ pub(super) struct Receiving {
     /// Complete messages about which a REPORT may still be made.
     pub(super) reportable: BoundedMap<MessageKey, Reportable>,
     pub(super) next_message: u32,
-    /// Octets given to the consumer, or kept ahead of a gap, and not taken.
+    /// Octets given to the consumer and not taken.
     pub(super) unconsumed: usize,
+    /// Octets that the open messages keep ahead of their gaps.
+    pub(super) kept: usize,
     pub(super) shed: bool,
     /// Whether a timer looks after idle messages. One does for all, however many come and go.
     pub(super) has_idle_timer: bool,
@@ -131,6 +136,7 @@ impl Session {
             reference,
             from_path: Bytes::from(config.local_uri.to_string()),
             to_path: Bytes::from(config.remote_path.to_string()),
+            spelling: None,
             bound: false,
             closing: false,
             outgoing: Sending {
@@ -154,6 +160,7 @@ impl Session {
                 reportable: BoundedMap::new(reportable),
                 next_message: config.first_message,
                 unconsumed: 0,
+                kept: 0,
                 shed: false,
                 has_idle_timer: false,
                 judged: None,
@@ -190,6 +197,7 @@ impl Session {
         self.outgoing
             .transfers
             .iter()
+            .inspect(|_| steps(1))
             .all(|(_, transfer)| match transfer.phase {
                 Phase::Acknowledged | Phase::FailedLate => true,
                 Phase::Failed => transfer.unwritten == 0,

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::TransferKey;
+use super::work::steps;
 use crate::wire::TransactionId;
 
 /// A session in the connection's table; `serial` tells it from a later one in the same place.
@@ -40,7 +41,8 @@ pub(super) struct Transaction {
     pub(super) purpose: Purpose,
 }
 
-/// The requests under way on one connection.
+/// The requests under way on one connection. Those of a session that has ended go when they are answered or their time
+/// is over: the session's number tells that they are nobody's.
 #[derive(Debug)]
 pub(super) struct Transactions {
     live: HashMap<TransactionId, Transaction>,
@@ -95,13 +97,19 @@ impl Transactions {
 
     pub(super) fn finish(&mut self, id: &TransactionId) -> Option<Transaction> {
         let transaction = self.live.remove(id);
-        // Answered ones go from the front, so that the queue is as long as what is under way at most.
+        // Answered ones go from the front, and all of them when they are more than what is under way: one that is
+        // never answered would keep the others behind it for its 30 s.
         while self
             .deadlines
             .front()
             .is_some_and(|(_, id)| !self.live.contains_key(id))
         {
+            steps(1);
             self.deadlines.pop_front();
+        }
+        if self.deadlines.len() > 2 * self.live.len() + 64 {
+            steps(self.deadlines.len());
+            self.deadlines.retain(|(_, id)| self.live.contains_key(id));
         }
         transaction
     }
@@ -133,12 +141,6 @@ impl Transactions {
             .map(|&(deadline, _)| self.start + self.stood_still + deadline)
     }
 
-    /// Forgets those of a session.
-    pub(super) fn forget(&mut self, session: SessionRef) {
-        self.live
-            .retain(|_, transaction| transaction.session != session);
-    }
-
     /// Lets the time stand still, or run again.
     pub(super) fn stand_still(&mut self, still: bool, now: Instant) {
         match (still, self.standing_since) {
@@ -156,5 +158,41 @@ impl Transactions {
         let now = self.standing_since.unwrap_or(now);
         now.saturating_duration_since(self.start)
             .saturating_sub(self.stood_still)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // covers: C-240, T-63
+    #[test]
+    fn one_request_without_answer_keeps_no_others() {
+        let now = Instant::now();
+        let mut transactions = Transactions::new(Duration::from_secs(30), 8, now);
+        let session = SessionRef {
+            index: 0,
+            serial: 0,
+        };
+        let id = |n: usize| TransactionId::new(&format!("tid{n}")).expect("an ident");
+        for n in 0..10_000 {
+            let at = now + Duration::from_millis(n as u64);
+            transactions.begin(id(n), session, Purpose::Chunk(0));
+            transactions.start_timer(id(n), at);
+            if n > 0 {
+                assert!(transactions.finish(&id(n)).is_some());
+            }
+            assert!(transactions.deadlines.len() <= 67);
+        }
+        assert_eq!(
+            transactions.next_deadline(),
+            Some(now + Duration::from_secs(30))
+        );
+        let expired = transactions.expire(now + Duration::from_secs(30));
+        assert_eq!(
+            expired.map(|expired| expired.purpose),
+            Some(Purpose::Chunk(0))
+        );
+        assert!(transactions.expire(now + Duration::from_secs(60)).is_none());
     }
 }

@@ -2,10 +2,12 @@
 //! speak hand-made frames over plain sockets.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod tls;
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, Condvar, Mutex};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use msrp::engine::{
@@ -64,7 +66,8 @@ impl Host {
         let woken = Arc::new((Mutex::new(false), Condvar::new()));
         let signal = Arc::clone(&woken);
         let wake = move || {
-            *signal.0.lock().expect("not poisoned") = true;
+            // A test that fails while it waits must not take the engine with it.
+            *signal.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
             signal.1.notify_all();
         };
         let domain = engine
@@ -342,6 +345,102 @@ pub(crate) fn pair_with(
     a.wait_opened(one);
     b.wait_opened(two);
     (one, two)
+}
+
+/// The defaults, with changes.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+#[track_caller]
+pub(crate) fn wait_until(mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "waited too long");
+        std::thread::yield_now();
+    }
+}
+
+/// A passive session whose peer is known by hand.
+pub(crate) fn passive(host: &Host) -> (SessionHandle, String) {
+    passive_with(host, SessionOptions::default())
+}
+
+pub(crate) fn passive_with(host: &Host, options: SessionOptions) -> (SessionHandle, String) {
+    let session = host.session_with(options);
+    let uri = host.engine.local_path(session).expect("a path").to_string();
+    let remote = match uri.starts_with("msrps:") {
+        true => remote_uri(2855).replace("msrp:", "msrps:"),
+        false => remote_uri(2855),
+    };
+    host.engine
+        .set_remote_path(session, &remote, false, "*")
+        .expect("a path");
+    (session, uri)
+}
+
+/// A passive session that a raw peer has bound.
+pub(crate) fn bound(host: &Host) -> (SessionHandle, String, RawPeer) {
+    let (session, uri) = passive(host);
+    let mut peer = RawPeer::connect(&uri);
+    peer.send(&uri, &remote_uri(2855), "bind0001", "hi");
+    assert!(peer.frame().starts_with("MSRP bind0001 200"));
+    host.wait_opened(session);
+    (session, uri, peer)
+}
+
+/// An active session to a raw peer that took its connection and answered its first request.
+pub(crate) fn dialled(host: &Host) -> (SessionHandle, RawPeer) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let session = host.session();
+    host.engine
+        .set_remote_path(session, &remote_uri(port), true, "*")
+        .expect("a path");
+    host.engine.open(session, Some(PATIENCE)).expect("dials");
+    let mut peer = RawPeer::from_stream(listener.accept().expect("a connection").0);
+    let first = peer.frame();
+    assert!(
+        first.contains(" SEND\r\n") && !first.contains("Content-Type"),
+        "{first}"
+    );
+    peer.answer(&first, "200 OK");
+    host.wait_opened(session);
+    (session, peer)
+}
+
+/// A port at which connections are neither accepted nor refused.
+pub(crate) struct BlackHole {
+    pub(crate) port: u16,
+    _listener: socket2::Socket,
+    _fillers: Vec<socket2::Socket>,
+}
+
+/// Fills the queue of a listener, so that the system ignores who comes next.
+pub(crate) fn black_hole() -> BlackHole {
+    use socket2::{Domain, Socket, Type};
+    let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let listener = tcp();
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    listener.bind(&any.into()).expect("a port");
+    listener.listen(0).expect("listens");
+    let address = listener.local_addr().expect("bound");
+    let fillers = (0..8)
+        .map(|_| {
+            let socket = tcp();
+            socket.set_nonblocking(true).expect("set");
+            // In progress, and for ever so once the queue is full.
+            let _ = socket.connect(&address);
+            socket
+        })
+        .collect();
+    BlackHole {
+        port: address.as_socket().expect("an address").port(),
+        _listener: listener,
+        _fillers: fillers,
+    }
 }
 
 /// A plain socket that speaks MSRP by hand.

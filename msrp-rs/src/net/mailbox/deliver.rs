@@ -28,7 +28,7 @@ impl Mailbox {
         std::mem::take(&mut state.consumed)
     }
 
-    /// Events of this session, in order. Gives whether it is now bound or closed, where it was not.
+    /// Events of this session, in order. Gives whether it is now bound, where it was not, or to be ended.
     pub(crate) fn deliver(self: &Arc<Self>, events: impl Iterator<Item = Event>) -> Decided {
         let mut closed = None;
         let before = self.phase();
@@ -46,12 +46,10 @@ impl Mailbox {
             }
         });
         drop(dropped);
-        if let Some(reason) = closed {
-            self.end(reason, None);
-        }
-        match self.phase() {
-            Phase::Closed => Decided::Closed,
-            Phase::Open if before < Phase::Open => Decided::Bound,
+        match (closed, self.phase()) {
+            (Some(reason), _) => Decided::Closed(reason),
+            (None, Phase::Closed) => Decided::Closed(CloseReason::Local),
+            (None, Phase::Open) if before < Phase::Open => Decided::Bound,
             _ => Decided::No,
         }
     }

@@ -46,14 +46,14 @@ pub(crate) trait Source: Send + Sync {
 }
 
 /// What became of a session by its events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decided {
     /// Nothing new.
     No,
     /// It is bound now.
     Bound,
-    /// It is over.
-    Closed,
+    /// It is over: to be ended with this reason, if it was not.
+    Closed(CloseReason),
 }
 
 /// What a visit took.

@@ -251,13 +251,15 @@ fn the_end_drops_held_content_and_names_what_has_no_outcome() {
         ErrorKind::Gone
     );
     assert_eq!(Arc::strong_count(&owner), 2);
-    mailbox.deliver(
+    let ended = mailbox.deliver(
         [Event::Closed {
             reason: CloseReason::Local,
             unacknowledged: Vec::new(),
         }]
         .into_iter(),
     );
+    assert_eq!(ended, Decided::Closed(CloseReason::Local));
+    mailbox.end(CloseReason::Local, None);
     assert_eq!(Arc::strong_count(&owner), 1);
     assert_eq!(mailbox.memory.sent(), 0);
     let items = take(&mailbox);

@@ -1,0 +1,40 @@
+/*
+ * A CA and a certificate for 127.0.0.1 with its key, for tests only. They end in 2126.
+ */
+#ifndef TLS_MATERIAL_H
+#define TLS_MATERIAL_H
+
+static const char CA_PEM[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBizCCATGgAwIBAgIUXsP7SRYwCcwYwsH2QAImO++1RZ0wCgYIKoZIzj0EAwIw\n"
+    "GjEYMBYGA1UEAwwPbGlibXNycCB0ZXN0IENBMCAXDTI2MTEyMDA4NDUxMFoYDzIx\n"
+    "MjYxMDI3MDg0NTEwWjAaMRgwFgYDVQQDDA9saWJtc3JwIHRlc3QgQ0EwWTATBgcq\n"
+    "hkjOPQIBBggqhkjOPQMBBwNCAATJQUHMMsogneE3Fz4tNDX45cKWUafgqikYxP9i\n"
+    "Sy6tKVQ38SB3lgz9ObTc14m++7ZBpGYDg5bPCbE/o464WrW4o1MwUTAdBgNVHQ4E\n"
+    "FgQUfS4eqHsKeoOHMdX9NQihU4jd95kwHwYDVR0jBBgwFoAUfS4eqHsKeoOHMdX9\n"
+    "NQihU4jd95kwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAkRZ3G\n"
+    "/BWlPGO2h19PuazWn9+bEpqdc0XRo0ZRaLJGfwIhAPrDj+3HEqNC38vSmKDvtCPX\n"
+    "ioMgZnTEWPAoAXMfOfFq\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char PARTY_PEM[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBmDCCAT+gAwIBAgIUYRbQz3XVYu4FT5I+MFO3iUKNwmAwCgYIKoZIzj0EAwIw\n"
+    "GjEYMBYGA1UEAwwPbGlibXNycCB0ZXN0IENBMCAXDTI2MTEyMDA4NDUxMFoYDzIx\n"
+    "MjYxMDI3MDg0NTEwWjAdMRswGQYDVQQDDBJsaWJtc3JwIHRlc3QgcGFydHkwWTAT\n"
+    "BgcqhkjOPQIBBggqhkjOPQMBBwNCAARhehhjkrGd/VPwQpp6JWU7ZGzNeKDDTOXS\n"
+    "ipELwoQKMgpevTe23U/uqaPppUK3z2lkh5046SirjaXRfHTOJMjJo14wXDAPBgNV\n"
+    "HREECDAGhwR/AAABMAkGA1UdEwQCMAAwHQYDVR0OBBYEFPp5jHyowcZQyk10YjF4\n"
+    "gvtxOwE9MB8GA1UdIwQYMBaAFH0uHqh7CnqDhzHV/TUIoVOI3feZMAoGCCqGSM49\n"
+    "BAMCA0cAMEQCIG0IvvIr9/Vvc/Xed1RBYeA658TcP36NG8wZ5N0uwyyrAiAm36wV\n"
+    "ImbmH2lvE4Fz4wXQxFCSCiAtVNpUNEU2LeAwBw==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char PARTY_KEY[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgvoQPpx+7iYhoS5RJ\n"
+    "tJCDmuV/dLrjwoWJlFKHm+2QDpahRANCAARhehhjkrGd/VPwQpp6JWU7ZGzNeKDD\n"
+    "TOXSipELwoQKMgpevTe23U/uqaPppUK3z2lkh5046SirjaXRfHTOJMjJ\n"
+    "-----END PRIVATE KEY-----\n";
+
+#endif
