@@ -786,6 +786,19 @@ typedef struct libmsrp_limits {
      * How long output may wait without the system taking any. Beyond: the connection is closed. Default 30 s.
      */
     int64_t write_stall_ms;
+    /**
+     * Part of `send_window_bytes` that only messages of at most this size may use; larger ones take a transfer slot.
+     * Not above `send_window_bytes`. Default 64 KiB.
+     */
+    size_t small_message_bytes;
+    /**
+     * Octets encoded and not yet taken by the system. Default 64 KiB.
+     */
+    size_t write_ahead_bytes;
+    /**
+     * REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
+     */
+    size_t event_stream;
 } libmsrp_limits;
 
 /**
