@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import msrp
+from msrp.message import _Target
 from msrp.testing import RawPeer, pair
 
 MIB = 1024 * 1024
@@ -142,6 +143,44 @@ async def test_cancelled_save_removes_the_file(tmp_path: Path) -> None:
             await asyncio.wait_for(message.save(tmp_path / "file"), 0.2)
         while list(tmp_path.iterdir()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_save_that_cannot_begin_takes_nothing(tmp_path: Path) -> None:
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        await alice.send(DATA, "application/octet-stream")
+        message = await bob.recv()
+        with pytest.raises(FileNotFoundError):
+            await message.save(tmp_path / "missing" / "file")
+        with pytest.raises(IsADirectoryError):
+            await message.save(tmp_path)
+        assert await message.save(tmp_path / "file") == len(DATA)
+        assert (tmp_path / "file").read_bytes() == DATA
+
+
+async def test_a_second_taker_does_not_disturb_the_first(tmp_path: Path) -> None:
+    async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
+        await bound(session, peer)
+        to = session.local_path[0]
+        half = len(DATA) // 2
+        await peer.send(to, DATA[:half], byte_range=f"1-{half}/{len(DATA)}", flag="+")
+        message = await session.recv()
+        reading = asyncio.create_task(message.read())
+        await asyncio.sleep(0)
+        with pytest.raises(msrp.ConcurrencyError):
+            await message.save(tmp_path / "file")
+        with pytest.raises(msrp.ConcurrencyError):
+            aiter(message)
+        await peer.send(to, DATA[half:], byte_range=f"{half + 1}-{len(DATA)}/{len(DATA)}")
+        assert await reading == DATA
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_discarded_first_is_not_made(tmp_path: Path) -> None:
+    # A cancellation may be faster than the thread that makes the file.
+    target = _Target(tmp_path / "file")
+    target.discard()
+    target.open()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_save_of_a_small_message(tmp_path: Path) -> None:
