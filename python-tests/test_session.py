@@ -374,6 +374,20 @@ async def test_events_that_nobody_reads_are_counted() -> None:
         assert isinstance(await anext(events), msrp.Report)
 
 
+async def test_events_tell_reports_about_transfers_that_nobody_holds() -> None:
+    async with msrp.Engine() as engine, pair(engine) as (alice, bob):
+        events = alice.events()
+        sent = [(await alice.send("x", success_report=True)).message_id for _ in range(10)]
+        for _ in sent:
+            await bob.recv()
+        reported: list[str] = []
+        while len(reported) < len(sent):
+            event = await anext(events)
+            assert isinstance(event, msrp.Report)
+            reported.append(event.message_id)
+        assert reported == sent
+
+
 async def test_session_id_is_cut_in_texts() -> None:
     async with msrp.Engine() as engine, engine.session() as session:
         assert session.id

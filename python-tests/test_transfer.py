@@ -7,6 +7,8 @@ import asyncio
 import gc
 import hashlib
 import io
+import math
+import os
 import random
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -234,6 +236,15 @@ async def test_missing_file_is_an_error(tmp_path: Path) -> None:
     async with msrp.Engine() as engine, pair(engine) as (alice, _):
         with pytest.raises(FileNotFoundError):
             await alice.send(tmp_path / "missing")
+        with pytest.raises(IsADirectoryError):
+            await alice.send(tmp_path)
+
+
+async def test_a_pipe_is_no_file_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with msrp.Engine() as engine, pair(engine) as (alice, _):
+        with pytest.raises(ValueError, match="no regular file"):
+            await alice.send(tmp_path / "pipe")
 
 
 async def test_failure_of_the_peer() -> None:
@@ -259,8 +270,11 @@ async def test_reports_of_the_peer() -> None:
         assert frame.headers["Success-Report"] == "yes"
         await peer.respond(frame)
         await transfer.acknowledged()
-        with pytest.raises(TimeoutError):
-            await transfer.delivered(timeout=0.05)
+        for timeout in (-1, 0, 0.05):
+            with pytest.raises(TimeoutError):
+                await transfer.delivered(timeout=timeout)
+        with pytest.raises(ValueError, match="nan"):
+            await transfer.delivered(timeout=math.nan)
         await peer.send(
             session.local_path[0],
             method="REPORT",
