@@ -141,6 +141,15 @@ async def test_send_refuses_wrong_arguments() -> None:
         with pytest.raises(TypeError, match="binary mode"):
             with open(__file__) as file:  # noqa: PTH123
                 await alice.send(file)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="progress is a function, not int"):
+            await alice.send("x", progress=3)  # type: ignore[arg-type]
+        with pytest.raises(UnicodeEncodeError):
+            await alice.send("\ud800")
+        for headers in ({"X": "a\r\nB: c"}, {"X\r\nB": "c"}, {"To-Path": "x"}, {"Byte-Range": "x"}):
+            with pytest.raises(ValueError, match="refused"):
+                await alice.send("x", headers=headers)
+        with pytest.raises(ValueError, match="content_type"):
+            await alice.send("x", "text/plain\r\nB: c")
         with pytest.raises(ValueError, match=r"message_id|Message-ID|ident"):
             await alice.send("x", message_id="not an ident")
 

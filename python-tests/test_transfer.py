@@ -161,6 +161,9 @@ async def test_wrong_blocks_end_the_message() -> None:
         transfer = await alice.send(["text"])  # type: ignore[list-item]
         with pytest.raises(TypeError, match="blocks of a body are bytes-like, not str"):
             await transfer.acknowledged()
+        for size in (-1, 1 << 64):
+            with pytest.raises(ValueError, match=f"size {size} is out of range"):
+                await alice.send([b"abc"], size=size)
         short = await alice.send([b"abc"], size=4)
         with pytest.raises(ValueError, match="announced 4 octets and gave 3"):
             await short.acknowledged()
@@ -273,7 +276,7 @@ async def test_reports_of_the_peer() -> None:
         for timeout in (-1, 0, 0.05):
             with pytest.raises(TimeoutError):
                 await transfer.delivered(timeout=timeout)
-        with pytest.raises(ValueError, match="nan"):
+        with pytest.raises(ValueError, match="NaN"):
             await transfer.delivered(timeout=math.nan)
         await peer.send(
             session.local_path[0],

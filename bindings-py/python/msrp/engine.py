@@ -63,6 +63,8 @@ class Engine:
         tls: TLSConfig | None = None,
     ) -> None:
         self._closed = True
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
         self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1])
         self._pid = os.getpid()
@@ -109,6 +111,8 @@ class Engine:
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
         """
+        if listener is not None and not isinstance(listener, Listener):
+            raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
         if isinstance(accept_types, str) or isinstance(accept_wrapped_types, str):
             raise TypeError("accept_types and accept_wrapped_types are sequences of str")
         secure, config = _tls(tls)
@@ -171,7 +175,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """Closes every session, giving what is under way up to 5 seconds, then the connections, and
-        joins the threads; bounded to about 7 seconds in all. The second time it only waits for that.
+        joins the threads; bounded to about 7 seconds in all. The second time it only waits for
+        that.
 
         Cancellation: what is under way is aborted; the threads are joined nevertheless.
         """

@@ -406,6 +406,8 @@ class Session:
         blocks = None
         state = 0
         total: int | None
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress is a function, not {type(progress).__name__}")
         data = body if type(body) is bytes else octets(body)
         if data is not None:
             total = len(data)
@@ -429,7 +431,7 @@ class Session:
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
-                with open(body, "rb", opener=_open_at_once):  # noqa: PTH123
+                with open(body, "rb", opener=_open_at_once):
                     raise
             total = core.transfer_progress(handle)[1]
         else:

@@ -152,7 +152,7 @@ class Transfer:
         """
         if timeout is not None and math.isnan(timeout):
             # The loop would put its timers into disorder.
-            raise ValueError(f"timeout {timeout} is no number of seconds")
+            raise ValueError("timeout NaN is no number of seconds")
         if not self._state & (DELIVERED | FAILED | ENDED):
             async with asyncio.timeout(timeout):
                 await self._until(DELIVERED)
