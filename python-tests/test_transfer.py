@@ -7,15 +7,19 @@ import asyncio
 import gc
 import hashlib
 import io
+import math
+import os
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import msrp
 from msrp.testing import RawPeer, pair
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 MIB = 1024 * 1024
 TYPES = ["text/plain", "application/octet-stream"]
@@ -103,7 +107,7 @@ async def test_eight_mebibytes_both_ways(tmp_path: Path, form: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "source"]
 
 
-async def test_long_bytes_are_held_and_let_go() -> None:
+async def test_long_bytes_are_held_and_let_go(until: Until) -> None:
     # No Python object is dropped by an engine thread.
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         data = bytes(MIB)
@@ -113,8 +117,7 @@ async def test_long_bytes_are_held_and_let_go() -> None:
         assert engine._core.held() == 1
         assert len(await (await bob.recv()).read()) == MIB
         await transfer.acknowledged()
-        while engine._core.held():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: not engine._core.held())
         assert sys.getrefcount(data) == before
 
 
@@ -159,12 +162,15 @@ async def test_wrong_blocks_end_the_message() -> None:
         transfer = await alice.send(["text"])  # type: ignore[list-item]
         with pytest.raises(TypeError, match="blocks of a body are bytes-like, not str"):
             await transfer.acknowledged()
+        for size in (-1, 1 << 64):
+            with pytest.raises(ValueError, match=f"size {size} is out of range"):
+                await alice.send([b"abc"], size=size)
         short = await alice.send([b"abc"], size=4)
         with pytest.raises(ValueError, match="announced 4 octets and gave 3"):
             await short.acknowledged()
 
 
-async def test_the_body_is_pulled_as_the_peer_takes_it() -> None:
+async def test_the_body_is_pulled_as_the_peer_takes_it(until: Until) -> None:
     given = 0
     closed = asyncio.Event()
 
@@ -180,10 +186,7 @@ async def test_the_body_is_pulled_as_the_peer_takes_it() -> None:
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         transfer = await alice.send(endless(), "application/octet-stream")
         message = await bob.recv()
-        previous = -1
-        while previous != given:
-            previous = given
-            await asyncio.sleep(0.2)
+        await until(lambda: engine.stats().reading_paused)
         # Read-ahead, the windows of both sides, and what the sockets hold.
         assert given < 16 * MIB
         async for _ in message:
@@ -234,6 +237,15 @@ async def test_missing_file_is_an_error(tmp_path: Path) -> None:
     async with msrp.Engine() as engine, pair(engine) as (alice, _):
         with pytest.raises(FileNotFoundError):
             await alice.send(tmp_path / "missing")
+        with pytest.raises(IsADirectoryError):
+            await alice.send(tmp_path)
+
+
+async def test_a_pipe_is_no_file_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with msrp.Engine() as engine, pair(engine) as (alice, _):
+        with pytest.raises(ValueError, match="no regular file"):
+            await alice.send(tmp_path / "pipe")
 
 
 async def test_failure_of_the_peer() -> None:
@@ -259,8 +271,11 @@ async def test_reports_of_the_peer() -> None:
         assert frame.headers["Success-Report"] == "yes"
         await peer.respond(frame)
         await transfer.acknowledged()
-        with pytest.raises(TimeoutError):
-            await transfer.delivered(timeout=0.05)
+        for timeout in (-1, 0, 0.05):
+            with pytest.raises(TimeoutError):
+                await transfer.delivered(timeout=timeout)
+        with pytest.raises(ValueError, match="NaN"):
+            await transfer.delivered(timeout=math.nan)
         await peer.send(
             session.local_path[0],
             method="REPORT",
@@ -369,9 +384,12 @@ async def test_cancelled_waits_change_nothing() -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         transfer = await session.send("hello", success_report=True)
-        for wait in (transfer.acknowledged(), transfer.delivered()):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(wait, 0.02)
+        for wait in (transfer.acknowledged(), transfer.delivered(), transfer.delivered(60)):
+            waiting = asyncio.ensure_future(wait)
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
         first, second = (asyncio.create_task(transfer.acknowledged()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()

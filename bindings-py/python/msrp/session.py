@@ -8,7 +8,6 @@ import os
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -44,8 +43,7 @@ _STATES = (State.NEW, State.CONNECTING, State.OPEN, State.CLOSING, State.CLOSED)
 #: Credit that is given back at once; less waits for the end of the loop's turn.
 _CREDIT_STEP = 64 * 1024
 
-#: Acknowledged messages that are remembered for a late failure REPORT, as many as the engine
-#: remembers.
+#: Acknowledged messages that are remembered for late REPORTs, as many as the engine remembers.
 _REMEMBERED = 1024
 
 #: What a message counts for beside its octets.
@@ -119,7 +117,7 @@ class Session:
         # Sending.
         self._transfers: dict[int, Transfer] = {}
         self._acked: deque[int] = deque()
-        # Acknowledged ones that wait for success REPORTs, as long as somebody holds them.
+        # Older ones that wait for success REPORTs, as long as somebody holds them.
         self._reported: weakref.WeakValueDictionary[int, Transfer] = weakref.WeakValueDictionary()
         self._window = engine._limits.send_window
         self._small = engine._limits.small_message
@@ -174,6 +172,7 @@ class Session:
 
         Raises `SessionClosed`.
         """
+        self._check_loop()
         return self._core.create_offer()
 
     def create_answer(self, offer: str, *, index: int | None = None) -> str:
@@ -182,6 +181,7 @@ class Session:
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
+        self._check_loop()
         return self._core.create_answer(offer, index)
 
     def local_media(self) -> str:
@@ -189,6 +189,7 @@ class Session:
 
         Raises `SessionClosed`.
         """
+        self._check_loop()
         return self._core.local_media()
 
     def set_remote(self, sdp: str, *, index: int | None = None) -> None:
@@ -197,6 +198,7 @@ class Session:
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
+        self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
 
@@ -212,6 +214,7 @@ class Session:
 
         Raises `InvalidUri`, `ValueError`, `SessionClosed`.
         """
+        self._check_loop()
         self._core.set_remote_path(path, active, accept_types)
         self._remote_path = ()
 
@@ -403,6 +406,8 @@ class Session:
         blocks = None
         state = 0
         total: int | None
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress is a function, not {type(progress).__name__}")
         data = body if type(body) is bytes else octets(body)
         if data is not None:
             total = len(data)
@@ -426,7 +431,7 @@ class Session:
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
-                with Path(body).open("rb"):
+                with open(body, "rb", opener=_open_at_once):
                     raise
             total = core.transfer_progress(handle)[1]
         else:
@@ -559,6 +564,7 @@ class Session:
 
         Cancellation: loses nothing.
         """
+        self._check_loop()
         stream = EventStream(self)
         if self._state is State.CLOSED:
             stream._end()
@@ -635,18 +641,21 @@ class Session:
         transfer = self._transfers.get(handle)
         if transfer is None:
             return
-        if transfer._success_report:
-            if not transfer._state & DELIVERED:
-                self._reported[handle] = transfer
+        if transfer._success_report and transfer._state & DELIVERED:
             del self._transfers[handle]
         else:
             self._acked.append(handle)
             if len(self._acked) > _REMEMBERED:
-                self._transfers.pop(self._acked.popleft(), None)
+                self._forget(self._acked.popleft())
         transfer._advance(ACCEPTED | ACKNOWLEDGED)
         if transfer._progress is not None and transfer._sent < (transfer._total or 0):
             # Of small messages there was no other.
             transfer._sent_so_far(transfer._total or 0)
+
+    def _forget(self, handle: int) -> None:
+        transfer = self._transfers.pop(handle, None)
+        if transfer is not None and transfer._success_report:
+            self._reported[handle] = transfer
 
     def _find(self, handle: int) -> Transfer | None:
         return self._transfers.get(handle) or self._reported.get(handle)
@@ -655,7 +664,9 @@ class Session:
         transfer = self._find(event[2])
         if transfer is not None:
             transfer._advance(DELIVERED)
-            self._reported.pop(event[2], None)
+            if transfer._state & ACKNOWLEDGED:
+                self._transfers.pop(event[2], None)
+                self._reported.pop(event[2], None)
 
     def _on_failed(self, event: tuple[int, int, int, Exception]) -> None:
         _, _, handle, error = event
@@ -746,6 +757,11 @@ class Session:
     def _check_loop(self) -> None:
         if _running_loop() is not self._loop:
             raise self._dispatcher.wrong_loop(self._short_id())
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe without a writer would block.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 HANDLERS: Handlers = tuple(getattr(Session, f"_on_{kind}") for kind in _msrp.EVENT_KINDS)
