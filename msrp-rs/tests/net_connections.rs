@@ -11,7 +11,8 @@ use engine_support::{
     wait_until,
 };
 use msrp::engine::{
-    ChunkLen, EngineOptions, Event, ListenOptions, SendBody, SendOptions, SessionOptions,
+    ChunkLen, EngineOptions, Event, ListenOptions, SendBody, SendOptions, SessionHandle,
+    SessionOptions, Wake,
 };
 use msrp::error::ErrorKind;
 use msrp::proto::{CloseReason, MessageEnd};
@@ -351,6 +352,72 @@ fn above_the_memory_budget_send_says_again_and_then_writable() {
     });
     host.send(session, "room again");
     reader.join().expect("read all");
+}
+
+/// A host whose memory budget is used up once a session of its holds 300 KB, and a session that wants to send.
+fn crowded() -> (Host, SessionHandle, RawPeer) {
+    let host = Host::with(limits(|limits| {
+        limits.engine_memory = 256 * 1024;
+        limits.receive_window = 1 << 20;
+    }));
+    let (sender, _uri, peer) = bound(&host);
+    (host, sender, peer)
+}
+
+#[track_caller]
+fn wait_refused_then(host: &Host, sender: SessionHandle, relief: impl FnOnce()) {
+    let error = host.try_send(sender, b"x".to_vec()).expect_err("crowded");
+    assert_eq!(error.kind, ErrorKind::Again);
+    relief();
+    host.wait_event(sender, "writable", |event| matches!(event, Event::Writable));
+    host.send(sender, "room again");
+}
+
+#[test]
+fn a_sender_is_told_of_room_that_an_unbound_session_has_left() {
+    let (host, sender, _peer) = crowded();
+    for abort in [true, false] {
+        let (holder, _) = passive(&host);
+        host.try_send(holder, vec![b'x'; 300 * 1024])
+            .expect("the one that exceeds it");
+        wait_refused_then(&host, sender, || match abort {
+            true => host.engine.abort_session(holder).expect("alive"),
+            false => host.engine.close(holder, None).expect("alive"),
+        });
+    }
+}
+
+#[test]
+fn a_sender_is_told_of_room_that_a_closed_domain_has_left() {
+    let (host, sender, _peer) = crowded();
+    let other = host.engine.domain(Wake::Fd).expect("a domain");
+    let holder = host
+        .engine
+        .session(&other, SessionOptions::default())
+        .expect("a session");
+    host.engine
+        .set_remote_path(holder, &remote_uri(1), false, "*")
+        .expect("a path");
+    let body = SendBody::Bytes(vec![b'x'; 300 * 1024].into());
+    host.engine
+        .send(holder, SendOptions::default(), body)
+        .expect("the one that exceeds it");
+    wait_refused_then(&host, sender, || other.close());
+}
+
+#[test]
+fn a_sender_is_told_of_room_that_a_session_leaves_whose_end_is_taken() {
+    let (host, sender, _peer) = crowded();
+    let (holder, uri, mut peer) = bound(&host);
+    host.stalled.lock().expect("not poisoned").push(holder);
+    peer.send(&uri, &remote_uri(2855), "large001", &"y".repeat(300 * 1024));
+    wait_until(|| host.engine.stats().receive_held > 256 * 1024);
+    drop(peer);
+    // Its connection is gone, so that nobody but the consumer can tell.
+    wait_until(|| host.engine.stats().connections == 1);
+    wait_refused_then(&host, sender, || {
+        host.wait_closed(holder);
+    });
 }
 
 #[test]

@@ -95,7 +95,12 @@ impl StreamSender {
         let mut buffer = BytesMut::new();
         loop {
             buffer.reserve(READ_LEN);
-            match reader.read_buf(&mut buffer).await {
+            let read = tokio::select! {
+                read = reader.read_buf(&mut buffer) => read,
+                // Nobody wants it any more, and the reader may never say another word.
+                () = self.transfer.failed() => return,
+            };
+            match read {
                 Ok(0) => break,
                 // Its errors are the message's own: they are told there.
                 Ok(_) => match self.write(buffer.split().freeze()).await {

@@ -264,6 +264,12 @@ impl Transfer {
         let _ = self.abort();
     }
 
+    /// Waits until it has failed.
+    pub(super) async fn failed(&self) {
+        self.wait(|outcome| outcome.failed.is_some().then_some(()))
+            .await
+    }
+
     /// The stream is complete.
     pub(super) fn end(&self) {
         self.inner.outgoing.update(|outcome| {

@@ -108,6 +108,8 @@ impl Domain {
             }
             out.extend(translate::event(key, item).map(|event| (handle, event)));
         });
+        // The end of a session frees what its consumer had not taken.
+        inner.shared.context.relieve_senders();
         if batch.ended {
             out.push((SessionHandle(0), Event::EngineClosed));
         }

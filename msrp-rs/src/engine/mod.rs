@@ -525,7 +525,10 @@ impl Engine {
             let source: Arc<dyn Source> = Arc::clone(source) as _;
             source
         });
-        let key = session.mailbox().admit(message, source)?;
+        let admitted = session.mailbox().admit(message, source);
+        // Where this message was counted after others had gone, the budget was exceeded for a moment only.
+        context.relieve_senders();
+        let key = admitted?;
         if let Some((file, len, source)) = file {
             let mailbox = Arc::clone(session.mailbox());
             core.handle

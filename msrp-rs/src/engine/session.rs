@@ -167,6 +167,7 @@ fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option
 fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, error: Option<Error>) {
     context.registry.end(entry, reason, error);
     entry.mailbox().resume();
+    context.relieve_senders();
 }
 
 /// Connects the session, if `hop` is there, and sees that it is bound in time.

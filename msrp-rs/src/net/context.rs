@@ -104,7 +104,7 @@ impl Context {
     }
 
     /// Senders that were refused for the memory budget are told when it has room again. Called where octets
-    /// were given back.
+    /// were given back, also by the end of a session.
     pub(crate) fn relieve_senders(&self) {
         if self.memory.take_refused() {
             for entry in self.registry.all() {

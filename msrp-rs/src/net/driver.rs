@@ -492,6 +492,7 @@ impl Driver {
             let reason = CloseReason::ConnectionLost(text.to_owned());
             self.context().registry.end(&entry, reason, Some(error));
         }
+        self.context().relieve_senders();
     }
 }
 

@@ -14,7 +14,8 @@ use super::mailbox::{Item, Mailbox};
 use super::memory::Memory;
 use super::ready::{Ready, Signal};
 use crate::limits::Limits;
-use crate::proto::{Command, Event, MessageKey, SessionKey};
+use crate::proto::{Body, Command, Event, MessageKey, OutgoingMessage, SessionKey};
+use crate::wire::FailureReport;
 
 /// A sleeper that is woken by a waker or a signal.
 struct Sleeper(Notify);
@@ -133,6 +134,65 @@ fn consume(max_events: usize) {
         for driver in drivers {
             driver.join().expect("no panic");
         }
+    });
+}
+
+fn message() -> Box<OutgoingMessage> {
+    Box::new(OutgoingMessage {
+        message_id: None,
+        content_type: "text/plain".into(),
+        headers: Vec::new(),
+        success_report: false,
+        failure_report: FailureReport::Yes,
+        body: Body::None,
+    })
+}
+
+#[test]
+fn loom_the_budget_is_judged_by_what_is_held_in_the_end() {
+    for (limit, held, is_short) in [(10_000, 0, false), (500, 1_000, true)] {
+        check(move || {
+            let memory = Arc::new(Memory::new(limit));
+            let other = Arc::clone(&memory);
+            let sender = thread::spawn(move || other.hold_sent(20_000 + held));
+            memory.release_sent(20_000);
+            sender.join().expect("no panic");
+            assert_eq!((memory.sent(), memory.is_short()), (held, is_short));
+        });
+    }
+}
+
+#[test]
+fn loom_a_sender_that_was_refused_for_the_budget_hears_when_it_has_room() {
+    check(|| {
+        let limits = Arc::new(Limits::default());
+        let memory = Arc::new(Memory::new(10_000));
+        memory.hold_received(20_000);
+        let host = sleeper();
+        let ready = Arc::new(Ready::new(Box::new(Bell(Arc::clone(&host)))));
+        let list = Arc::clone(&ready);
+        let mailbox = Mailbox::new(SessionKey(1), limits, Arc::clone(&memory), list, 0, 0);
+        let consumer = {
+            let (memory, mailbox) = (Arc::clone(&memory), Arc::clone(&mailbox));
+            thread::spawn(move || {
+                memory.release_received(20_000);
+                if memory.take_refused() {
+                    mailbox.relieve();
+                }
+            })
+        };
+        while mailbox.admit(message(), None).is_err() {
+            let mut told = false;
+            while !told {
+                ready.take(8, usize::MAX, |_, item| {
+                    told |= matches!(item, Item::Writable);
+                });
+                if !told {
+                    host.0.wait();
+                }
+            }
+        }
+        consumer.join().expect("no panic");
     });
 }
 

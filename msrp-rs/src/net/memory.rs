@@ -4,14 +4,16 @@
 //! The budget is a signal, not an allocator: above it, drivers tell their connections to refuse new
 //! chunks and `send` says `Again`. It ends at seven eighths of the limit, so that it does not flicker.
 
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use super::sync::{AtomicBool, AtomicIsize, fence};
 
 /// What `Engine::stats` shows, and the budget.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: usize,
-    /// Octets held. Counted after the mailbox's lock was released, so a thread that lets octets go may count before the
-    /// one that took them: for that moment the number is below zero.
+    // Below 0 for a moment where octets are released by one thread before another one has counted them.
     receive_held: AtomicIsize,
     receive_peak: AtomicIsize,
     send_held: AtomicIsize,
@@ -90,16 +92,20 @@ impl Memory {
         self.short.load(Relaxed)
     }
 
-    /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`.
+    /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`. Asked again after the
+    /// sender's wish stands where `take_refused` leads to: then either this says no, or that says yes.
     pub(crate) fn refuses(&self) -> bool {
         if self.is_short() {
             self.refused.store(true, Relaxed);
+            // The flag goes up before the budget is looked at again; in `take_refused` it is the other way round.
+            fence(SeqCst);
         }
         self.is_short()
     }
 
     /// Whether senders were refused and may now try again; clears the mark.
     pub(crate) fn take_refused(&self) -> bool {
+        fence(SeqCst);
         !self.is_short() && self.refused.load(Relaxed) && self.refused.swap(false, Relaxed)
     }
 
@@ -116,20 +122,32 @@ impl Memory {
         unsigned(self.send_held.load(Relaxed))
     }
 
+    /// Another thread may have judged by what was held before: so it is done again after each change of mind.
     fn judge(&self) {
-        let held = unsigned(self.receive_held.load(Relaxed) + self.send_held.load(Relaxed));
-        if held > self.limit {
-            if !self.short.swap(true, Relaxed) {
+        loop {
+            fence(SeqCst);
+            let held = self.received().0.saturating_add(self.sent());
+            let was_short = self.is_short();
+            let end = if was_short {
+                self.limit / 8 * 7
+            } else {
+                self.limit
+            };
+            let is_short = held > end;
+            if is_short == was_short {
+                return;
+            }
+            self.short.store(is_short, Relaxed);
+            if is_short {
                 tracing::warn!(held, limit = self.limit, "engine memory budget exceeded");
             }
-        } else if held <= self.limit / 8 * 7 && self.short.load(Relaxed) {
-            self.short.store(false, Relaxed);
         }
     }
 }
 
+/// No allocation is larger.
 fn signed(len: usize) -> isize {
-    isize::try_from(len).expect("no buffer is larger than half the address space")
+    isize::try_from(len).unwrap_or(isize::MAX)
 }
 
 fn unsigned(held: isize) -> usize {
@@ -156,14 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_let_go_before_they_were_counted_are_no_shortage() {
+    fn octets_that_are_released_before_they_are_counted_are_no_shortage() {
         let memory = Memory::new(800);
-        memory.release_sent(10);
+        // A consumer or a driver may be quicker than the thread that counts what it gave them.
         memory.release_received(10);
+        memory.release_sent(10);
         assert!(!memory.is_short());
         assert_eq!((memory.received(), memory.sent()), ((0, 0), 0));
-        memory.hold_sent(10);
+        memory.hold_sent(20);
         memory.hold_received(10);
-        assert_eq!((memory.received().0, memory.sent()), (0, 0));
+        assert!(!memory.is_short());
+        assert_eq!((memory.received(), memory.sent()), ((0, 0), 10));
     }
 }

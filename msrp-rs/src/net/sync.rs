@@ -1,13 +1,13 @@
-//! The lock and the flag that the wake protocols are made of: parking_lot and std, or loom's models of
+//! The lock and the atomics that the wake protocols are made of: parking_lot and std, or loom's models of
 //! them under `cfg(loom)`, so that one source is both run and model-checked.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::Mutex;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::AtomicBool;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicIsize, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::AtomicBool;
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicIsize, fence};
 
 /// loom's mutex with the signature of parking_lot's.
 #[cfg(loom)]

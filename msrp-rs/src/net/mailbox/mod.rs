@@ -238,6 +238,10 @@ impl Mailbox {
         if admitted.is_ok() {
             self.memory.messages_sent.fetch_add(1, Relaxed);
         }
+        // Room may have come between the look at the budget and the wish to hear of it.
+        if refused && !self.memory.refuses() {
+            self.relieve();
+        }
         admitted
     }
 
