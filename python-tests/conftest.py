@@ -1,7 +1,7 @@
 """How the Python tests run: coroutine tests in a debug-mode loop, on asyncio or on uvloop.
 
 `async def test_...` runs by itself, each in a new event loop in debug mode; no mark is needed.
-`--loop uvloop` runs the same tests on uvloop. Fixtures are ordinary functions; what has to be
+`--loop=uvloop` runs the same tests on uvloop. Fixtures are ordinary functions; what has to be
 closed in the loop is opened with `async with` in the test.
 """
 
