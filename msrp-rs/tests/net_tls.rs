@@ -4,12 +4,14 @@ mod engine_support;
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use engine_support::tls::{certificate, mutual, secure, text};
+use engine_support::proxy::Proxy;
+use engine_support::tls::{certificate, mutual, secure, text, unverified};
 use engine_support::{Host, PATIENCE, RawPeer, limits, pair_with, remote_uri, wait_until};
 use msrp::engine::{
-    EngineOptions, Event, ListenOptions, PemSource, SessionOptions, TlsConfig, TlsVerify,
+    ChunkLen, EngineOptions, Event, ListenOptions, PemSource, SessionHandle, SessionOptions,
+    TlsConfig, TlsVerify,
 };
 use msrp::error::ErrorKind;
 use msrp::proto::CloseReason;
@@ -359,4 +361,83 @@ fn rfc4975_8_1_a_session_made_for_tls_is_not_talked_out_of_it() {
         .expect_err("no TLS in it");
     assert_eq!(error.kind, ErrorKind::InvalidUri, "{error}");
     assert!(a.engine.open(one, None).is_err(), "there is no remote side");
+}
+
+/// Two bound sessions with a narrow wire between them: the first connects.
+fn over_a_narrow_wire(secure_too: bool) -> (Host, SessionHandle, Host, SessionHandle, Proxy) {
+    let (a, b) = (Host::new(), Host::new());
+    let (tell, told) = std::sync::mpsc::channel();
+    let proxy = Proxy::new(told);
+    let options = || match secure_too {
+        true => secure(&unverified()),
+        false => SessionOptions {
+            host: "127.0.0.1".into(),
+            ..SessionOptions::default()
+        },
+    };
+    let listener = b
+        .engine
+        .listen(ListenOptions {
+            host: "127.0.0.1".into(),
+            secure: secure_too,
+            tls: Some(unverified()),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let there = SessionOptions {
+        listener: Some(listener),
+        advertise: Some(("127.0.0.1".into(), proxy.port)),
+        chunk_len: ChunkLen::Unbounded,
+        ..options()
+    };
+    let here = SessionOptions {
+        chunk_len: ChunkLen::Unbounded,
+        ..options()
+    };
+    let port = b.engine.listener_address(listener).expect("bound").port();
+    tell.send(port).expect("waits for it");
+    let (one, two) = pair_with(&a, here, &b, there);
+    (a, one, b, two, proxy)
+}
+
+#[test]
+fn large_messages_both_ways_at_once_pass_a_narrow_wire() {
+    const LEN: usize = 64 << 20;
+    for secure_too in [false, true] {
+        let (a, one, b, two, _proxy) = over_a_narrow_wire(secure_too);
+        let content = |seed: u32| -> Vec<u8> {
+            (0..LEN as u32)
+                .map(|n| (n.wrapping_mul(seed) >> 11) as u8)
+                .collect()
+        };
+        let (there, back) = (content(2_654_435_761), content(2_246_822_519));
+        let to = a.try_send(one, there.clone()).expect("admitted");
+        let from = b.try_send(two, back.clone()).expect("admitted");
+        let mut lens = (0, 0);
+        let deadline = Instant::now() + PATIENCE * 10;
+        let done = |host: &Host, session, len: &mut usize| {
+            host.take();
+            host.seen(|seen| {
+                *len = seen.messages.get(&session).map_or(0, Vec::len);
+                *len == 1
+            })
+        };
+        while !(done(&b, two, &mut lens.0) & done(&a, one, &mut lens.1)) {
+            assert!(
+                Instant::now() < deadline,
+                "{:?} {:?}",
+                a.engine.stats(),
+                b.engine.stats()
+            );
+            std::thread::yield_now();
+        }
+        assert!(b.wait_messages(two, 1)[0].body == there);
+        assert!(a.wait_messages(one, 1)[0].body == back);
+        a.wait_acknowledged(to);
+        b.wait_acknowledged(from);
+        assert_eq!(
+            (a.engine.stats().send_held, b.engine.stats().send_held),
+            (0, 0)
+        );
+    }
 }

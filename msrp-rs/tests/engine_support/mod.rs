@@ -2,11 +2,14 @@
 //! speak hand-made frames over plain sockets.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod proxy;
+pub(crate) mod raw;
 pub(crate) mod tls;
 
+pub(crate) use raw::RawPeer;
+
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -440,93 +443,6 @@ pub(crate) fn black_hole() -> BlackHole {
         port: address.as_socket().expect("an address").port(),
         _listener: listener,
         _fillers: fillers,
-    }
-}
-
-/// A plain socket that speaks MSRP by hand.
-pub(crate) struct RawPeer {
-    pub(crate) stream: TcpStream,
-    pub(crate) input: Vec<u8>,
-}
-
-impl RawPeer {
-    /// Connects to the authority of a URI.
-    pub(crate) fn connect(uri: &str) -> Self {
-        let authority = uri.split('/').nth(2).expect("an authority");
-        Self::from_stream(TcpStream::connect(authority).expect("connected"))
-    }
-
-    pub(crate) fn from_stream(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        Self {
-            stream,
-            input: Vec::new(),
-        }
-    }
-
-    pub(crate) fn write(&mut self, octets: &[u8]) {
-        self.stream.write_all(octets).expect("written");
-    }
-
-    /// Sends a whole message.
-    pub(crate) fn send(&mut self, to: &str, from: &str, id: &str, body: &str) {
-        let len = body.len();
-        self.write(
-            format!(
-                "MSRP {id} SEND\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\nMessage-ID: {id}m\r\n\
-                 Byte-Range: 1-{len}/{len}\r\nContent-Type: text/plain\r\n\r\n{body}\r\n-------{id}$\r\n"
-            )
-            .as_bytes(),
-        );
-    }
-
-    /// Reads the next frame of one that has no body, or a body without `-------`.
-    #[track_caller]
-    pub(crate) fn frame(&mut self) -> String {
-        loop {
-            if let Some(end) = self.frame_end() {
-                let frame: Vec<u8> = self.input.drain(..end).collect();
-                return String::from_utf8(frame).expect("text");
-            }
-            let mut block = [0; 4096];
-            let len = self.stream.read(&mut block).expect("read in time");
-            let got = String::from_utf8_lossy(&self.input).into_owned();
-            assert!(len > 0, "the end of the stream; before it {got:?}");
-            self.input.extend_from_slice(&block[..len]);
-        }
-    }
-
-    fn frame_end(&self) -> Option<usize> {
-        let text = std::str::from_utf8(&self.input).ok()?;
-        let id = text.split(' ').nth(1)?;
-        let start = text.find(&format!("-------{id}"))?;
-        Some(start + text[start..].find("\r\n")? + 2)
-    }
-
-    /// Answers a frame with this status.
-    pub(crate) fn answer(&mut self, frame: &str, status: &str) {
-        let id = frame.split(' ').nth(1).expect("a transaction id");
-        let header = |name: &str| {
-            let line = frame
-                .lines()
-                .find(|line| line.starts_with(name))
-                .expect("there");
-            line[name.len()..].trim().to_owned()
-        };
-        let (to, from) = (header("From-Path:"), header("To-Path:"));
-        self.write(
-            format!("MSRP {id} {status}\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\n-------{id}$\r\n")
-                .as_bytes(),
-        );
-    }
-
-    /// Reads to the end of the stream.
-    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
-        let mut rest = std::mem::take(&mut self.input);
-        // A reset is an end too.
-        let _ = self.stream.read_to_end(&mut rest);
-        rest
     }
 }
 
