@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -37,8 +37,8 @@ thread_local! {
     static IS_ENGINE_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The engine's number in its handles: 1 to 255, in turn.
-static NEXT_ENGINE: AtomicU8 = AtomicU8::new(0);
+/// Engines that this process has made: what tells their handles apart.
+static ENGINES: AtomicU32 = AtomicU32::new(0);
 
 /// An engine without its reference count.
 pub(super) struct Core {
@@ -128,12 +128,12 @@ impl Core {
             )
         })?;
         let context = Context::new(options.limits, IdSource::new(seed));
-        let number = NEXT_ENGINE.fetch_add(1, Ordering::Relaxed) % u8::MAX + 1;
+        let count = ENGINES.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
-            shared: Shared::new(number, context),
+            shared: Shared::new(count, context),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
-            listeners: Mutex::new(Slots::new(number)),
+            listeners: Mutex::new(Slots::new(count)),
             trust: Trust::default(),
             tls: options.tls,
             stopping: AtomicBool::new(false),

@@ -44,7 +44,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(engine: u8, context: Arc<Context>) -> Arc<Self> {
+    pub(super) fn new(engine: u32, context: Arc<Context>) -> Arc<Self> {
         let sessions = RwLock::new(Slots::new(engine));
         Arc::new(Self {
             pid: std::process::id(),
@@ -89,7 +89,9 @@ impl Shared {
 
     pub(super) fn message(&self, handle: MessageHandle) -> Result<(Arc<Session>, MessageKey)> {
         let (session, number) = self.numbered(handle.0, "message")?;
-        Ok((session, MessageKey(number)))
+        let key = MessageKey(number);
+        session.mailbox().check_message(key)?;
+        Ok((session, key))
     }
 
     fn numbered(&self, handle: u64, what: &str) -> Result<(Arc<Session>, u32)> {

@@ -2,10 +2,15 @@
 //!
 //! A slot is used again under the next generation, so a late handle finds nothing; a slot whose generation
 //! would wrap is never used again. Handles of messages and transfers hold a number instead of a generation:
-//! each session in a slot goes on where the last one there stopped.
+//! each session in a slot goes on where the last one there stopped. All begin at another place for each 255
+//! engines of a process, since then the engine's 8 bits come again.
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// Engines that are told apart by their number in the handle: 1 to 255.
+const ENGINES: u32 = 255;
+/// So many bits of a generation lie between two engines of the same number.
+const TURN: u32 = 20;
 /// Slots of one engine.
 const MAX_SLOTS: usize = 1 << 24;
 
@@ -13,6 +18,8 @@ const MAX_SLOTS: usize = 1 << 24;
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     engine: u8,
+    /// Where generations and numbers begin; a generation is never 0.
+    first: u32,
     slots: Vec<Slot<T>>,
     free: Vec<usize>,
 }
@@ -35,10 +42,12 @@ pub(super) struct Reserved {
 }
 
 impl<T> Slots<T> {
-    /// No values; `engine` goes into each handle.
-    pub(super) fn new(engine: u8) -> Self {
+    /// No values; handles are of the engine that is the `count`th of its process, from 0.
+    pub(super) fn new(count: u32) -> Self {
+        let (turn, engine) = (count / ENGINES, count % ENGINES + 1);
         Self {
-            engine,
+            engine: engine as u8,
+            first: turn << TURN,
             slots: Vec::new(),
             free: Vec::new(),
         }
@@ -50,9 +59,9 @@ impl<T> Slots<T> {
             Some(index) => index,
             None if self.slots.len() < MAX_SLOTS => {
                 self.slots.push(Slot {
-                    generation: 1,
+                    generation: self.first.max(1),
                     value: None,
-                    numbers: (0, 0),
+                    numbers: (self.first, self.first),
                 });
                 self.slots.len() - 1
             }
@@ -140,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_late_handle_finds_nothing_in_a_slot_that_is_used_again() {
-        let mut slots = Slots::new(7);
+        let mut slots = Slots::new(6);
         let first = slots.reserve().expect("room");
         slots.fill(first, "a");
         assert_eq!(slots.get(first.handle), Some(&"a"));
@@ -166,12 +175,23 @@ mod tests {
 
     #[test]
     fn a_slot_whose_generation_would_wrap_is_retired() {
-        let mut slots = Slots::new(1);
+        let mut slots = Slots::new(0);
         let first = slots.reserve().expect("room");
         slots.fill(first, ());
         slots.slots[0].generation = u32::MAX;
         slots.remove(handle(1, 0, u32::MAX), None);
         let next = slots.reserve().expect("room");
         assert_eq!(parts(next.handle), (1, 1, 1));
+    }
+
+    #[test]
+    fn engines_of_the_same_number_begin_elsewhere() {
+        let reserved = |count| Slots::<()>::new(count).reserve().expect("room");
+        let first = reserved(3);
+        assert_eq!((parts(first.handle), first.numbers), ((4, 0, 1), (0, 0)));
+        let second = reserved(3 + 255);
+        assert_eq!(parts(second.handle), (4, 0, 1 << 20));
+        assert_eq!(second.numbers, (1 << 20, 1 << 20));
+        assert_eq!(parts(reserved(u32::MAX).handle).0, 1);
     }
 }

@@ -220,6 +220,11 @@ impl Host {
         }
     }
 
+    /// Forgets what was seen.
+    pub(crate) fn forget(&self) {
+        *self.seen.lock().expect("not poisoned") = Seen::default();
+    }
+
     pub(crate) fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
         look(&self.seen.lock().expect("not poisoned"))
     }

@@ -335,17 +335,15 @@ impl Mailbox {
         });
     }
 
+    /// Whether a message is of this session, and the session is not over.
+    pub(crate) fn check_message(&self, message: MessageKey) -> Result<()> {
+        self.state.lock().check_message(message)
+    }
+
     /// A command about an incoming message of this session.
     pub(crate) fn judge(self: &Arc<Self>, message: MessageKey, command: Command) -> Result<()> {
         self.with(|state, after| {
-            state.check_alive()?;
-            let age = state.next_message.wrapping_sub(state.first_message);
-            if message.0.wrapping_sub(state.first_message) >= age {
-                return Err(Error::local(
-                    ErrorKind::Gone,
-                    "message is of an earlier session",
-                ));
-            }
+            state.check_message(message)?;
             state.queue(command, after);
             Ok(())
         })

@@ -82,6 +82,18 @@ impl State {
         Ok(())
     }
 
+    pub(super) fn check_message(&self, message: MessageKey) -> Result<()> {
+        self.check_alive()?;
+        let age = self.next_message.wrapping_sub(self.first_message);
+        if message.0.wrapping_sub(self.first_message) >= age {
+            return Err(Error::local(
+                ErrorKind::Gone,
+                "message is of an earlier session",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn enter(&mut self, phase: Phase, after: &mut After) {
         self.phase = phase;
         self.push(Item::Phase(phase), after);
