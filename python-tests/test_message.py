@@ -143,6 +143,13 @@ async def test_a_dropped_message_does_not_hold_the_window() -> None:
         del message
         gc.collect()
         await transfer.acknowledged()
+        # Also one that only the collector finds.
+        transfer = await alice.send(bytes(4 * MIB), "application/octet-stream")
+        cycle: list[object] = [await bob.recv()]
+        cycle.append(cycle)
+        del cycle
+        gc.collect()
+        await transfer.acknowledged()
 
 
 async def test_cancelled_save_removes_the_file(tmp_path: Path, until: Until) -> None:
@@ -168,6 +175,27 @@ async def test_a_save_that_cannot_begin_takes_nothing(tmp_path: Path) -> None:
             await message.save(tmp_path)
         assert await message.save(tmp_path / "file") == len(DATA)
         assert (tmp_path / "file").read_bytes() == DATA
+
+
+async def test_the_body_is_taken_in_one_way(tmp_path: Path) -> None:
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        await alice.send(DATA, "application/octet-stream")
+        message = await bob.recv()
+        await alice.send("the next one does not wait")
+        assert await (await bob.recv()).text() == "the next one does not wait"
+        taken = b""
+        async for part in message:
+            taken += part
+            break
+        for other in (message.read(), message.text(), message.save(tmp_path / "file")):
+            with pytest.raises(msrp.ConcurrencyError, match="by an iteration already"):
+                await other
+        # Another iteration goes on where the first one stopped.
+        async for part in message:
+            taken += part
+        assert taken == DATA
+        assert [part async for part in message] == []
+        assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_second_taker_does_not_disturb_the_first(tmp_path: Path) -> None:

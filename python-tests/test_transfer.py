@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import gc
 import hashlib
 import io
@@ -11,7 +12,7 @@ import math
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -368,6 +369,78 @@ async def test_random_cancellations_lose_and_invent_nothing() -> None:
 
         await asyncio.gather(give(), take())
         assert received == sent
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_cancellations_of_everything_leave_nothing(
+    tmp_path: Path, until: Until, seed: int
+) -> None:
+    rng = random.Random(seed)
+    print("seed", seed)
+    expected = (asyncio.CancelledError, msrp.MsrpError, TimeoutError, KeyError)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(300_000))
+    files = 0
+
+    async def blocks(fails: bool) -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+            yield bytes(20_000)
+        if fails:
+            raise KeyError
+
+    async def perhaps(step: Coroutine[object, object, object]) -> object:
+        """Runs a coroutine and cancels it after some turns of the loop, or does not."""
+        task = asyncio.ensure_future(step)
+        for _ in range(rng.randrange(6)):
+            await asyncio.sleep(0)
+        if rng.random() < 0.25:
+            task.cancel()
+        await asyncio.wait([task])
+        return task.result()
+
+    async def give(session: msrp.Session) -> None:
+        for _ in range(30):
+            bodies: list[msrp.Body] = [b"small", bytes(500_000), large, io.BytesIO(bytes(200_000))]
+            body = rng.choice([*bodies, blocks(False), blocks(True), bytearray(100)])
+            with contextlib.suppress(*expected):
+                transfer = await perhaps(
+                    session.send(body, TYPES[1], success_report=rng.random() < 0.5)
+                )
+                assert isinstance(transfer, msrp.Transfer)
+                wait = rng.choice(["acknowledged", "delivered", "accepted", "abort", None])
+                if wait is not None:
+                    options = {"timeout": 0.1} if wait == "delivered" else {}
+                    await perhaps(getattr(transfer, wait)(**options))
+
+    async def take(session: msrp.Session) -> None:
+        nonlocal files
+        while session.state is not msrp.State.CLOSED:
+            with contextlib.suppress(*expected):
+                message = await perhaps(session.recv())
+                assert isinstance(message, msrp.Message)
+                files += 1
+                path = tmp_path / f"file{files}"
+                how = rng.randrange(4)
+                if how == 0:
+                    await perhaps(message.read())
+                elif how == 1:
+                    await perhaps(message.save(path))
+                elif how == 2:
+                    await perhaps(message.reject())
+
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        takers = [asyncio.create_task(take(session)) for session in (alice, bob)]
+        await asyncio.gather(give(alice), give(bob))
+        with contextlib.suppress(asyncio.CancelledError):
+            await perhaps(alice.close(rng.choice([0, 1])))
+        await asyncio.gather(*(session.close(1) for session in (alice, bob)))
+        await asyncio.gather(*takers)
+        # Another pair drains what the engine lets go of.
+        async with pair(engine):
+            await until(lambda: not engine._core.held())
+        await until(lambda: not list(tmp_path.glob("*.part")))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_done_transfers_do_not_suspend() -> None:
