@@ -488,7 +488,7 @@ impl Engine {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
-        let (media_type, message_id) = validate::send(&options)?;
+        let (media_type, message_id) = validate::send(&options, &core.shared.context.limits)?;
         let mut file = None;
         let body = match body {
             SendBody::Bytes(data) => Body::Whole(data),
@@ -603,6 +603,7 @@ impl Engine {
     /// `InvalidArgument` for a status that is no failure, `Gone`, `Forked`.
     pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
+        validate::status(status)?;
         if status.is_success() {
             return Err(Error::invalid_argument(format!(
                 "status {status} refuses nothing"
@@ -619,6 +620,7 @@ impl Engine {
     /// `InvalidArgument` where they are not, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
+        validate::status(status)?;
         if !session.manual_reports {
             return Err(Error::invalid_argument(
                 "reports of this session are automatic",
