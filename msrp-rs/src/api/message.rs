@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 
 use super::shared::Shared;
 use crate::engine::MessageHandle;
@@ -309,7 +310,7 @@ impl Message {
             Error::local(ErrorKind::InvalidArgument, text)
         };
         let partial = Partial::beside(path, self.message_id());
-        let mut file = File::create(&partial.path).await.map_err(fault)?;
+        let (partial, mut file) = partial.create().await.map_err(fault)?;
         let (mut at, mut len) = (0, 0);
         while let Some((offset, data)) = self.next_range().await? {
             if offset != at {
@@ -449,6 +450,16 @@ impl Partial {
             path: path.with_file_name(format!(".{name}.{message_id}.part")),
             finished: false,
         }
+    }
+
+    /// Cancelled, the file is removed once it is there: who makes it owns `self` until then.
+    async fn create(self) -> std::io::Result<(Self, File)> {
+        let created = spawn_blocking(move || {
+            let created = std::fs::File::create(&self.path);
+            (self, created)
+        });
+        let (partial, created) = created.await.map_err(std::io::Error::other)?;
+        Ok((partial, File::from_std(created?)))
     }
 
     async fn rename(mut self, path: &Path) -> std::io::Result<()> {

@@ -14,7 +14,9 @@ use super::mailbox::{Item, Mailbox};
 use super::memory::Memory;
 use super::ready::{Ready, Signal};
 use crate::limits::Limits;
-use crate::proto::{Body, Command, Event, MessageKey, OutgoingMessage, SessionKey};
+use crate::proto::{
+    Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, SessionKey, send_cost,
+};
 use crate::wire::FailureReport;
 
 /// A sleeper that is woken by a waker or a signal.
@@ -148,6 +150,75 @@ fn message() -> Box<OutgoingMessage> {
     })
 }
 
+/// Admits a message, waiting for `Writable` where there is no room.
+fn admit(mailbox: &Arc<Mailbox>, ready: &Ready, host: &Sleeper) {
+    while mailbox.admit(message(), None).is_err() {
+        let mut told = false;
+        while !told {
+            ready.take(8, usize::MAX, |_, item| {
+                told |= matches!(item, Item::Writable);
+            });
+            if !told {
+                host.0.wait();
+            }
+        }
+    }
+}
+
+#[test]
+fn loom_a_sender_that_found_the_window_full_hears_of_room() {
+    check(|| {
+        let mut limits = Limits::default();
+        limits.send_window = send_cost(0);
+        let host = sleeper();
+        let ready = Arc::new(Ready::new(Box::new(Bell(Arc::clone(&host)))));
+        let (list, memory) = (Arc::clone(&ready), Arc::new(Memory::new(usize::MAX)));
+        let mailbox = Mailbox::new(SessionKey(1), Arc::new(limits), memory, list, 0, 0);
+        admit(&mailbox, &ready, &host);
+        let driver = {
+            let mailbox = Arc::clone(&mailbox);
+            thread::spawn(move || {
+                mailbox.deliver(std::iter::once(Event::WindowReleased(send_cost(0))));
+                mailbox.deliver(std::iter::once(Event::WindowReleased(send_cost(0))));
+            })
+        };
+        admit(&mailbox, &ready, &host);
+        driver.join().expect("no panic");
+    });
+}
+
+#[test]
+fn loom_the_end_of_the_engine_is_told_once_and_last() {
+    check(|| {
+        let host = sleeper();
+        let ready = Arc::new(Ready::new(Box::new(Bell(Arc::clone(&host)))));
+        assert!(ready.add_session());
+        let mailbox = mailbox(1, &ready);
+        let driver = thread::spawn(move || mailbox.end(CloseReason::Local, None));
+        let engine = {
+            let ready = Arc::clone(&ready);
+            thread::spawn(move || {
+                ready.end();
+                ready.end();
+            })
+        };
+        let mut closed = false;
+        loop {
+            let batch = ready.take(8, usize::MAX, |_, item| {
+                closed |= matches!(item, Item::Closed { .. });
+            });
+            if batch.ended {
+                break;
+            }
+            host.0.wait();
+        }
+        assert!(closed, "the session's end comes before");
+        driver.join().expect("no panic");
+        engine.join().expect("no panic");
+        assert!(!ready.take(8, usize::MAX, |_, _| {}).ended, "only once");
+    });
+}
+
 #[test]
 fn loom_the_budget_is_judged_by_what_is_held_in_the_end() {
     for (limit, held, is_short) in [(10_000, 0, false), (500, 1_000, true)] {
@@ -181,17 +252,7 @@ fn loom_a_sender_that_was_refused_for_the_budget_hears_when_it_has_room() {
                 }
             })
         };
-        while mailbox.admit(message(), None).is_err() {
-            let mut told = false;
-            while !told {
-                ready.take(8, usize::MAX, |_, item| {
-                    told |= matches!(item, Item::Writable);
-                });
-                if !told {
-                    host.0.wait();
-                }
-            }
-        }
+        admit(&mailbox, &ready, &host);
         consumer.join().expect("no panic");
     });
 }
