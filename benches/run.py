@@ -2,7 +2,8 @@
 
 Each figure comes from two processes on loopback, a sender and a receiver. A *pair* is the bare
 connection and then the session, one right after the other, so that both see the same machine;
-what counts is the ratio of their times, and of all pairs the median one. Times are the sender's,
+what counts is the speed of the session as a share of the bare one, and of all pairs the median.
+Python is also given as a share of Rust, measured in the same round. Times are the sender's,
 from the first octet given to the last one confirmed, without start-up and connection set-up. The
 bare connection reads and writes at most 64 KiB at once, and each message by a write of its own.
 
@@ -177,6 +178,11 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+def quotients(dividends: Sequence[float], divisors: Sequence[float]) -> list[float]:
+    """Pair by pair."""
+    return [one / other for one, other in zip(dividends, divisors, strict=True)]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     args = arguments(argv)
@@ -191,8 +197,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{about['cpu']}, {about['cpus']} CPUs, load {about['load']}, {about['system']}, "
         f"rustc {about['rustc']}, Python {about['python']}"
     )
-    print(f"median of {args.pairs} pairs; ratio: time by the session / time by a bare connection\n")
-    print(f"{'flow':<11} {'means':<7} {'speed':>15} {'bare':>15}  {'ratio':>6}  {'range':>13}")
+    print(f"median of {args.pairs} pairs; share: its speed by the other's (1 = equal)\n")
+    heads = ("flow", "means", "speed", "bare", "share of bare", "range", "of rust")
+    print("{:<11} {:<7} {:>15} {:>15}  {:>13}  {:>13}  {:>7}".format(*heads))
     lines: list[dict[str, Any]] = [{"machine": about}]
     for flow in flows(args):
         times: dict[str, list[float]] = {means: [] for means in args.means}
@@ -202,12 +209,16 @@ def main(argv: Sequence[str] | None = None) -> None:
                 bares[means].append(measure(parties, "bare", flow, args.deadline))
                 times[means].append(measure(parties, means, flow, args.deadline))
         for means in args.means:
-            ratios = [time / bare for time, bare in zip(times[means], bares[means], strict=True)]
+            shares = quotients(bares[means], times[means])
             seconds, bare = statistics.median(times[means]), statistics.median(bares[means])
-            ratio = statistics.median(ratios)
+            share = statistics.median(shares)
+            of_rust = None
+            if means != "rust" and "rust" in times:
+                of_rust = statistics.median(quotients(times["rust"], times[means]))
             print(
                 f"{flow.name:<11} {means:<7} {flow.rate(seconds):>15} {flow.rate(bare):>15}  "
-                f"{ratio:>6.2f}  {min(ratios):>5.2f} - {max(ratios):>5.2f}",
+                f"{share:>13.2f}  {min(shares):>5.2f} - {max(shares):>5.2f}  "
+                + (f"{of_rust:>7.2f}" if of_rust else f"{'':>7}"),
                 flush=True,
             )
             lines.append(
@@ -219,7 +230,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "means": means,
                     "seconds": times[means],
                     "bare_seconds": bares[means],
-                    "ratio": ratio,
+                    "share_of_bare": share,
+                    "share_of_rust": of_rust,
                 }
             )
     print()

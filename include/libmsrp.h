@@ -786,6 +786,19 @@ typedef struct libmsrp_limits {
      * How long output may wait without the system taking any. Beyond: the connection is closed. Default 30 s.
      */
     int64_t write_stall_ms;
+    /**
+     * Part of `send_window_bytes` that only messages of at most this size may use; larger ones take a transfer slot.
+     * Not above `send_window_bytes`. Default 64 KiB.
+     */
+    size_t small_message_bytes;
+    /**
+     * Octets encoded and not yet taken by the system. Default 64 KiB.
+     */
+    size_t write_ahead_bytes;
+    /**
+     * REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
+     */
+    size_t event_stream;
 } libmsrp_limits;
 
 /**
@@ -1303,7 +1316,7 @@ typedef struct libmsrp_send_options {
      */
     const struct libmsrp_header *headers;
     /**
-     * How many.
+     * How many, at most 1024.
      */
     size_t header_count;
     /**
@@ -1584,13 +1597,13 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
                                       size_t comment_len);
 
 /**
- * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. Retain the message
- * to report after its last callback.
+ * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
+ * not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+ * are sent as spaces.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not
- * UTF-8, the session makes its own reports, or the sender asked for none;
- * LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
- * callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
+ * the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       libmsrp_message message,

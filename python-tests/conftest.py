@@ -1,7 +1,7 @@
 """How the Python tests run: coroutine tests in a debug-mode loop, on asyncio or on uvloop.
 
 `async def test_...` runs by itself, each in a new event loop in debug mode; no mark is needed.
-`--loop uvloop` runs the same tests on uvloop. Fixtures are ordinary functions; what has to be
+`--loop=uvloop` runs the same tests on uvloop. Fixtures are ordinary functions; what has to be
 closed in the loop is opened with `async with` in the test.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -42,6 +42,18 @@ def loop_factory_of(config: pytest.Config) -> LoopFactory:
 def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
     """For tests that make loops themselves."""
     return loop_factory_of(request.config)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Waits until a condition holds; fails after a minute."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    return wait
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -20,6 +20,10 @@ async def test_chat(tmp_path: Path) -> None:
         assert await line(party) == "* connected"
     await type_lines(offerer, "Hello\n")
     assert await line(answerer) == "> Hello"
+    await type_lines(offerer, "\x1b[2JGone?\n")
+    assert await line(answerer) == "> \N{REPLACEMENT CHARACTER}[2JGone?"
+    await type_lines(answerer, f"/send {tmp_path / 'missing'}\n")
+    assert (await line(answerer)).startswith("* not delivered: ")
     await type_lines(answerer, f"/send {sent}\n")
     words = (await line(offerer)).split()
     assert words[:2] == ["*", "256000"]
@@ -53,5 +57,6 @@ async def type_lines(party: Process, text: str) -> None:
 
 
 async def end(party: Process) -> None:
-    await party.communicate(b"")
-    assert party.returncode == 0
+    assert party.stdin is not None
+    party.stdin.close()
+    assert await party.wait() == 0

@@ -27,7 +27,7 @@ MEMBERS = {
         open recv recv_many remote_path send send_nowait set_remote set_remote_path state""",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
-    "CloseReason": "kind offset status text",
+    "CloseReason": "kind offset status text unacknowledged",
     "Headers": "get items keys pairs values",
 }
 
@@ -56,7 +56,7 @@ def test_options_are_keywords() -> None:
 
 
 def test_every_coroutine_promises_what_cancellation_does() -> None:
-    for module in ("engine", "message", "session", "transfer", "testing"):
+    for module in ("engine", "events", "message", "session", "transfer", "testing"):
         for name, cls in inspect.getmembers(
             importlib.import_module(f"msrp.{module}"), inspect.isclass
         ):

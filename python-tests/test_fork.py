@@ -106,3 +106,33 @@ def test_a_child_makes_its_own_engine() -> None:
         """
     )
     assert output == "parent done\n"
+
+
+def test_a_child_that_ends_the_loop_leaves_that_of_the_parent_alone() -> None:
+    # They share the selector: a descriptor that the child took out would be out for the parent.
+    output = run(
+        """
+        import asyncio, os, sys, msrp
+        from msrp.testing import pair
+
+        async def main():
+            async with msrp.Engine() as engine, pair(engine) as (alice, bob):
+                await alice.send(b"x" * 100_000)
+                message = await bob.recv()
+                child = os.fork()
+                if child == 0:
+                    del message
+                    raise SystemExit
+                os.waitpid(child, 0)
+                assert len(await message.read()) == 100_000
+                for _ in range(100):
+                    await alice.send("x")
+                    assert await (await bob.recv()).text() == "x"
+                print("parent done", flush=True)
+                # The loop's own way of being woken did not survive the child.
+                os._exit(0)
+
+        asyncio.run(main())
+        """
+    )
+    assert output == "parent done\n"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 import msrp
 from msrp.testing import RawPeer, pair
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 async def test_chat_both_ways_from_sdp() -> None:
@@ -141,34 +143,42 @@ async def test_send_refuses_wrong_arguments() -> None:
         with pytest.raises(TypeError, match="binary mode"):
             with open(__file__) as file:  # noqa: PTH123
                 await alice.send(file)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="progress is a function, not int"):
+            await alice.send("x", progress=3)  # type: ignore[arg-type]
+        with pytest.raises(UnicodeEncodeError):
+            await alice.send("\ud800")
+        for headers in ({"X": "a\r\nB: c"}, {"X\r\nB": "c"}, {"To-Path": "x"}, {"Byte-Range": "x"}):
+            with pytest.raises(ValueError, match="refused"):
+                await alice.send("x", headers=headers)
+        with pytest.raises(ValueError, match="content_type"):
+            await alice.send("x", "text/plain\r\nB: c")
         with pytest.raises(ValueError, match=r"message_id|Message-ID|ident"):
             await alice.send("x", message_id="not an ident")
 
 
-async def test_send_nowait_says_when_the_window_is_full() -> None:
+async def test_send_nowait_says_when_the_window_is_full(until: Until) -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         with pytest.raises(msrp.QueueFull):
             for _ in range(100_000):
                 session.send_nowait("x" * 2000)
-        # The same window makes `send` wait; what waits can be cancelled.
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                while True:
-                    await session.send("x" * 2000)
+        # The same window makes `send` wait, and those who wait come first.
+        waiting = asyncio.create_task(fill(session))
+        await until(lambda: session._senders)
+        with pytest.raises(msrp.QueueFull):
+            for _ in range(100_000):
+                session.send_nowait("x")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
         await peer.disconnect()
 
 
-async def test_remote_closes_while_a_sender_waits() -> None:
+async def test_remote_closes_while_a_sender_waits(until: Until) -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
-
-        async def fill() -> None:
-            while True:
-                await session.send("x" * 2000)
-
-        sender = asyncio.create_task(fill())
-        await asyncio.sleep(0.1)
+        sender = asyncio.create_task(fill(session))
+        await until(lambda: session._senders)
         await peer.disconnect()
         with pytest.raises(msrp.MsrpError):
             await sender
@@ -204,16 +214,16 @@ async def test_cancelled_send_sends_nothing() -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         admitted = []
-        # Until the sockets are full, too.
-        with contextlib.suppress(TimeoutError):
-            while True:
-                admitted.append(await asyncio.wait_for(session.send("x" * 2000), 0.2))
-        waiting = asyncio.create_task(session.send("x" * 2000, message_id="never123"))
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
+        cancelled = 0
+        while cancelled < 50:
+            sending = asyncio.create_task(session.send("x" * 2000))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            sending.cancel()
+            try:
+                admitted.append(await sending)
+            except asyncio.CancelledError:
+                cancelled += 1
         seen: set[str] = set()
         while len(seen) < len(admitted):
             frame = await peer.receive()
@@ -234,7 +244,7 @@ async def test_cancelled_open_ends_the_session() -> None:
             await opening
         with pytest.raises(msrp.SessionClosed):
             while True:
-                await asyncio.wait_for(session.recv(), 10)
+                await session.recv()
 
 
 async def test_open_reports_why_it_failed() -> None:
@@ -269,15 +279,14 @@ async def test_open_needs_a_remote_side() -> None:
             await session.open()
 
 
-async def test_close_waits_for_what_is_under_way_up_to_its_timeout() -> None:
+async def test_close_waits_for_what_is_under_way_up_to_its_timeout(until: Until) -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         transfer = await session.send("x")
         frame = await peer.receive()
         closing = asyncio.create_task(session.close())
-        await asyncio.sleep(0.05)
+        await until(lambda: session.state is msrp.State.CLOSING)
         assert not closing.done()
-        assert session.state is msrp.State.CLOSING
         await peer.respond(frame)
         await closing
         await transfer.acknowledged()
@@ -293,13 +302,15 @@ async def test_close_waits_for_what_is_under_way_up_to_its_timeout() -> None:
             await transfer.delivered()
 
 
-async def test_cancelled_close_closes_nevertheless() -> None:
+async def test_cancelled_close_closes_nevertheless(until: Until) -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         await session.send("x")
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await session.close(timeout=0.2)
+        closing = asyncio.create_task(session.close(timeout=0.2))
+        await until(lambda: session.state is msrp.State.CLOSING)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
         with pytest.raises(msrp.SessionClosed):
             await session.recv()
         assert session.close_reason is not None
@@ -374,12 +385,32 @@ async def test_events_that_nobody_reads_are_counted() -> None:
         assert isinstance(await anext(events), msrp.Report)
 
 
+async def test_events_tell_reports_about_transfers_that_nobody_holds() -> None:
+    async with msrp.Engine() as engine, pair(engine) as (alice, bob):
+        events = alice.events()
+        sent = [(await alice.send("x", success_report=True)).message_id for _ in range(10)]
+        for _ in sent:
+            await bob.recv()
+        reported: list[str] = []
+        while len(reported) < len(sent):
+            event = await anext(events)
+            assert isinstance(event, msrp.Report)
+            reported.append(event.message_id)
+        assert reported == sent
+
+
 async def test_session_id_is_cut_in_texts() -> None:
     async with msrp.Engine() as engine, engine.session() as session:
         assert session.id
         assert session.id not in repr(session)
         assert session.id not in repr(session.local_path[0])
         assert session.id in str(session.local_path[0])
+
+
+async def fill(session: msrp.Session) -> None:
+    """Sends until cancelled."""
+    while True:
+        await session.send("x" * 2000)
 
 
 async def bound(session: msrp.Session, peer: RawPeer) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import gc
 import hashlib
 import io
+import math
+import os
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
 
 import msrp
 from msrp.testing import RawPeer, pair
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 MIB = 1024 * 1024
 TYPES = ["text/plain", "application/octet-stream"]
@@ -103,7 +108,7 @@ async def test_eight_mebibytes_both_ways(tmp_path: Path, form: str) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "source"]
 
 
-async def test_long_bytes_are_held_and_let_go() -> None:
+async def test_long_bytes_are_held_and_let_go(until: Until) -> None:
     # No Python object is dropped by an engine thread.
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         data = bytes(MIB)
@@ -113,8 +118,7 @@ async def test_long_bytes_are_held_and_let_go() -> None:
         assert engine._core.held() == 1
         assert len(await (await bob.recv()).read()) == MIB
         await transfer.acknowledged()
-        while engine._core.held():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: not engine._core.held())
         assert sys.getrefcount(data) == before
 
 
@@ -159,12 +163,15 @@ async def test_wrong_blocks_end_the_message() -> None:
         transfer = await alice.send(["text"])  # type: ignore[list-item]
         with pytest.raises(TypeError, match="blocks of a body are bytes-like, not str"):
             await transfer.acknowledged()
+        for size in (-1, 1 << 64):
+            with pytest.raises(ValueError, match=f"size {size} is out of range"):
+                await alice.send([b"abc"], size=size)
         short = await alice.send([b"abc"], size=4)
         with pytest.raises(ValueError, match="announced 4 octets and gave 3"):
             await short.acknowledged()
 
 
-async def test_the_body_is_pulled_as_the_peer_takes_it() -> None:
+async def test_the_body_is_pulled_as_the_peer_takes_it(until: Until) -> None:
     given = 0
     closed = asyncio.Event()
 
@@ -180,10 +187,7 @@ async def test_the_body_is_pulled_as_the_peer_takes_it() -> None:
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         transfer = await alice.send(endless(), "application/octet-stream")
         message = await bob.recv()
-        previous = -1
-        while previous != given:
-            previous = given
-            await asyncio.sleep(0.2)
+        await until(lambda: engine.stats().reading_paused)
         # Read-ahead, the windows of both sides, and what the sockets hold.
         assert given < 16 * MIB
         async for _ in message:
@@ -234,6 +238,15 @@ async def test_missing_file_is_an_error(tmp_path: Path) -> None:
     async with msrp.Engine() as engine, pair(engine) as (alice, _):
         with pytest.raises(FileNotFoundError):
             await alice.send(tmp_path / "missing")
+        with pytest.raises(IsADirectoryError):
+            await alice.send(tmp_path)
+
+
+async def test_a_pipe_is_no_file_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with msrp.Engine() as engine, pair(engine) as (alice, _):
+        with pytest.raises(ValueError, match="no regular file"):
+            await alice.send(tmp_path / "pipe")
 
 
 async def test_failure_of_the_peer() -> None:
@@ -259,8 +272,11 @@ async def test_reports_of_the_peer() -> None:
         assert frame.headers["Success-Report"] == "yes"
         await peer.respond(frame)
         await transfer.acknowledged()
-        with pytest.raises(TimeoutError):
-            await transfer.delivered(timeout=0.05)
+        for timeout in (-1, 0, 0.05):
+            with pytest.raises(TimeoutError):
+                await transfer.delivered(timeout=timeout)
+        with pytest.raises(ValueError, match="NaN"):
+            await transfer.delivered(timeout=math.nan)
         await peer.send(
             session.local_path[0],
             method="REPORT",
@@ -355,6 +371,78 @@ async def test_random_cancellations_lose_and_invent_nothing() -> None:
         assert received == sent
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_cancellations_of_everything_leave_nothing(
+    tmp_path: Path, until: Until, seed: int
+) -> None:
+    rng = random.Random(seed)
+    print("seed", seed)
+    expected = (asyncio.CancelledError, msrp.MsrpError, TimeoutError, KeyError)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(300_000))
+    files = 0
+
+    async def blocks(fails: bool) -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(0)
+            yield bytes(20_000)
+        if fails:
+            raise KeyError
+
+    async def perhaps(step: Coroutine[object, object, object]) -> object:
+        """Runs a coroutine and cancels it after some turns of the loop, or does not."""
+        task = asyncio.ensure_future(step)
+        for _ in range(rng.randrange(6)):
+            await asyncio.sleep(0)
+        if rng.random() < 0.25:
+            task.cancel()
+        await asyncio.wait([task])
+        return task.result()
+
+    async def give(session: msrp.Session) -> None:
+        for _ in range(30):
+            bodies: list[msrp.Body] = [b"small", bytes(500_000), large, io.BytesIO(bytes(200_000))]
+            body = rng.choice([*bodies, blocks(False), blocks(True), bytearray(100)])
+            with contextlib.suppress(*expected):
+                transfer = await perhaps(
+                    session.send(body, TYPES[1], success_report=rng.random() < 0.5)
+                )
+                assert isinstance(transfer, msrp.Transfer)
+                wait = rng.choice(["acknowledged", "delivered", "accepted", "abort", None])
+                if wait is not None:
+                    options = {"timeout": 0.1} if wait == "delivered" else {}
+                    await perhaps(getattr(transfer, wait)(**options))
+
+    async def take(session: msrp.Session) -> None:
+        nonlocal files
+        while session.state is not msrp.State.CLOSED:
+            with contextlib.suppress(*expected):
+                message = await perhaps(session.recv())
+                assert isinstance(message, msrp.Message)
+                files += 1
+                path = tmp_path / f"file{files}"
+                how = rng.randrange(4)
+                if how == 0:
+                    await perhaps(message.read())
+                elif how == 1:
+                    await perhaps(message.save(path))
+                elif how == 2:
+                    await perhaps(message.reject())
+
+    async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
+        takers = [asyncio.create_task(take(session)) for session in (alice, bob)]
+        await asyncio.gather(give(alice), give(bob))
+        with contextlib.suppress(asyncio.CancelledError):
+            await perhaps(alice.close(rng.choice([0, 1])))
+        await asyncio.gather(*(session.close(1) for session in (alice, bob)))
+        await asyncio.gather(*takers)
+        # Another pair drains what the engine lets go of.
+        async with pair(engine):
+            await until(lambda: not engine._core.held())
+        await until(lambda: not list(tmp_path.glob("*.part")))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_done_transfers_do_not_suspend() -> None:
     async with msrp.Engine() as engine, pair(engine) as (alice, bob):
         transfer = await alice.send("x")
@@ -369,9 +457,12 @@ async def test_cancelled_waits_change_nothing() -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         transfer = await session.send("hello", success_report=True)
-        for wait in (transfer.acknowledged(), transfer.delivered()):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(wait, 0.02)
+        for wait in (transfer.acknowledged(), transfer.delivered(), transfer.delivered(60)):
+            waiting = asyncio.ensure_future(wait)
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
         first, second = (asyncio.create_task(transfer.acknowledged()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +35,11 @@ async def test_limits_out_of_range() -> None:
         msrp.Engine(limits=msrp.Limits(transaction=-1.0))
     with pytest.raises(TypeError):
         msrp.Engine(limits=msrp.Limits(headers="many"))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="worker"):
-        msrp.Engine(worker_threads=0)
+    with pytest.raises(TypeError, match="limits is a Limits, not int"):
+        msrp.Engine(limits=3)  # type: ignore[arg-type]
+    for threads in (-1, 0, 1 << 70):
+        with pytest.raises(ValueError, match="worker_threads"):
+            msrp.Engine(worker_threads=threads)
 
 
 async def test_session_options_out_of_range() -> None:
@@ -47,6 +52,24 @@ async def test_session_options_out_of_range() -> None:
             engine.session(connection_sharing="all")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="sequences of str"):
             engine.session(accept_types="text/plain")
+        with pytest.raises(TypeError, match=r"listener is what Engine\.listen gave, not int"):
+            engine.session(listener=3)  # type: ignore[arg-type]
+        out_of_range: dict[str, list[Any]] = {
+            "port": [-1, 65536],
+            "max_size": [-1, 1 << 64],
+            "chunk_len": [-1, 1 << 32],
+            "keep_alive": [-1.0, 0, math.nan, math.inf, 1e300],
+            "advertise": [("example.org", 65536)],
+        }
+        for name, values in out_of_range.items():
+            for value in values:
+                with pytest.raises(ValueError, match=name):
+                    engine.session(**{name: value})
+        with pytest.raises(TypeError, match="port: "):
+            engine.session(port="x")  # type: ignore[arg-type]
+        for port in (-1, 65536):
+            with pytest.raises(ValueError, match=f"port {port} is out of range"):
+                await engine.listen("127.0.0.1", port)
         with pytest.raises(ValueError, match="a wildcard address cannot stand in a path"):
             engine.session(host="0.0.0.0")
         async with await engine.listen("0.0.0.0") as listener:

@@ -9,7 +9,7 @@ need_python
 
 loom() {
     RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
-        cargo test --locked --quiet -p msrp --release --lib loom
+        cargo test --locked --quiet -p msrp --release --lib --no-default-features --features net loom
 }
 
 # A model check that ran no model proves nothing.

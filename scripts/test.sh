@@ -19,7 +19,7 @@ suite "libmsrp" build_library
 suite "C" python scripts/c_tests.py run c11 cxx17
 suite "Python module" build_module dev
 suite "Python" python -m pytest --quiet "$@"
-suite "Python on uvloop" python -m pytest --quiet --loop uvloop "$@"
+suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"
 suite "demo" scripts/demo.sh
 
 [ ${#FAILED[@]} = 0 ] || die "failed: ${FAILED[*]}"

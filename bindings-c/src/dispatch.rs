@@ -126,6 +126,9 @@ pub(crate) fn finish(engine: &libmsrp_engine) {
     for (_, entry) in engine.sessions.extract(|_| true) {
         dispatcher.closed(&entry, &CloseReason::Local, None, &[]);
     }
+    for (_, stream) in engine.streams.extract(|_| true) {
+        stream.release.run();
+    }
     dispatcher.deferred();
     engine.tell_closed();
     if let Some(log) = engine.log.take() {

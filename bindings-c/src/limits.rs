@@ -101,6 +101,13 @@ pub struct libmsrp_limits {
     pub transaction_ms: i64,
     /// How long output may wait without the system taking any. Beyond: the connection is closed. Default 30 s.
     pub write_stall_ms: i64,
+    /// Part of `send_window_bytes` that only messages of at most this size may use; larger ones take a transfer slot.
+    /// Not above `send_window_bytes`. Default 64 KiB.
+    pub small_message_bytes: usize,
+    /// Octets encoded and not yet taken by the system. Default 64 KiB.
+    pub write_ahead_bytes: usize,
+    /// REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
+    pub event_stream: usize,
 }
 
 sized!(libmsrp_limits);
@@ -129,6 +136,9 @@ limits! {
         dials_per_target = dials_per_target,
         dials = dials,
         engine_memory_bytes = engine_memory,
+        small_message_bytes = small_message,
+        write_ahead_bytes = write_ahead,
+        event_stream = event_stream,
     }
     times {
         incomplete_idle_ms = incomplete_idle,

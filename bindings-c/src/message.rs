@@ -490,13 +490,13 @@ pub unsafe extern "C" fn libmsrp_message_reject(
     })
 }
 
-/// Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. Retain the message
-/// to report after its last callback.
+/// Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
+/// not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+/// are sent as spaces.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not
-/// UTF-8, the session makes its own reports, or the sender asked for none;
-/// LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
-/// callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
+/// the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_message_report(
     engine: *mut libmsrp_engine,

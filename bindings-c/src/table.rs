@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 /// Handles and their values. A handle is known as soon as the core may tell something about it: a lookup that
 /// finds nothing waits for the insertions under way and looks again.
@@ -37,25 +37,35 @@ impl<V> Table<V> {
     /// Works on the value of a handle, under the table's lock: neither a callback nor the core is called in
     /// `work`.
     pub(crate) fn with<R>(&self, handle: u64, work: impl FnOnce(&mut V) -> R) -> Option<R> {
-        let mut entries = self.entries.lock();
-        if !entries.contains_key(&handle) {
-            drop(entries);
-            drop(self.births.write());
-            entries = self.entries.lock();
-        }
-        entries.get_mut(&handle).map(work)
+        self.known(handle).get_mut(&handle).map(work)
     }
 
     /// Takes a handle out.
     pub(crate) fn remove(&self, handle: u64) -> Option<V> {
-        self.entries.lock().remove(&handle)
+        self.known(handle).remove(&handle)
     }
 
-    /// Takes out all that `which` says.
+    /// Takes out all that `which` says, those under way included.
     pub(crate) fn extract(&self, which: impl Fn(&V) -> bool) -> Vec<(u64, V)> {
+        self.wait_for_births();
         self.entries
             .lock()
             .extract_if(|_, value| which(value))
             .collect()
+    }
+
+    /// The entries, among them that of `handle` if there is or will be one.
+    fn known(&self, handle: u64) -> MutexGuard<'_, HashMap<u64, V>> {
+        let entries = self.entries.lock();
+        if entries.contains_key(&handle) {
+            return entries;
+        }
+        drop(entries);
+        self.wait_for_births();
+        self.entries.lock()
+    }
+
+    fn wait_for_births(&self) {
+        drop(self.births.write());
     }
 }

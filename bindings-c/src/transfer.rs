@@ -52,7 +52,7 @@ pub struct libmsrp_send_options {
     pub message_id: libmsrp_slice,
     /// Further headers.
     pub headers: *const libmsrp_header,
-    /// How many.
+    /// How many, at most 1024.
     pub header_count: usize,
     /// Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
     pub success_report: i32,
@@ -216,6 +216,12 @@ impl libmsrp_send_options {
         if self.header_count > 0 && self.headers.is_null() {
             return Err(Error::invalid_argument(format!(
                 "options.headers is NULL but options.header_count is {}",
+                self.header_count
+            )));
+        }
+        if self.header_count > MAX_HEADERS {
+            return Err(Error::invalid_argument(format!(
+                "options.header_count {} exceeds {MAX_HEADERS}",
                 self.header_count
             )));
         }
@@ -427,6 +433,8 @@ pub unsafe extern "C" fn libmsrp_transfer_message_id(
     })
 }
 
+/// More headers than any peer takes.
+const MAX_HEADERS: usize = 1024;
 /// Content type of a message where the host does not say.
 const TEXT: &str = "text/plain";
 /// The same of files and streams.

@@ -76,13 +76,15 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, user, 40);
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
 
-    CHECK(sizeof(libmsrp_limits) == 240);
+    CHECK(sizeof(libmsrp_limits) == 264);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
     CHECK_OFFSET(libmsrp_limits, send_window_bytes, 56);
     CHECK_OFFSET(libmsrp_limits, receive_window_bytes, 72);
     CHECK_OFFSET(libmsrp_limits, engine_memory_bytes, 176);
     CHECK_OFFSET(libmsrp_limits, stall_ms, 184);
     CHECK_OFFSET(libmsrp_limits, write_stall_ms, 232);
+    CHECK_OFFSET(libmsrp_limits, small_message_bytes, 240);
+    CHECK_OFFSET(libmsrp_limits, event_stream, 256);
 
     CHECK(sizeof(libmsrp_stats) == 120);
     CHECK_OFFSET(libmsrp_stats, connections, 8);

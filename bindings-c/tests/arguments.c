@@ -210,6 +210,7 @@ static void send_options(libmsrp_engine *engine) {
     CHECK_SEND(message_id, LIBMSRP_SLICE("white space"));
     CHECK_SEND(failure_report, (libmsrp_failure_report)3);
     CHECK_SEND(header_count, 1);
+    CHECK_SEND(header_count, SIZE_MAX);
 
     options = defaults;
     options.headers = &header;
@@ -220,6 +221,9 @@ static void send_options(libmsrp_engine *engine) {
         header.value = LIBMSRP_SLICE("value");
         CHECK_INVALID(libmsrp_send(engine, alice.session, &options, LIBMSRP_TEXT("x"), &transfer));
     }
+    options.header_count = 1025;
+    CHECK_INVALID(libmsrp_send(engine, alice.session, &options, LIBMSRP_TEXT("x"), &transfer));
+    options.header_count = 1;
     header.name = LIBMSRP_SLICE("X-Good");
     header.value = LIBMSRP_SLICE("line\r\nend");
     CHECK_INVALID(libmsrp_send(engine, alice.session, &options, LIBMSRP_TEXT("x"), &transfer));

@@ -165,19 +165,23 @@ static void aborted_by_the_sender(void) {
     free(octets); /* lent until then */
 }
 
+static void reject_begun(party *self) {
+    const libmsrp_message message = self->messages[0].handle;
+    CHECK_INVALID(libmsrp_message_reject(self->engine, message, 99, NULL, 0));
+    CHECK_INVALID(libmsrp_message_reject(self->engine, message, 200, NULL, 0));
+    CHECK_INVALID(libmsrp_message_reject(self->engine, message, 413, (const uint8_t *)"\xff", 1));
+    /* A comment cannot end its line. */
+    CHECK_OK(libmsrp_message_reject(self->engine, message, 413, LIBMSRP_TEXT("two\r\nlines")));
+}
+
 /* covers: C-164, C-241 */
 static void rejected_by_the_receiver(void) {
     uint8_t *octets = pattern(4 * FILE_LEN, 6);
     libmsrp_engine *engine = new_engine();
     libmsrp_transfer transfer = 0;
     pair_open(&alice, &bob, engine, 0);
+    bob.hook = reject_begun;
     CHECK_OK(libmsrp_send_take(engine, alice.session, NULL, octets, 4 * FILE_LEN, NULL, NULL, &transfer));
-    RUN_UNTIL(engine, bob.message_count == 1);
-    CHECK_INVALID(libmsrp_message_reject(engine, bob.messages[0].handle, 99, NULL, 0));
-    CHECK_INVALID(libmsrp_message_reject(engine, bob.messages[0].handle, 200, NULL, 0));
-    CHECK_INVALID(libmsrp_message_reject(engine, bob.messages[0].handle, 413, (const uint8_t *)"\xff", 1));
-    /* A comment cannot end its line. */
-    CHECK_OK(libmsrp_message_reject(engine, bob.messages[0].handle, 413, LIBMSRP_TEXT("two\r\nlines")));
     RUN_UNTIL(engine, alice.failed_count == 1 && bob.messages[0].ended);
     CHECK(bob.messages[0].end == LIBMSRP_END_REJECTED && bob.messages[0].status == 413);
     CHECK(alice.failed_result == LIBMSRP_ERR_STATUS && alice.failed_status == 413);

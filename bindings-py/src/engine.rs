@@ -9,7 +9,7 @@ use pyo3::types::PyDict;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
-use crate::options::{self, SessionArgs};
+use crate::options;
 use crate::session::Session;
 
 /// An MSRP engine: threads, listeners and connections.
@@ -24,12 +24,12 @@ impl Engine {
     #[new]
     fn new(
         py: Python<'_>,
-        worker_threads: usize,
+        worker_threads: &Bound<'_, PyAny>,
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
-            worker_threads,
+            worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
             tls: options::tls(tls)?,
         };
@@ -50,17 +50,17 @@ impl Engine {
         &self,
         py: Python<'_>,
         host: String,
-        port: u16,
+        port: &Bound<'_, PyAny>,
         secure: bool,
         tls: Option<&Bound<'_, PyAny>>,
-        advertise: Option<(String, u16)>,
+        advertise: &Bound<'_, PyAny>,
     ) -> PyResult<u64> {
         let options = ListenOptions {
             host,
-            port,
+            port: options::named("port", port)?,
             secure,
             tls: options::tls(tls)?,
-            advertise,
+            advertise: options::named("advertise", advertise)?,
         };
         let engine = self.core.get();
         let listener = py.detach(|| engine.listen(options)).or_raise(py)?;
@@ -88,9 +88,9 @@ impl Engine {
         &self,
         py: Python<'_>,
         domain: &Bound<'_, Domain>,
-        options: SessionArgs<'_>,
+        options: &Bound<'_, PyDict>,
     ) -> PyResult<Session> {
-        let options = options.into_options()?;
+        let options = options::session_options(options)?;
         let engine = self.core.get();
         let consumer = domain.get().get();
         let handle = py

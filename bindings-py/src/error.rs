@@ -51,8 +51,9 @@ impl<T> OrRaise<T> for Result<T, Error> {
 
 /// Seconds as a duration; `ValueError` where they are negative or no number.
 pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| PyValueError::new_err(format!("{name} {value} is no number of seconds >= 0")))
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        PyValueError::new_err(format!("{name} {value:?} is no number of seconds >= 0"))
+    })
 }
 
 /// Every error kind: number and name in C, class here.

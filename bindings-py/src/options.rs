@@ -10,11 +10,32 @@ use msrp::engine::{
 use msrp::limits::Limits;
 use msrp::proto::ReportMode;
 use msrp::wire::FailureReport;
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::error::seconds;
+
+/// The value of an option. An error says which one: `ValueError` for a number out of range, else `TypeError`.
+pub(crate) fn named<'py, T>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: FromPyObjectOwned<'py>,
+{
+    value
+        .extract::<T>()
+        .map_err(Into::into)
+        .map_err(|error: PyErr| {
+            let py = value.py();
+            if error.is_instance_of::<PyOverflowError>(py) {
+                PyValueError::new_err(format!("{name} {value} is out of range"))
+            } else if error.is_instance_of::<PyTypeError>(py) {
+                PyTypeError::new_err(format!("{name}: {}", error.value(py)))
+            } else {
+                error
+            }
+        })
+}
 
 /// A value of `Limits`: a number of something, or seconds.
 trait Limit: Sized {
@@ -24,13 +45,7 @@ trait Limit: Sized {
 
 impl Limit for usize {
     fn from_py(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        value.extract().map_err(|error: PyErr| {
-            if error.is_instance_of::<PyOverflowError>(value.py()) {
-                PyValueError::new_err(format!("limit {name} is negative or too large"))
-            } else {
-                error
-            }
-        })
+        named(name, value)
     }
 
     fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -40,7 +55,7 @@ impl Limit for usize {
 
 impl Limit for Duration {
     fn from_py(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        seconds(name, value.extract()?)
+        seconds(name, named(name, value)?)
     }
 
     fn to_py(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -122,63 +137,51 @@ fn pem(value: &Bound<'_, PyAny>) -> PyResult<Option<PemSource>> {
 }
 
 /// The keywords of `Engine.session`.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct SessionArgs<'py> {
-    listener: Option<u64>,
-    host: String,
-    port: u16,
-    secure: bool,
-    tls: Option<Bound<'py, PyAny>>,
-    advertise: Option<(String, u16)>,
-    accept_types: Option<Vec<String>>,
-    accept_wrapped_types: Vec<String>,
-    setup: String,
-    max_size: Option<u64>,
-    chunk_len: Option<u32>,
-    connection_sharing: String,
-    reports: String,
-    keep_alive: Option<f64>,
+pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionOptions> {
+    let keywords = Keywords(keywords);
+    Ok(SessionOptions {
+        listener: keywords.get::<Option<u64>>("listener")?.map(ListenerHandle),
+        host: keywords.get("host")?,
+        port: keywords.get("port")?,
+        secure: keywords.get("secure")?,
+        tls: tls(keywords.get::<Option<Bound<'_, PyAny>>>("tls")?.as_ref())?,
+        advertise: keywords.get("advertise")?,
+        accept_types: keywords.get("accept_types")?,
+        accept_wrapped_types: keywords.get("accept_wrapped_types")?,
+        setup: match keywords.get::<String>("setup")?.as_str() {
+            "actpass" => SetupPreference::ActPass,
+            "active" => SetupPreference::Active,
+            "passive" => SetupPreference::Passive,
+            other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
+        },
+        max_size: keywords.get("max_size")?,
+        chunk_len: match keywords.get::<Option<u32>>("chunk_len")? {
+            None => ChunkLen::Auto,
+            Some(0) => ChunkLen::Unbounded,
+            Some(octets) => ChunkLen::Octets(octets),
+        },
+        connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
+            "peer" => ConnectionSharing::Peer,
+            "session" => ConnectionSharing::Session,
+            other => return Err(unknown("connection_sharing", other, "'peer' or 'session'")),
+        },
+        reports: match keywords.get::<String>("reports")?.as_str() {
+            "auto" => ReportMode::Auto,
+            "manual" => ReportMode::Manual,
+            other => return Err(unknown("reports", other, "'auto' or 'manual'")),
+        },
+        keep_alive: keywords
+            .get::<Option<f64>>("keep_alive")?
+            .map(|value| seconds("keep_alive", value))
+            .transpose()?,
+    })
 }
 
-impl SessionArgs<'_> {
-    pub(crate) fn into_options(self) -> PyResult<SessionOptions> {
-        Ok(SessionOptions {
-            listener: self.listener.map(ListenerHandle),
-            host: self.host,
-            port: self.port,
-            secure: self.secure,
-            tls: tls(self.tls.as_ref())?,
-            advertise: self.advertise,
-            accept_types: self.accept_types,
-            accept_wrapped_types: self.accept_wrapped_types,
-            setup: match self.setup.as_str() {
-                "actpass" => SetupPreference::ActPass,
-                "active" => SetupPreference::Active,
-                "passive" => SetupPreference::Passive,
-                other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
-            },
-            max_size: self.max_size,
-            chunk_len: match self.chunk_len {
-                None => ChunkLen::Auto,
-                Some(0) => ChunkLen::Unbounded,
-                Some(octets) => ChunkLen::Octets(octets),
-            },
-            connection_sharing: match self.connection_sharing.as_str() {
-                "peer" => ConnectionSharing::Peer,
-                "session" => ConnectionSharing::Session,
-                other => return Err(unknown("connection_sharing", other, "'peer' or 'session'")),
-            },
-            reports: match self.reports.as_str() {
-                "auto" => ReportMode::Auto,
-                "manual" => ReportMode::Manual,
-                other => return Err(unknown("reports", other, "'auto' or 'manual'")),
-            },
-            keep_alive: self
-                .keep_alive
-                .map(|value| seconds("keep_alive", value))
-                .transpose()?,
-        })
+struct Keywords<'a, 'py>(&'a Bound<'py, PyDict>);
+
+impl<'py> Keywords<'_, 'py> {
+    fn get<T: FromPyObjectOwned<'py>>(&self, name: &str) -> PyResult<T> {
+        named(name, &self.0.as_any().get_item(name)?)
     }
 }
 

@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
-use crate::options::send_options;
+use crate::options::{named, send_options};
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -39,12 +39,25 @@ impl Session {
         options: SendOptions,
         body: SendBody,
     ) -> PyResult<(u64, String)> {
-        let engine = self.core.get();
         let given = options.message_id.clone();
-        let transfer = engine.send(self.handle, options, body).or_raise(py)?;
+        let transfer = self
+            .core
+            .get()
+            .send(self.handle, options, body)
+            .or_raise(py)?;
+        self.admitted(py, transfer, given)
+    }
+
+    /// The transfer's handle and its Message-ID: the one that was given, or the engine's.
+    fn admitted(
+        &self,
+        py: Python<'_>,
+        transfer: TransferHandle,
+        given: Option<String>,
+    ) -> PyResult<(u64, String)> {
         let message_id = match given {
             Some(message_id) => message_id,
-            None => engine.message_id(transfer).or_raise(py)?,
+            None => self.core.get().message_id(transfer).or_raise(py)?,
         };
         Ok((transfer.0, message_id))
     }
@@ -178,7 +191,14 @@ impl Session {
             failure_report,
             headers,
         )?;
-        self.admit(py, options, SendBody::File(path))
+        let engine = self.core.get();
+        let given = options.message_id.clone();
+        // A disk may be slow.
+        let body = SendBody::File(path);
+        let transfer = py
+            .detach(|| engine.send(self.handle, options, body))
+            .or_raise(py)?;
+        self.admitted(py, transfer, given)
     }
 
     /// Admits a body that is pushed as it is wanted.
@@ -187,7 +207,7 @@ impl Session {
     fn send_stream(
         &self,
         py: Python<'_>,
-        size: Option<u64>,
+        size: &Bound<'_, PyAny>,
         content_type: &str,
         message_id: Option<String>,
         success_report: bool,
@@ -201,7 +221,7 @@ impl Session {
             failure_report,
             headers,
         )?;
-        self.admit(py, options, SendBody::Stream(size))
+        self.admit(py, options, SendBody::Stream(named("size", size)?))
     }
 
     /// Octets written so far, and the total if known.
@@ -259,17 +279,31 @@ impl Session {
         Ok(())
     }
 
-    fn reject(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
+    fn reject(
+        &self,
+        py: Python<'_>,
+        message: u64,
+        status: &Bound<'_, PyAny>,
+        comment: &str,
+    ) -> PyResult<()> {
+        let status = StatusCode(named("status", status)?);
         self.core
             .get()
-            .reject(MessageHandle(message), StatusCode(status), comment)
+            .reject(MessageHandle(message), status, comment)
             .or_raise(py)
     }
 
-    fn report(&self, py: Python<'_>, message: u64, status: u16, comment: &str) -> PyResult<()> {
+    fn report(
+        &self,
+        py: Python<'_>,
+        message: u64,
+        status: &Bound<'_, PyAny>,
+        comment: &str,
+    ) -> PyResult<()> {
+        let status = StatusCode(named("status", status)?);
         self.core
             .get()
-            .report(MessageHandle(message), StatusCode(status), comment)
+            .report(MessageHandle(message), status, comment)
             .or_raise(py)
     }
 }

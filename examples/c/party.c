@@ -415,7 +415,7 @@ static void read_command_line(party *self, int count, char **words) {
 
 /* Reads the offer up to the line with the dot; octet by octet, so that nothing behind it is lost. */
 static size_t read_offer(char *offer, size_t capacity) {
-    size_t len = 0;
+    size_t len = 0, line = 0; /* where the last line begins */
     while (len < capacity) {
         const ssize_t got = read(STDIN_FILENO, offer + len, 1);
         if (got < 0 && errno == EINTR) {
@@ -425,8 +425,12 @@ static size_t read_offer(char *offer, size_t capacity) {
             give_up("offer", "stdin ended before the line with the dot");
         }
         len++;
-        if (len >= 2 && offer[len - 1] == '\n' && offer[len - 2] == '.' && (len == 2 || offer[len - 3] == '\n')) {
-            return len - 2;
+        if (offer[len - 1] == '\n') {
+            const size_t line_len = len - line;
+            if (offer[line] == '.' && (line_len == 2 || (line_len == 3 && offer[line + 1] == '\r'))) {
+                return line;
+            }
+            line = len;
         }
     }
     give_up("offer", "too long");

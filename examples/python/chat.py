@@ -56,26 +56,39 @@ async def main() -> None:
 async def talk(session: msrp.Session, lines: AsyncIterator[str]) -> None:
     """Sends what is typed."""
     async for line in lines:
-        if line.startswith("/send "):
-            path = Path(line.removeprefix("/send ").strip())
-            transfer = await session.send(path, "application/octet-stream")
-        else:
-            transfer = await session.send(line)
         try:
+            if line.startswith("/send "):
+                path = Path(line.removeprefix("/send ").strip())
+                transfer = await session.send(path, "application/octet-stream")
+            else:
+                transfer = await session.send(line)
             await transfer.acknowledged()
-        except msrp.StatusError as error:
+        except msrp.SessionClosed:
+            return
+        except (msrp.MsrpError, OSError, ValueError) as error:
             print(f"* not delivered: {error}", flush=True)
 
 
 async def listen(session: msrp.Session, folder: Path) -> None:
     """Shows what arrives."""
     async for message in session:
-        if message.content_type.startswith("text/plain"):
-            print(f"> {await message.text()}", flush=True)
-        else:
-            path = folder / f"{message.message_id}.bin"
-            length = await message.save(path)
-            print(f"* {length} octets of {message.content_type} are in {path}", flush=True)
+        try:
+            if message.content_type.startswith("text/plain"):
+                print(f"> {printable(await message.text())}", flush=True)
+            else:
+                # A Message-ID has no character that means something in a path.
+                path = folder / f"{message.message_id}.bin"
+                length = await message.save(path)
+                print(f"* {length} octets of {message.content_type} are in {path}", flush=True)
+        except (msrp.MessageAborted, LookupError, OSError, ValueError) as error:
+            print(f"* not received: {error}", flush=True)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 async def paste(lines: AsyncIterator[str]) -> str:

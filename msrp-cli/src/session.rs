@@ -243,6 +243,8 @@ impl Args {
 pub(crate) fn lost(session: &Session) -> Option<Failure> {
     match session.close_reason()? {
         CloseReason::Local | CloseReason::PeerClosed => None,
+        // MSRP has no word for goodbye: a session that the peer has ended is one that it does not know any more.
+        CloseReason::Status { code, .. } if code == msrp::StatusCode::NO_SUCH_SESSION => None,
         reason => {
             let text = format!("session lost: {}", describe(&reason));
             Some(Failure::new(Exit::Failed, text))

@@ -26,9 +26,11 @@ pub struct Limits {
     pub path_uris: usize,
     /// Longest body of a request that is not SEND (RFC 4975 §7.1). Beyond: the connection is closed.
     pub non_send_body: usize,
-    /// Octets of messages that a session may have admitted and not yet written. Beyond: `Again`.
+    /// Octets of small messages that a session may have admitted and not yet written; each counts 256 more. Beyond:
+    /// `Again`.
     pub send_window: usize,
-    /// Part of `send_window` that only messages of at most this size may use.
+    /// Messages up to this size go through `send_window` and keep their order; larger ones take a transfer slot and
+    /// may be overtaken. At most `send_window`.
     pub small_message: usize,
     /// Octets that the engine reads ahead of the network for each large message or stream.
     pub read_ahead: usize,
@@ -77,7 +79,8 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Octets held for all sessions of the engine. Beyond: new chunks get 413 and `send` says `Again`.
     pub engine_memory: usize,
-    /// Entries of an event stream that nobody reads. Beyond: the oldest are dropped and counted.
+    /// Entries of an event stream that nobody reads, and REPORTs that a session's consumer has not taken. Beyond: the
+    /// oldest are dropped and counted.
     pub event_stream: usize,
 }
 

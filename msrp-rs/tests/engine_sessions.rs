@@ -669,3 +669,42 @@ fn a_very_long_sdp_is_judged_in_one_pass_and_changes_nothing() {
     a.wait_opened(one);
     b.wait_opened(two);
 }
+
+// covers: C-021, C-063
+#[test]
+fn what_the_peer_would_not_read_is_not_sent() {
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = pair(&a, &b);
+    let limits = Limits::default();
+    let long = SendOptions {
+        headers: vec![("X-Long".into(), "y".repeat(limits.header_line))],
+        ..SendOptions::default()
+    };
+    let many = SendOptions {
+        headers: (0..limits.headers)
+            .map(|n| (format!("X-{n}"), "y".into()))
+            .collect(),
+        ..SendOptions::default()
+    };
+    let wide = SendOptions {
+        headers: (0..3)
+            .map(|n| (format!("X-{n}"), "y".repeat(6000)))
+            .collect(),
+        ..SendOptions::default()
+    };
+    for (options, limit) in [
+        (long, "header_line"),
+        (many, "headers"),
+        (wide, "header_section"),
+    ] {
+        let body = SendBody::Bytes("x".into());
+        let error = a
+            .engine
+            .send(one, options, body)
+            .expect_err("beyond the limit");
+        assert_eq!(error.kind, ErrorKind::TooLarge);
+        assert!(error.context.contains(limit), "{error}");
+    }
+    a.send(one, "the session lives");
+    assert_eq!(b.wait_messages(two, 1)[0].body, b"the session lives");
+}

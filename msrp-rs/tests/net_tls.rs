@@ -334,6 +334,35 @@ fn tls_options_are_checked() {
     assert!(error.context.contains("cert"), "{error}");
 }
 
+// covers: S-011, S-012, C-079, T-28
+#[test]
+fn rfc4975_8_1_a_session_made_for_tls_is_not_talked_out_of_it() {
+    let [ours, _] = mutual();
+    let (a, b) = (Host::new(), Host::new());
+    let (one, two) = (a.session_with(secure(&ours)), b.session());
+    let offer = a.engine.create_offer(one).expect("an offer");
+    // What somebody in between would make of the answer.
+    let plain = offer
+        .replace("TCP/TLS/MSRP", "TCP/MSRP")
+        .replace("msrps:", "msrp:");
+    let answer = b
+        .engine
+        .create_answer(two, &plain, None)
+        .expect("an answer");
+    let error = a
+        .engine
+        .set_remote(one, &answer, None)
+        .expect_err("no TLS in it");
+    assert_eq!(error.kind, ErrorKind::InvalidSdp, "{error}");
+    let path = b.engine.local_path(two).expect("a path").to_string();
+    let error = a
+        .engine
+        .set_remote_path(one, &path, true, "*")
+        .expect_err("no TLS in it");
+    assert_eq!(error.kind, ErrorKind::InvalidUri, "{error}");
+    assert!(a.engine.open(one, None).is_err(), "there is no remote side");
+}
+
 /// Two bound sessions with a narrow wire between them: the first connects.
 fn over_a_narrow_wire(secure_too: bool) -> (Host, SessionHandle, Host, SessionHandle, Proxy) {
     let (a, b) = (Host::new(), Host::new());

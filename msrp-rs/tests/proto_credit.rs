@@ -263,7 +263,7 @@ fn responses_that_nobody_reads_pause_reading() {
         pair.send_a(S1, message(Body::Whole("x".into())));
     }
     let mut limits = Limits::default();
-    limits.control_lane = 10_000;
+    limits.control_lane = 5_000;
     let mut small = Pair::with(&limits, 1, |_| {});
     small.b.capacity = 0;
     small.a.split = 1000;
@@ -277,6 +277,56 @@ fn responses_that_nobody_reads_pause_reading() {
     small.b.capacity = usize::MAX;
     small.run();
     assert_eq!(contents(&small.b.take()).len(), 1000);
+}
+
+#[test]
+fn two_sides_that_flood_each_other_do_not_wait_for_each_other() {
+    // Each small message costs its receiver more octets of control than it has itself: a response and a REPORT.
+    let mut pair = Pair::with(&Limits::default(), 8, |_| {});
+    for side in [&mut pair.a, &mut pair.b] {
+        // What sockets hold.
+        side.capacity = MIB;
+        side.split = 16 * 1024;
+    }
+    let line = || msrp::proto::OutgoingMessage {
+        success_report: true,
+        ..message(Body::Whole("x".into()))
+    };
+    let mut unsent = [20_000usize; 2];
+    let mut say = |pair: &mut Pair, is_a: bool, key| {
+        let unsent = &mut unsent[usize::from(is_a)];
+        *unsent = match (*unsent, is_a) {
+            (0, _) => return,
+            (rest, true) => {
+                pair.send_a(key, line());
+                rest - 1
+            }
+            (rest, false) => {
+                pair.send_b(key, line());
+                rest - 1
+            }
+        };
+    };
+    for n in 1..=8 {
+        for _ in 0..900 {
+            say(&mut pair, true, SessionKey(n));
+            say(&mut pair, false, SessionKey(n));
+        }
+    }
+    let mut delivered = 0;
+    while pair.step() {
+        for is_a in [true, false] {
+            let side = if is_a { &mut pair.a } else { &mut pair.b };
+            for (key, event) in std::mem::take(&mut side.events) {
+                match event {
+                    Event::Acknowledged(_) => say(&mut pair, is_a, key),
+                    Event::Delivered(_) => delivered += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!(delivered, 40_000);
 }
 
 #[test]

@@ -22,6 +22,101 @@ fn holding() -> Bench {
 }
 
 #[test]
+fn requests_before_the_answer_are_held_and_then_served() {
+    // covers: C-194, S-080, S-140
+    for split in [1, 100, usize::MAX] {
+        let mut bench = Bench::bare();
+        bench.split = split;
+        bench
+            .side
+            .table
+            .entries
+            .insert(uri("b.example", 1), Entry::NotReady(S1));
+        let first = send("tid1", "Message-ID: m1xx\r\n", None, '$');
+        let second = send("tid2", "Message-ID: m2xx\r\n", Some("early"), '$');
+        let third = send(
+            "tid3",
+            "Message-ID: m3xx\r\nByte-Range: 1-*/*\r\n",
+            Some("half read when it is served"),
+            '$',
+        );
+        let (half, rest) = third.split_at(third.len() - 20);
+        assert_eq!(bench.feed(format!("{first}{second}{half}")), "");
+        assert_eq!(bench.side.take(), []);
+        assert!(bench.side.connection.holds_early());
+        bench
+            .side
+            .connection
+            .attach(bench.now, S1, config("b.example", "a.example", 1, false))
+            .unwrap();
+        drain(&mut bench.side, bench.now);
+        assert_eq!(bench.codes(rest), [200, 200, 200]);
+        assert_eq!(
+            bench.contents(),
+            [
+                (b"early".to_vec(), true),
+                (b"half read when it is served".to_vec(), true)
+            ]
+        );
+        assert!(!bench.side.connection.holds_early());
+    }
+}
+
+#[test]
+fn held_requests_end_with_481_and_the_connection() {
+    // covers: C-203
+    let mut bench = Bench::bare();
+    bench
+        .side
+        .table
+        .entries
+        .insert(uri("b.example", 1), Entry::NotReady(S1));
+    assert_eq!(
+        bench.feed(send("tid1", "Message-ID: m1xx\r\n", Some("early"), '$')),
+        ""
+    );
+    let deadline = bench.side.connection.poll_timeout().expect("a deadline");
+    assert_eq!(deadline - bench.now, Duration::from_secs(30));
+    bench.now = deadline;
+    bench.side.connection.handle_timeout(bench.now);
+    assert_eq!(bench.codes(""), [481]);
+    assert!(bench.closed().is_some());
+}
+
+#[test]
+fn held_octets_are_bounded_by_pausing() {
+    // covers: C-063
+    let mut bench = Bench::bare();
+    bench
+        .side
+        .table
+        .entries
+        .insert(uri("b.example", 1), Entry::NotReady(S1));
+    bench.feed(send(
+        "tid1",
+        "Message-ID: m1xx\r\n",
+        Some(&"x".repeat(60_000)),
+        '$',
+    ));
+    assert!(bench.side.connection.reading_allowed());
+    bench.feed(send(
+        "tid2",
+        "Message-ID: m2xx\r\n",
+        Some(&"y".repeat(60_000)),
+        '$',
+    ));
+    assert!(!bench.side.connection.reading_allowed());
+    bench
+        .side
+        .connection
+        .attach(bench.now, S1, config("b.example", "a.example", 1, false))
+        .unwrap();
+    drain(&mut bench.side, bench.now);
+    assert!(bench.side.connection.reading_allowed());
+    assert_eq!(bench.contents().len(), 2);
+}
+
+#[test]
 fn what_follows_a_held_request_is_held_behind_it() {
     // covers: C-148, C-194
     // Meanwhile the directory knows more, or has given the session to this connection already.

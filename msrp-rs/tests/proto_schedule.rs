@@ -461,3 +461,33 @@ fn closing_aborts_at_the_deadline_what_is_not_answered() {
     pair.run();
     assert!(pair.a.take().contains(&Event::Acknowledged(next)));
 }
+
+#[test]
+fn a_chat_line_behind_a_gibibyte_of_its_own_session_has_few_octets_ahead_of_it() {
+    // covers: C-129
+    for chunk_len in [0, 2048] {
+        let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = chunk_len);
+        pair.a.capacity = 8192;
+        pair.send_a(S1, message(Body::Whole(Bytes::from(vec![0; 1 << 30]))));
+        while pair.a.sent.len() < MIB {
+            pair.step();
+        }
+        let before = pair.a.sent.len();
+        pair.send_a(S1, message(Body::Whole("how far are you?".into())));
+        let mut events = Vec::new();
+        while !events
+            .iter()
+            .any(|event| matches!(event, Event::Message { .. }))
+        {
+            assert!(pair.step(), "the line never comes");
+            events.extend(pair.b.take());
+        }
+        assert!(
+            !events
+                .iter()
+                .any(|event| matches!(event, Event::MessageEnd { .. }))
+        );
+        let ahead = pair.a.sent.len() - before;
+        assert!(ahead < 128 * 1024, "chunk_len {chunk_len}: {ahead} octets");
+    }
+}

@@ -17,6 +17,7 @@ The names below are the whole public API; `msrp.exceptions` shows the tree of er
 
 from ._msrp import Uri, __version__
 from .engine import Engine, Listener
+from .events import EventStream
 from .exceptions import (
     AuthError,
     ConcurrencyError,
@@ -38,7 +39,7 @@ from .exceptions import (
     UnacceptedType,
 )
 from .message import Message
-from .session import EventStream, Session
+from .session import Session
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import warnings
 import weakref
@@ -51,6 +52,7 @@ class Dispatcher:
         "closed",
         "domain",
         "loop",
+        "pid",
         "sessions",
         "thread",
     )
@@ -60,6 +62,7 @@ class Dispatcher:
     ) -> None:
         self.loop = loop
         self.thread = threading.get_ident()
+        self.pid = os.getpid()
         self.domain = core.domain()
         self._core = core
         self.sessions: dict[int, Session] = {}
@@ -106,11 +109,13 @@ class Dispatcher:
             return
         self.closed = True
         self._finalizer.detach()
+        if self.forked():
+            # The selector is the parent's, too: what is removed here is removed there.
+            return
         if not self.loop.is_closed():
             # First, because the number may be used again as soon as the domain is gone.
             self.loop.remove_reader(self._fd)
-        with contextlib.suppress(ForkedError):
-            self.domain.close()
+        self.domain.close()
         for session in list(self.sessions.values()):
             session._lost()
         self.sessions.clear()
@@ -125,9 +130,13 @@ class Dispatcher:
         """The loop shuts down."""
         if self.closed:
             return
-        left = self._open[0]
+        left = 0 if self.forked() else self._open[0]
         self.close()
         _warn(left)
+
+    def forked(self) -> bool:
+        """Whether this is a child, forked from the process whose loop it is."""
+        return os.getpid() != self.pid
 
     def _ready(self) -> None:
         self._dispatch(self._drain(MAX_EVENTS, MAX_BYTES))

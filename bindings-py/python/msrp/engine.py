@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import os
+import threading
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -41,7 +43,17 @@ class Engine:
     `ValueError` for options out of their range.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_core", "_dispatchers", "_finalizer", "_limits", "_pid")
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_core",
+        "_dispatchers",
+        "_finalizer",
+        "_joined",
+        "_limits",
+        "_lock",
+        "_pid",
+    )
 
     def __init__(
         self,
@@ -51,6 +63,8 @@ class Engine:
         tls: TLSConfig | None = None,
     ) -> None:
         self._closed = True
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
         self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1])
         self._pid = os.getpid()
@@ -58,6 +72,9 @@ class Engine:
         self._dispatchers: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, weakref.ref[Dispatcher]
         ] = weakref.WeakKeyDictionary()
+        # Around the dictionary: loops in several threads may ask at the same time.
+        self._lock = threading.Lock()
+        self._joined: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._closed = False
         # At the interpreter's exit, too: the threads must be gone before it is finalized.
         self._finalizer = weakref.finalize(self, _stop, self._core)
@@ -94,6 +111,8 @@ class Engine:
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
         """
+        if listener is not None and not isinstance(listener, Listener):
+            raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
         if isinstance(accept_types, str) or isinstance(accept_wrapped_types, str):
             raise TypeError("accept_types and accept_wrapped_types are sequences of str")
         secure, config = _tls(tls)
@@ -156,11 +175,13 @@ class Engine:
 
     async def aclose(self) -> None:
         """Closes every session, giving what is under way up to 5 seconds, then the connections, and
-        joins the threads; bounded to about 7 seconds in all. Does nothing the second time.
+        joins the threads; bounded to about 7 seconds in all. The second time it only waits for
+        that.
 
         Cancellation: what is under way is aborted; the threads are joined nevertheless.
         """
         if self._closed:
+            await self._wait_joined()
             return
         dispatcher = self._dispatcher()
         self._closed = True
@@ -172,7 +193,18 @@ class Engine:
         finally:
             dispatcher.close()
             self._finalizer.detach()
-            await asyncio.get_running_loop().run_in_executor(None, self._core.join)
+            # Not in the loop's executor: that may be busy or gone, and this must be done.
+            threading.Thread(target=self._join, name="msrp-aclose").start()
+            await self._wait_joined()
+
+    def _join(self) -> None:
+        try:
+            self._core.join()
+        finally:
+            self._joined.set_result(None)
+
+    async def _wait_joined(self) -> None:
+        await asyncio.shield(asyncio.wrap_future(self._joined))
 
     async def __aenter__(self) -> Self:
         return self
@@ -198,17 +230,21 @@ class Engine:
         """The dispatcher of the running loop."""
         self._core.check_process()
         loop = asyncio.get_running_loop()
-        for other, reference in list(self._dispatchers.items()):
+        with self._lock:
+            dispatchers = list(self._dispatchers.items())
+        for other, reference in dispatchers:
             dispatcher = reference()
             if dispatcher is not None and other.is_closed():
                 dispatcher.loop_ending()
         if self._closed:
             raise RuntimeError("the engine is closed")
-        reference_here = self._dispatchers.get(loop)
+        with self._lock:
+            reference_here = self._dispatchers.get(loop)
         dispatcher = None if reference_here is None else reference_here()
         if dispatcher is None or dispatcher.closed:
             dispatcher = Dispatcher(self._core, loop, HANDLERS)
-            self._dispatchers[loop] = weakref.ref(dispatcher)
+            with self._lock:
+                self._dispatchers[loop] = weakref.ref(dispatcher)
         return dispatcher
 
 
@@ -266,4 +302,5 @@ def _stop(core: _msrp.Engine) -> None:
 
 def _unbind(core: _msrp.Engine, future: asyncio.Future[int]) -> None:
     if not future.cancelled() and future.exception() is None:
-        core.close_listener(future.result())
+        with contextlib.suppress(SessionClosed):
+            core.close_listener(future.result())

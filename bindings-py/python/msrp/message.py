@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from . import _msrp
+from .events import wake
 from .exceptions import ConcurrencyError, MessageAborted
 from .types import Headers
 
@@ -136,17 +138,24 @@ class Message:
         name when it is complete. `progress` is called on the loop's thread with the octets written
         so far and `total`.
 
-        Raises what `read` raises, and `OSError`.
+        Raises what `read` raises, and `OSError`; when the file cannot be made, the message can
+        still be taken.
 
         Cancellation: the unfinished file is removed and the rest of the message is thrown away.
         """
         loop = asyncio.get_running_loop()
-        target = _Target(Path(path), self._handle)
+        target = _Target(Path(path))
+        if self._body is None:
+            self._incoming().claim("save()")
         finished = False
         try:
-            await loop.run_in_executor(None, target.open)
-            if self._body is None:
-                self._incoming().claim("save()")
+            try:
+                await loop.run_in_executor(None, target.open)
+            except OSError:
+                finished = True
+                if self._body is None:
+                    self._incoming().disclaim()
+                raise
             position = 0
             while (blocks := await self._next_blocks(position)) is not None:
                 await loop.run_in_executor(None, target.write, *blocks)
@@ -257,13 +266,17 @@ class Incoming:
             )
         self._claimed = how
 
+    def disclaim(self) -> None:
+        """Nothing was taken, and nobody takes it now."""
+        self._claimed = None
+
     def add(self, offset: int, data: bytes | _msrp.Part, credit: int) -> None:
         """The next part has come."""
         if self._discarded:
             self._session._take_credit(credit)
             return
         self._parts.append((offset, data, credit))
-        self.wake()
+        wake(self._waiter)
 
     def finish(self, end: str, value: int | None) -> None:
         """No more will come."""
@@ -274,11 +287,7 @@ class Incoming:
             self.status = value
             # Undelivered octets of it were dropped on the engine's side, too.
             self._drop_parts()
-        self.wake()
-
-    def wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        wake(self._waiter)
 
     async def next_part(self) -> tuple[int, bytes | _msrp.Part] | None:
         """The next part and its 0-based offset; None after the last. Asking gives back the credit
@@ -339,7 +348,7 @@ class Incoming:
         """The consumer does not want the rest: it flows past."""
         self._discarded = True
         self._drop_parts()
-        self.wake()
+        wake(self._waiter)
 
     def _drop_parts(self) -> None:
         credit = self._owed + sum(credit for _, _, credit in self._parts)
@@ -360,10 +369,11 @@ class Lease:
     def __del__(self) -> None:
         # May run at any time and, in a free-threaded interpreter, on any thread.
         incoming = self.incoming
-        if incoming.idle():
+        dispatcher = incoming._session._dispatcher
+        if incoming.idle() or dispatcher.forked():
             return
         with contextlib.suppress(RuntimeError):
-            incoming._session._dispatcher.loop.call_soon_threadsafe(incoming.discard)
+            dispatcher.loop.call_soon_threadsafe(incoming.discard)
 
 
 class _Parts(AsyncIterator[memoryview]):
@@ -401,13 +411,15 @@ class _WholeParts(AsyncIterator[memoryview]):
 class _Target:
     """The file that a message is saved to. Every method runs in a thread, one at a time."""
 
-    __slots__ = ("_at", "_file", "_lock", "_path", "_written", "length")
+    __slots__ = ("_at", "_discarded", "_file", "_lock", "_path", "_written", "length")
 
-    def __init__(self, path: Path, handle: int) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        # Beside it, so that the last step is a rename in one file system.
-        self._written = path.with_name(f"{path.name}.{handle:x}.part")
+        # Beside it, so that the last step is a rename in one file system; and of nobody else, who
+        # may be saving to the same path.
+        self._written = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO | None = None
+        self._discarded = False
         self._lock = threading.Lock()
         self._at = 0
         self.length = 0
@@ -415,10 +427,15 @@ class _Target:
     def open(self) -> None:
         """Makes the file."""
         with self._lock:
+            if self._discarded:
+                # A cancellation was faster than this thread.
+                return
             if self._path.exists() and not self._path.is_file():
                 # A pipe or device is written as it is.
                 self._written = self._path
-            self._file = self._written.open("wb")
+                self._file = self._written.open("wb")
+            else:
+                self._file = self._written.open("xb")
 
     def write(self, offset: int, parts: list[bytes | _msrp.Part]) -> None:
         """Writes parts that follow each other from `offset`."""
@@ -441,6 +458,7 @@ class _Target:
     def discard(self) -> None:
         """Removes the incomplete file."""
         with self._lock:
+            self._discarded = True
             if self._file is not None:
                 self._file.close()
                 if self._written != self._path:

@@ -8,12 +8,12 @@ import os
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import _msrp
 from ._loop import Dispatcher, Handlers
+from .events import EventStream, wake
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .transfer import (
@@ -33,7 +33,7 @@ from .types import CloseReason, Event, EventsLost, Report, State, StateChanged, 
 if TYPE_CHECKING:
     from .engine import Engine
 
-__all__ = ["EventStream", "Session"]
+__all__ = ["Session"]
 
 _MESSAGE = _msrp.EVENT_KINDS.index("message")
 
@@ -43,8 +43,7 @@ _STATES = (State.NEW, State.CONNECTING, State.OPEN, State.CLOSING, State.CLOSED)
 #: Credit that is given back at once; less waits for the end of the loop's turn.
 _CREDIT_STEP = 64 * 1024
 
-#: Acknowledged messages that are remembered for a late failure REPORT, as many as the engine
-#: remembers.
+#: Acknowledged messages that are remembered for late REPORTs, as many as the engine remembers.
 _REMEMBERED = 1024
 
 #: What a message counts for beside its octets.
@@ -118,7 +117,7 @@ class Session:
         # Sending.
         self._transfers: dict[int, Transfer] = {}
         self._acked: deque[int] = deque()
-        # Acknowledged ones that wait for success REPORTs, as long as somebody holds them.
+        # Older ones that wait for success REPORTs, as long as somebody holds them.
         self._reported: weakref.WeakValueDictionary[int, Transfer] = weakref.WeakValueDictionary()
         self._window = engine._limits.send_window
         self._small = engine._limits.small_message
@@ -173,6 +172,7 @@ class Session:
 
         Raises `SessionClosed`.
         """
+        self._check_loop()
         return self._core.create_offer()
 
     def create_answer(self, offer: str, *, index: int | None = None) -> str:
@@ -181,6 +181,7 @@ class Session:
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
+        self._check_loop()
         return self._core.create_answer(offer, index)
 
     def local_media(self) -> str:
@@ -188,6 +189,7 @@ class Session:
 
         Raises `SessionClosed`.
         """
+        self._check_loop()
         return self._core.local_media()
 
     def set_remote(self, sdp: str, *, index: int | None = None) -> None:
@@ -196,6 +198,7 @@ class Session:
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
+        self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
 
@@ -211,6 +214,7 @@ class Session:
 
         Raises `InvalidUri`, `ValueError`, `SessionClosed`.
         """
+        self._check_loop()
         self._core.set_remote_path(path, active, accept_types)
         self._remote_path = ()
 
@@ -402,6 +406,8 @@ class Session:
         blocks = None
         state = 0
         total: int | None
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress is a function, not {type(progress).__name__}")
         data = body if type(body) is bytes else octets(body)
         if data is not None:
             total = len(data)
@@ -425,7 +431,7 @@ class Session:
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
-                with Path(body).open("rb"):
+                with open(body, "rb", opener=_open_at_once):
                     raise
             total = core.transfer_progress(handle)[1]
         else:
@@ -558,6 +564,7 @@ class Session:
 
         Cancellation: loses nothing.
         """
+        self._check_loop()
         stream = EventStream(self)
         if self._state is State.CLOSED:
             stream._end()
@@ -583,19 +590,19 @@ class Session:
     def _on_opened(self, event: tuple[int, int]) -> None:
         self._opened = True
         self._enter(State.OPEN)
-        _wake(self._open_waiter)
+        wake(self._open_waiter)
 
     def _on_message(self, event: tuple[int, int, int, _msrp.Head, bytes, int]) -> None:
         self._queue.append(event)
         if self._receiver is not None:
-            _wake(self._receiver)
+            wake(self._receiver)
 
     def _on_message_begin(self, event: tuple[int, int, int, _msrp.Head, int]) -> None:
         _, _, handle, head, credit = event
         incoming = Incoming(self, handle, head, credit)
         self._incoming[handle] = incoming
         self._queue.append(incoming)
-        _wake(self._receiver)
+        wake(self._receiver)
 
     def _on_message_body(self, event: tuple[int, int, int, int, bytes | _msrp.Part, int]) -> None:
         _, _, handle, offset, data, credit = event
@@ -612,7 +619,7 @@ class Session:
             incoming.finish(end, value)
 
     def _on_writable(self, event: tuple[int, int]) -> None:
-        _wake(self._writable)
+        wake(self._writable)
 
     def _on_data_wanted(self, event: tuple[int, int, int, int]) -> None:
         transfer = self._transfers.get(event[2])
@@ -634,18 +641,21 @@ class Session:
         transfer = self._transfers.get(handle)
         if transfer is None:
             return
-        if transfer._success_report:
-            if not transfer._state & DELIVERED:
-                self._reported[handle] = transfer
+        if transfer._success_report and transfer._state & DELIVERED:
             del self._transfers[handle]
         else:
             self._acked.append(handle)
             if len(self._acked) > _REMEMBERED:
-                self._transfers.pop(self._acked.popleft(), None)
+                self._forget(self._acked.popleft())
         transfer._advance(ACCEPTED | ACKNOWLEDGED)
         if transfer._progress is not None and transfer._sent < (transfer._total or 0):
             # Of small messages there was no other.
             transfer._sent_so_far(transfer._total or 0)
+
+    def _forget(self, handle: int) -> None:
+        transfer = self._transfers.pop(handle, None)
+        if transfer is not None and transfer._success_report:
+            self._reported[handle] = transfer
 
     def _find(self, handle: int) -> Transfer | None:
         return self._transfers.get(handle) or self._reported.get(handle)
@@ -654,7 +664,9 @@ class Session:
         transfer = self._find(event[2])
         if transfer is not None:
             transfer._advance(DELIVERED)
-            self._reported.pop(event[2], None)
+            if transfer._state & ACKNOWLEDGED:
+                self._transfers.pop(event[2], None)
+                self._reported.pop(event[2], None)
 
     def _on_failed(self, event: tuple[int, int, int, Exception]) -> None:
         _, _, handle, error = event
@@ -725,7 +737,7 @@ class Session:
         for stream in self._streams:
             stream._end()
         for waiter in (self._open_waiter, self._receiver, self._writable, *self._close_waiters):
-            _wake(waiter)
+            wake(waiter)
         self._close_waiters.clear()
 
     def _closed(self) -> bool:
@@ -747,55 +759,9 @@ class Session:
             raise self._dispatcher.wrong_loop(self._short_id())
 
 
-class EventStream(AsyncIterator[Event]):
-    """The events of a session beside messages; see `Session.events`."""
-
-    __slots__ = ("__weakref__", "_ended", "_entries", "_limit", "_lost", "_session", "_waiter")
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._entries: deque[Event] = deque()
-        self._limit = session._engine._limits.event_stream
-        self._lost = 0
-        self._ended = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def __anext__(self) -> Event:
-        """The next event.
-
-        Cancellation: loses nothing.
-        """
-        self._session._check_loop()
-        while not self._entries:
-            if self._ended:
-                raise StopAsyncIteration
-            if self._waiter is not None:
-                raise ConcurrencyError("another coroutine reads these events")
-            self._waiter = self._session._dispatcher.loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            return EventsLost(lost)
-        return self._entries.popleft()
-
-    def _push(self, event: Event) -> None:
-        self._entries.append(event)
-        if len(self._entries) > self._limit:
-            self._entries.popleft()
-            self._lost += 1
-        _wake(self._waiter)
-
-    def _end(self) -> None:
-        self._ended = True
-        _wake(self._waiter)
-
-
-def _wake(future: asyncio.Future[None] | None) -> None:
-    if future is not None and not future.done() and not future.get_loop().is_closed():
-        future.set_result(None)
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe without a writer would block.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 HANDLERS: Handlers = tuple(getattr(Session, f"_on_{kind}") for kind in _msrp.EVENT_KINDS)

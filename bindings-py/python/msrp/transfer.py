@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import math
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
+from .events import wake
 from .exceptions import MsrpError, SessionClosed
 from .types import Report
 
@@ -143,10 +145,14 @@ class Transfer:
         end.
 
         Raises `TimeoutError`, what `acknowledged` raises, the `StatusError` of a failure REPORT,
-        and `SessionClosed` when the session ends before.
+        `SessionClosed` when the session ends before, and `ValueError` for a timeout that is no
+        number.
 
         Cancellation: changes nothing.
         """
+        if timeout is not None and math.isnan(timeout):
+            # The loop would put its timers into disorder.
+            raise ValueError("timeout NaN is no number of seconds")
         if not self._state & (DELIVERED | FAILED | ENDED):
             async with asyncio.timeout(timeout):
                 await self._until(DELIVERED)
@@ -201,10 +207,11 @@ class Transfer:
         self._state |= flags
         if self._waiters:
             for mask, future in self._waiters:
-                if mask & flags and not future.done():
-                    future.set_result(None)
+                if mask & flags:
+                    wake(future)
         if flags & (FAILED | ENDED) and self._pump is not None:
             self._pump.stop()
+            self._pump = None
 
     def _fail(self, error: Exception) -> None:
         self._error = error
@@ -237,18 +244,18 @@ class Pump:
             self._task = loop.create_task(
                 self._run(), name=f"msrp body of {self._transfer.message_id}"
             )
-        elif self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        else:
+            wake(self._waiter)
 
     def stop(self) -> None:
         """The message is over; the source is closed."""
-        if self._task is not None:
+        if self._task is not None and not self._task.get_loop().is_closed():
             self._task.cancel()
 
     async def _run(self) -> None:
         transfer = self._transfer
         core = transfer._session._core
-        finished = False
+        finished = destroyed = False
         try:
             async for block in self._source:
                 if not await self._push(block):
@@ -256,7 +263,13 @@ class Pump:
             finished = True
         except Exception as error:
             transfer._source_error = error
+        except GeneratorExit:
+            # The loop went without running us to our end: nothing can be awaited.
+            destroyed = True
+            raise
         finally:
+            # They hold each other, and the source may be a file.
+            transfer._pump = None
             with contextlib.suppress(MsrpError):
                 if finished:
                     transfer._total = self._given
@@ -264,7 +277,7 @@ class Pump:
                 else:
                     core.abort(transfer._handle)
             close = getattr(self._source, "aclose", None)
-            if close is not None:
+            if close is not None and not destroyed:
                 await close()
 
     async def _push(self, block: bytes) -> bool:

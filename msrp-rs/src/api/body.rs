@@ -1,4 +1,6 @@
 //! What a message is made of: octets, a file, or a reader.
+//!
+//! Octets and files are handed to the facade as they are; a reader is copied into a stream by `stream`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,10 +11,9 @@ use tokio::io::AsyncRead;
 
 /// The content of a message to be sent.
 ///
-/// Octets, strings and vectors convert by themselves: `session.send("hello", options)`. Up to 64 KiB of octets
-/// are copied into the session's send window; more is held by reference until it was written. A file is read by
-/// the engine, a reader by a task on the caller's runtime; both take one of the session's transfer slots
-/// (`Limits::transfers`).
+/// Octets, strings and vectors convert by themselves: `session.send("hello", options)`. They are held, not copied: up to
+/// 64 KiB they count against the session's send window, beyond that they take one of its transfer slots
+/// (`Limits::transfers`). A file is read by the engine, a reader by a task on the caller's runtime; both take a slot.
 ///
 /// Where the source is a loop of the caller's own, [`Session::stream`](crate::Session::stream) fits better.
 pub struct Body(pub(super) Source);

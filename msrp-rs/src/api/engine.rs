@@ -1,4 +1,6 @@
 //! The engine and its listeners, as the async API shows them.
+//!
+//! Both are thin: what they do is done by the [facade](crate::engine), which runs its own threads.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +43,7 @@ pub struct Engine {
 impl Engine {
     /// Starts an engine.
     ///
-    /// Errors: `InvalidArgument` for an option out of its range; `Internal` where no thread can be started.
+    /// Errors: `InvalidArgument` for an option out of its range; `Limit` where no thread can be started.
     pub fn new(options: EngineOptions) -> Result<Self> {
         let limits = Arc::new(options.limits.clone());
         Ok(Self {
@@ -52,7 +54,8 @@ impl Engine {
 
     /// A new session. Unless `options` name a listener, a port of its own is bound before this returns.
     ///
-    /// Errors: `InvalidArgument`, `Connect` (the port cannot be bound), `Tls`, `Gone` (the engine is shut down).
+    /// Errors: `InvalidArgument` (an option, or a certificate that cannot be used), `Connect` (the port cannot be bound),
+    /// `Tls` (the system has no CAs), `Gone` (the engine is shut down or the listener closed), `Limit`, `Forked`.
     pub fn session(&self, options: SessionOptions) -> Result<Session> {
         Shared::new(&self.inner, &self.limits, options).map(Session::new)
     }

@@ -1,4 +1,6 @@
-//! What a session tells beside its messages.
+//! What a session tells beside its messages: states, REPORTs (RFC 4975 §7.1.2), failures, shedding.
+//!
+//! They are collected in `shared`; messages come by [`Session::recv`](crate::Session::recv).
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
-//! An incoming message: its headers and its parts as they come.
+//! An incoming message: its headers and its parts as they come (RFC 4975 §7.3.1).
+//!
+//! Chunks were put together in `proto` before; here credit goes back as parts are taken, and a REPORT is released with
+//! the last one.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

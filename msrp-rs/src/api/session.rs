@@ -1,4 +1,6 @@
-//! A session: SDP, opening and closing, sending and receiving.
+//! A session: SDP (RFC 4975 §8), opening and closing (§5.4), sending and receiving.
+//!
+//! How a call waits stands in `shared`, what may be negotiated in `engine::negotiation`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,14 +87,15 @@ impl Session {
 
     /// A whole minimal SDP that offers this session.
     ///
-    /// Errors: `Gone`, `InvalidArgument` (the remote side is known already).
+    /// Errors: `Gone`.
     pub fn create_offer(&self) -> Result<String> {
         self.shared().engine.create_offer(self.handle())
     }
 
-    /// Takes the peer's offer and gives the whole answer. The first acceptable `m=message` line is ours.
+    /// Takes the peer's offer and gives the whole answer. The first acceptable `m=message` line is ours; all others are
+    /// refused with port 0.
     ///
-    /// Errors: `InvalidSdp`, `InvalidUri`, `Gone`.
+    /// Errors: as [`set_remote`](Self::set_remote).
     pub fn create_answer(&self, offer: &str) -> Result<String> {
         let shared = self.shared();
         shared.engine.create_answer(shared.session, offer, None)
@@ -106,9 +109,11 @@ impl Session {
         self.shared().engine.local_media(self.handle())
     }
 
-    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again.
+    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once the
+    /// session is bound, only with the same path.
     ///
-    /// Errors: `InvalidSdp`, `InvalidUri`, `Gone`.
+    /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument` (another
+    /// path for a bound session, or nobody could connect), `Gone` (also where the line has port 0).
     pub fn set_remote(&self, sdp: &str) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, None)

@@ -1,4 +1,6 @@
 //! Outgoing messages whose content comes bit by bit.
+//!
+//! How much may be given is told by events; when a chunk goes out is decided in `proto::outbound`.
 
 use std::pin::Pin;
 

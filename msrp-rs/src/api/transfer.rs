@@ -1,4 +1,6 @@
-//! An outgoing message under way, and the several kinds of "done" of it.
+//! An outgoing message under way, and the several kinds of "done" of it (RFC 4975 §5.3, §7.1.2 to §7.1.4).
+//!
+//! When each is reached is decided in `proto`; `shared` notes it here and wakes who waits.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,7 @@
-//! Consumers of events.
+//! Consumers of events: a descriptor or a function that wakes, and batches bounded in events and octets.
+//!
+//! Which session has something to tell is known in `net::ready`; what the events look like is made in `translate`. No
+//! RFC speaks of this.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;

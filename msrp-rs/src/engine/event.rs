@@ -1,4 +1,7 @@
-//! What a host is told.
+//! What a host is told of its sessions, messages and transfers.
+//!
+//! The kinds of "done" of an outgoing message follow RFC 4975 §5.3, §7.1.2 and §7.1.4. When each is told is decided in
+//! `proto`; how consumers come to it, in `domain`.
 
 use std::sync::Arc;
 

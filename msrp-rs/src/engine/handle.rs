@@ -1,5 +1,7 @@
 //! Handles: 8 bits engine, 24 bits slot, 32 bits generation (sessions, listeners) or number within the session
 //! (messages, transfers). 0 is never a handle.
+//!
+//! The tables behind them stand in `slots`.
 
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident) => {

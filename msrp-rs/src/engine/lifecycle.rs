@@ -1,4 +1,6 @@
 //! The beginning and the end of an engine: its threads, its shutdown, and what happens to both in a fork.
+//!
+//! How one session ends is the business of `session`, how a connection closes in order, of `net::driver`.
 
 use std::cell::Cell;
 use std::sync::Arc;

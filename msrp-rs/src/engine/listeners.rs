@@ -1,4 +1,7 @@
-//! Listeners: shared by sessions, or a session's own.
+//! Listeners: shared by sessions, or a session's own; and the host and port that they put into URIs (RFC 4975 §6,
+//! §8.2).
+//!
+//! Accepting is done in `net::listener`; which session a connection is for is found by `net::registry`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

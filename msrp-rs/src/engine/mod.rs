@@ -7,7 +7,45 @@
 //!
 //! Sockets, queues and wake-ups are the business of [`net`](crate::net), SDP texts of [`sdp`](crate::sdp), the
 //! protocol of [`proto`]. Here are options and their checks, handles, the negotiation of one session,
-//! and the life of the engine itself.
+//! and the life of the engine itself. Programs on tokio have futures over it: [`msrp::Session`](crate::Session).
+//!
+//! ```
+//! use std::sync::{Arc, mpsc};
+//! use msrp::engine::{Engine, EngineOptions, Event, SendBody, SendOptions, SessionOptions, Wake};
+//!
+//! # fn main() -> msrp::Result<()> {
+//! let engine = Engine::new(EngineOptions::default())?;
+//! // The wake of this domain: a host with a poll loop takes `Wake::Fd` and watches `Domain::fd`.
+//! let (ready, work) = mpsc::channel();
+//! let domain = engine.domain(Wake::Callback(Arc::new(move || {
+//!     let _ = ready.send(());
+//! })))?;
+//! let alice = engine.session(&domain, SessionOptions::default())?;
+//! let bob = engine.session(&domain, SessionOptions::default())?;
+//! let answer = engine.create_answer(bob, &engine.create_offer(alice)?, None)?;
+//! engine.set_remote(alice, &answer, None)?;
+//! engine.open(alice, None)?;
+//! engine.open(bob, None)?;
+//! engine.send(alice, SendOptions::default(), SendBody::Bytes("Hello, Bob".into()))?;
+//!
+//! let mut events = Vec::new();
+//! while work.recv().is_ok() {
+//!     domain.next_batch(256, 256 * 1024, &mut events);
+//!     for (session, event) in events.drain(..) {
+//!         match event {
+//!             Event::Message { message, body, credit, .. } => {
+//!                 assert_eq!(&body[..], b"Hello, Bob");
+//!                 engine.consume(session, credit)?;
+//!                 engine.taken(session, &[message])?;
+//!                 return Ok(());
+//!             }
+//!             Event::Closed { error: Some(error), .. } => return Err(error),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
 
 mod domain;
 mod error;
@@ -450,7 +488,7 @@ impl Engine {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
-        let (media_type, message_id) = validate::send(&options)?;
+        let (media_type, message_id) = validate::send(&options, &core.shared.context.limits)?;
         let mut file = None;
         let body = match body {
             SendBody::Bytes(data) => Body::Whole(data),
@@ -565,6 +603,7 @@ impl Engine {
     /// `InvalidArgument` for a status that is no failure, `Gone`, `Forked`.
     pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
+        validate::status(status)?;
         if status.is_success() {
             return Err(Error::invalid_argument(format!(
                 "status {status} refuses nothing"
@@ -581,6 +620,7 @@ impl Engine {
     /// `InvalidArgument` where they are not, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
+        validate::status(status)?;
         if !session.manual_reports {
             return Err(Error::invalid_argument(
                 "reports of this session are automatic",

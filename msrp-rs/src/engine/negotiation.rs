@@ -162,6 +162,7 @@ impl Negotiation {
                 (role, Some(description))
             }
         };
+        self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         let remote = Remote {
             path: theirs.path.clone(),
             active: role == Setup::Active,
@@ -182,6 +183,7 @@ impl Negotiation {
                 "remote path needs a port in its first URI and a session-id in its last (RFC 4975 §8.2)",
             ));
         }
+        self.refuse_cleartext(&path, ErrorKind::InvalidUri)?;
         if !active && !self.local.listens {
             return Err(Error::invalid_argument(
                 "session listens nowhere: it can only be active",
@@ -202,6 +204,19 @@ impl Negotiation {
             remote,
             answered: None,
         })
+    }
+
+    /// A session that was made for TLS does not go on without it because the peer's text says so: whoever can change
+    /// that text could read along.
+    fn refuse_cleartext(&self, path: &UriPath, kind: ErrorKind) -> Result<()> {
+        if self.uri().is_secure() && !path.first().is_secure() {
+            return Err(Error::remote(
+                kind,
+                "the peer's path begins with msrp, without TLS, and this session was made for TLS \
+                 (RFC 4975 §8.1)",
+            ));
+        }
+        Ok(())
     }
 
     /// What the connection has to know, after `heard`.

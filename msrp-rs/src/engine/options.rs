@@ -1,4 +1,6 @@
-//! What hosts configure.
+//! What hosts configure. The bindings translate their own options into these.
+//!
+//! They are checked in `validate`; what follows for the SDP stands in `negotiation`, for TLS in `trust`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! The sessions of an engine, by handle, and how each begins and ends.
+//! The sessions of an engine, by handle, and how each begins and ends (RFC 4975 §5.4).
+//!
+//! Connecting is done in `net::dial`, the exchange of SDP in `negotiation`, everything between bind and end in `proto`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

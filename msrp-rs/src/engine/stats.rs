@@ -1,4 +1,4 @@
-//! Counters.
+//! Counters of an engine, as hosts see them. They are kept in `net::memory`.
 
 /// Counters since the start, and sizes now. Octets unless said otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,6 @@
 //! From what a mailbox says to what a host is told: handles for keys, errors for failures.
+//!
+//! What happened was decided in `proto`; here it only gets its name in the public API.
 
 use super::event::{Event, SessionState};
 use super::handle::{MessageHandle, TransferHandle};

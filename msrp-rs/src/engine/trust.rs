@@ -1,5 +1,7 @@
 //! TLS configurations of hosts, read once: equal ones give one object, so that sessions with equal identity
-//! and trust may share a connection.
+//! and trust may share a connection (RFC 4975 §5.4).
+//!
+//! What follows from a configuration is made in `net::tls`.
 
 use std::sync::Arc;
 

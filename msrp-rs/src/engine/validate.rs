@@ -1,11 +1,18 @@
 //! Checks of what hosts configure: each text names the option and its bound.
+//!
+//! The bounds of `Limits` are checked in [`limits`](crate::limits), texts of the wire by `wire`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions};
-use crate::error::{Error, Result};
-use crate::limits::{MAX_TIME, range, time};
-use crate::wire::{MediaRange, MediaType, MessageId, validate_extra_header};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{Limits, MAX_TIME, range, time};
+use crate::wire::{MediaRange, MediaType, MessageId, StatusCode, validate_extra_header};
+
+/// Header lines that the engine adds to a SEND, and what they take at most: two paths of one URI each, ids and ranges.
+const OWN_HEADERS: usize = 7;
+const OWN_HEADERS_LEN: usize = 1024;
 
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
@@ -45,7 +52,7 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         None => std::iter::once("text/plain")
             .chain(crate::sdp::MANDATORY_TYPES)
             .map(|name| {
-                let wrong = |_| Error::local(crate::error::ErrorKind::Internal, "default type");
+                let wrong = |_| Error::local(ErrorKind::Internal, "default type");
                 MediaRange::parse(name).map_err(wrong)
             })
             .collect::<Result<_>>()?,
@@ -62,12 +69,21 @@ pub(super) fn advertise(advertise: Option<&(String, u16)>) -> Result<()> {
         Some((host, _)) if host.is_empty() => {
             Err(Error::invalid_argument("advertise has an empty host"))
         }
+        Some((host, _)) if host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified()) => {
+            Err(Error::invalid_argument(format!(
+                "advertise is {host}: nobody can connect to a wildcard address"
+            )))
+        }
         _ => Ok(()),
     }
 }
 
 /// The options of a message: its media type and its Message-ID, if the host gave one.
-pub(super) fn send(options: &SendOptions) -> Result<(MediaType, Option<MessageId>)> {
+pub(super) fn send(
+    options: &SendOptions,
+    limits: &Limits,
+) -> Result<(MediaType, Option<MessageId>)> {
+    headers(options, limits)?;
     let media_type: MediaType = options.content_type.parse().map_err(|error: Error| {
         Error::invalid_argument(format!("content_type: {}", error.context))
     })?;
@@ -81,6 +97,47 @@ pub(super) fn send(options: &SendOptions) -> Result<(MediaType, Option<MessageId
         .transpose()
         .map_err(|error| Error::invalid_argument(format!("message_id: {}", error.context)))?;
     Ok((media_type, message_id))
+}
+
+/// What the engine itself would refuse to read, the peer need not get: it would close the connection.
+fn headers(options: &SendOptions, limits: &Limits) -> Result<()> {
+    let too_large = |what: &str, len: usize, name: &str, limit: usize| {
+        Err(Error::local(
+            ErrorKind::TooLarge,
+            format!("{what} of {len} exceeds {name} {limit}"),
+        ))
+    };
+    let content_type = ("Content-Type", options.content_type.as_str());
+    let extra = options
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut section = OWN_HEADERS_LEN;
+    for (name, value) in extra.chain([content_type]) {
+        let line = name.len() + 2 + value.len();
+        if line > limits.header_line {
+            return too_large("header line", line, "header_line", limits.header_line);
+        }
+        section += line + 2;
+    }
+    let count = OWN_HEADERS + options.headers.len();
+    if count > limits.headers {
+        return too_large("header count", count, "headers", limits.headers);
+    }
+    if section > limits.header_section {
+        return too_large(
+            "header section",
+            section,
+            "header_section",
+            limits.header_section,
+        );
+    }
+    Ok(())
+}
+
+/// A status that a response or REPORT can carry.
+pub(super) fn status(status: StatusCode) -> Result<()> {
+    range("status", usize::from(status.0), 100, 999)
 }
 
 /// How long a call may wait; what is longer than a year is a year.

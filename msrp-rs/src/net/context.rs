@@ -1,4 +1,6 @@
-//! What the tasks of one engine share.
+//! What the tasks of one engine share: limits, counters, the registry, targets, connections, identifiers.
+//!
+//! It is made and ended by `engine::lifecycle`; what is in it is explained where it comes from.
 
 use std::collections::HashMap;
 use std::sync::Arc;

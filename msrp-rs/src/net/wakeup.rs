@@ -1,6 +1,6 @@
 //! How consumers are woken: a descriptor that is readable while there is work, or a function.
 //!
-//! The only unsafe code of the crate is here: making an eventfd.
+//! When to wake is decided in `ready`. The only unsafe code of the crate is here: making an eventfd.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

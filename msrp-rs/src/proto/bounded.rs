@@ -1,4 +1,6 @@
-//! A map that forgets its oldest entry when it is full.
+//! A map that forgets its oldest entry when it is full: for what a peer may name later, or never.
+//!
+//! What is kept in one, and what forgetting means, stands where it is used: `session`.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

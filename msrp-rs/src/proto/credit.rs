@@ -25,6 +25,9 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 /// Pauses that start so soon after each other are remembered as one.
 const JOINED_PAUSES: Duration = Duration::from_millis(100);
 
+/// So many times `Limits::control_lane` may wait when nothing can be written.
+const STUCK_ROOM: usize = 16;
+
 /// Whether and since when reading is paused.
 #[derive(Debug, Default)]
 pub(super) struct Pausing {
@@ -190,8 +193,20 @@ impl Connection {
             };
             self.pausing.pause(patience, self.limits.stall, now);
         }
-        self.pausing.paused = slow || self.output.control_len() > self.limits.control_lane;
+        self.pausing.paused = slow || self.output.control_len() > self.control_room();
         self.transactions.stand_still(self.pausing.paused, now);
+    }
+
+    /// Octets of responses and REPORTs that may wait while we read.
+    fn control_room(&self) -> usize {
+        let room = self.limits.control_lane;
+        let stuck = self.output.len() >= self.limits.write_ahead && !self.sessions.is_empty();
+        match stuck {
+            // Perhaps the peer has as much to say, and reads no more until we do: two that wait for each other. What
+            // both still have on the way is answered first.
+            true => room.saturating_mul(STUCK_ROOM),
+            false => room,
+        }
     }
 
     /// Sheds a session, if the connection was paused long enough.

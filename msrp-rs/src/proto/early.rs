@@ -48,9 +48,12 @@ impl Held {
         }
     }
 
-    fn push(&mut self, frame: Frame) -> usize {
-        let len = match &frame {
-            Frame::Head(head) => head.header_len() + MESSAGE_OVERHEAD,
+    fn push(&mut self, mut frame: Frame) -> usize {
+        let len = match &mut frame {
+            Frame::Head(head) => {
+                head.detach();
+                head.header_len() + MESSAGE_OVERHEAD
+            }
             Frame::Body(data) => {
                 self.body.extend_from_slice(data);
                 data.len()

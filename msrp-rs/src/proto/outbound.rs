@@ -158,15 +158,6 @@ impl Connection {
 
     pub(super) fn stream_end(&mut self, index: usize, key: TransferKey) {
         self.with_stream(index, key, |stream| stream.end());
-        // The open chunk may have waited for nothing but this.
-        if let Some(open) = &self.schedule.open
-            && open.session == index
-        {
-            let transfer = &self.sessions[index].outgoing.transfers[open.transfer];
-            if transfer.key == key && transfer.available() == 0 && transfer.all_here() {
-                self.end_chunk(Continuation::Complete);
-            }
-        }
     }
 
     pub(super) fn stream_flush(&mut self, index: usize, key: TransferKey) {

@@ -1,7 +1,7 @@
 //! Sets of octet positions, kept as sorted ranges that do not touch.
 //!
 //! Used for what was received of a message (RFC 4975 §7.3.1) and for what REPORTs confirmed (§7.1.3). Positions are
-//! 0-based, ends exclusive.
+//! 0-based, ends exclusive. How many ranges there may be is bounded by the users.
 
 use super::work::steps;
 

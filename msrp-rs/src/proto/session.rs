@@ -1,4 +1,7 @@
 //! One session on a connection: its outgoing messages in two lanes, its incoming messages, its receive window.
+//!
+//! The state only, with what keeps it consistent. What comes in is placed by `receive`, what goes out is chosen by
+//! `outbound`, the window is judged by `credit` (RFC 4975 §5.1, §7.1, §7.3).
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;

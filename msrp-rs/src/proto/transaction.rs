@@ -1,7 +1,8 @@
 //! Requests of ours under way, and the clock for their 30 s (RFC 4975 §7.1.1).
 //!
 //! The time runs from the last octet written, and stands still while we do not read: a response that waits in our
-//! own receive buffer is not late.
+//! own receive buffer is not late. What a response or a timeout means for the message is decided in `inbound` and
+//! `outbound`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

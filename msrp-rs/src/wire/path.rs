@@ -1,7 +1,7 @@
 //! Lists of URIs: To-Path, From-Path (RFC 4975 §7.1), Use-Path (RFC 4976 §4.2) and the SDP
 //! attribute `path` (RFC 4975 §8.2).
 //!
-//! Who puts which URI where is decided in `proto` and `role`.
+//! Who puts which URI where is decided in `proto`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! MSRP URIs: syntax (RFC 4975 §9), comparison (§6.1) and what may be generated (§6, §8.2).
 //!
-//! Where to connect for a URI (§6.2, and SRV for relays) is decided in `net`; which session a URI
-//! means, in `proto`.
+//! Where to connect for a URI (§6.2) is decided in `net::dial`; which session a URI means, in
+//! `net::registry`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

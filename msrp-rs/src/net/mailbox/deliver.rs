@@ -1,4 +1,6 @@
 //! The driver's side of a mailbox: commands out, events in, and the end.
+//!
+//! Events are taken as `proto` made them; here they are counted, and those that only concern the windows are kept back.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

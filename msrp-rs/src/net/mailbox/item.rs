@@ -1,4 +1,4 @@
-//! What a mailbox tells its consumer.
+//! What a mailbox tells its consumer. `engine::translate` makes the host's events of it.
 
 use crate::error::Error;
 use crate::proto::{CloseReason, Event, Failure, TransferKey};

@@ -1,4 +1,6 @@
 //! What a mailbox holds under its lock, and what is left to do after it.
+//!
+//! Nothing here wakes, locks or drops content: that is noted in [`After`] and done by the mailbox.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
