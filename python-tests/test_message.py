@@ -236,7 +236,6 @@ async def test_save_of_a_small_message(tmp_path: Path) -> None:
 
 
 async def test_success_report_goes_out_when_the_message_was_taken() -> None:
-    # covers: C-053
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         for body in (b"small", bytes(100_000)):
             transfer = await alice.send(body, "application/octet-stream", success_report=True)

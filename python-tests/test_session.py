@@ -14,7 +14,6 @@ Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 async def test_chat_both_ways_from_sdp() -> None:
-    # covers: C-001
     async with msrp.Engine() as engine, engine.session() as alice, engine.session() as bob:
         assert alice.state.value == "new"
         answer = bob.create_answer(alice.create_offer())
@@ -124,7 +123,6 @@ async def test_headers_reach_the_peer() -> None:
 
 
 async def test_send_refuses_what_the_peer_does_not_accept() -> None:
-    # covers: C-012
     async with msrp.Engine() as engine, pair(engine, accept_types=["text/plain"]) as (alice, _):
         with pytest.raises(msrp.UnacceptedType):
             await alice.send(b"x", "image/png")

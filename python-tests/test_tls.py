@@ -28,7 +28,6 @@ def config(authority: trustme.CA) -> msrp.TLSConfig:
 
 
 async def test_chat_and_file_over_tls(config: msrp.TLSConfig) -> None:
-    # covers: C-090
     async with (
         msrp.Engine(tls=config) as engine,
         pair(engine, tls=True, accept_types=["*"]) as (alice, bob),

@@ -136,7 +136,6 @@ async def test_held_bytes_are_let_go_at_the_end() -> None:
 
 
 async def test_exception_in_the_body_ends_the_message() -> None:
-    # covers: C-071
     arrived = asyncio.Event()
 
     async def broken() -> AsyncIterator[bytes]:
@@ -264,7 +263,6 @@ async def test_failure_of_the_peer() -> None:
 
 
 async def test_reports_of_the_peer() -> None:
-    # covers: C-052
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         transfer = await session.send("hello", success_report=True)

@@ -140,7 +140,6 @@ static void a_copy_of_the_host_s_octets(void) {
     pair_end(&alice, &bob);
 }
 
-/* covers: C-155 */
 static void aborted_by_the_sender(void) {
     uint8_t *octets = pattern(4 * FILE_LEN, 5);
     libmsrp_engine *engine = new_engine();
@@ -161,6 +160,7 @@ static void aborted_by_the_sender(void) {
         run_once(engine, __FILE__, __LINE__, "the end of the aborted message");
     }
     CHECK(bob.messages[0].end == LIBMSRP_END_ABORTED);
+    COVERS("C-155");
     pair_end(&alice, &bob);
     free(octets); /* lent until then */
 }
@@ -174,7 +174,6 @@ static void reject_begun(party *self) {
     CHECK_OK(libmsrp_message_reject(self->engine, message, 413, LIBMSRP_TEXT("two\r\nlines")));
 }
 
-/* covers: C-164, C-241 */
 static void rejected_by_the_receiver(void) {
     uint8_t *octets = pattern(4 * FILE_LEN, 6);
     libmsrp_engine *engine = new_engine();
@@ -185,6 +184,7 @@ static void rejected_by_the_receiver(void) {
     RUN_UNTIL(engine, alice.failed_count == 1 && bob.messages[0].ended);
     CHECK(bob.messages[0].end == LIBMSRP_END_REJECTED && bob.messages[0].status == 413);
     CHECK(alice.failed_result == LIBMSRP_ERR_STATUS && alice.failed_status == 413);
+    COVERS("C-164", "C-241");
     pair_end(&alice, &bob);
     free(octets); /* lent until then */
 }

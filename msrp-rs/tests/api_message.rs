@@ -6,6 +6,7 @@ mod api_support;
 
 use api_support::{DEADLINE, Pair, next, octets, reported, text, within};
 use msrp::{Body, ErrorKind, Limits, SendOptions, StatusCode};
+use msrp_conformance::covers;
 
 #[tokio::test]
 async fn a_message_tells_its_headers() {
@@ -105,7 +106,6 @@ async fn a_cancelled_read_loses_nothing() {
 
 #[tokio::test]
 async fn a_success_report_goes_out_when_the_last_part_was_taken() {
-    // covers: C-211
     let Pair { alice, bob, .. } = Pair::new().await;
     let transfer = alice.send("report me", reported()).await.expect("admitted");
     let mut message = next(&bob).await;
@@ -124,6 +124,7 @@ async fn a_success_report_goes_out_when_the_last_part_was_taken() {
         .await
         .expect("reported");
     assert_eq!(report.status, StatusCode(200));
+    covers!("C-211");
 }
 
 #[tokio::test]

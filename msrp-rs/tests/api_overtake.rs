@@ -7,12 +7,12 @@ mod api_support;
 use api_support::{Pair, next, text, within};
 use bytes::Bytes;
 use msrp::{Body, ErrorKind, SendOptions};
+use msrp_conformance::covers;
 
 const GIB: u64 = 1 << 30;
 
 #[tokio::test]
 async fn a_chat_line_is_delivered_before_the_gibibyte_it_was_sent_behind() {
-    // covers: C-129
     let Pair { alice, bob, .. } = Pair::new().await;
     // One mebibyte again and again: the message is large, the test is not.
     let block = Bytes::from(vec![b'x'; 1 << 20]);
@@ -67,4 +67,5 @@ async fn a_chat_line_is_delivered_before_the_gibibyte_it_was_sent_behind() {
     let (received, error) = within("reader", reader).await.expect("no panic");
     assert!(received < GIB);
     assert_eq!(error.expect("cut short").kind, ErrorKind::Aborted);
+    covers!("C-129");
 }

@@ -2,6 +2,7 @@
 
 mod engine_support;
 
+use msrp_conformance::covers;
 use std::io::Write;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use msrp::limits::Limits;
 use msrp::proto::{CloseReason, MessageEnd};
 use sha2::{Digest, Sha256};
 
-// covers: C-190, C-192, C-194, S-060, T-49
 #[test]
 fn rfc4975_5_4_two_engines_chat_both_ways_from_sdp() {
     let (a, b) = (Host::new(), Host::new());
@@ -37,6 +37,7 @@ fn rfc4975_5_4_two_engines_chat_both_ways_from_sdp() {
         a.engine.remote_path(one).expect("alive"),
         Some(b.engine.local_path(two).expect("alive"))
     );
+    covers!("C-190", "C-192", "C-194", "S-060", "T-49");
 }
 
 #[test]
@@ -219,7 +220,6 @@ fn a_stream_is_given_what_it_was_asked_for() {
     assert_eq!(error.kind, ErrorKind::Gone);
 }
 
-// covers: S-050, S-056
 #[test]
 fn rfc4975_8_6_what_the_peer_does_not_take_is_not_sent() {
     let (a, b) = (Host::new(), Host::new());
@@ -240,9 +240,9 @@ fn rfc4975_8_6_what_the_peer_does_not_take_is_not_sent() {
     assert_eq!(error.kind, ErrorKind::TooLarge);
     a.send(one, "0123456789");
     assert_eq!(b.wait_messages(two, 1)[0].body.len(), 10);
+    covers!("S-050", "S-056");
 }
 
-// covers: C-194, T-50
 #[test]
 fn quirk31_a_request_before_set_remote_is_held_and_served() {
     let host = Host::new();
@@ -270,6 +270,7 @@ fn quirk31_a_request_before_set_remote_is_held_and_served() {
     assert!(frame.contains(&format!("To-Path: {from}\r\n")), "{frame}");
     peer.answer(&frame, "200 OK");
     host.wait_acknowledged(transfer);
+    covers!("C-194", "T-50");
 }
 
 #[test]
@@ -292,7 +293,6 @@ fn what_is_sent_before_the_session_is_bound_goes_out_when_it_is() {
     b.wait_opened(two);
 }
 
-// covers: S-062, S-070, S-071
 #[test]
 fn rfc6135_the_preference_decides_who_connects() {
     for (offers, answers) in [
@@ -320,9 +320,9 @@ fn rfc6135_the_preference_decides_who_connects() {
             "{offers:?} {answers:?}"
         );
     }
+    covers!("S-062", "S-070", "S-071");
 }
 
-// covers: C-190, C-201
 #[test]
 fn rfc4975_5_4_sessions_to_one_peer_share_a_connection_that_outlives_each_of_them() {
     let (a, b) = (Host::new(), Host::new());
@@ -375,6 +375,7 @@ fn rfc4975_5_4_sessions_to_one_peer_share_a_connection_that_outlives_each_of_the
     pair_with(&a, own(), &b, there());
     pair_with(&a, own(), &b, there());
     assert_eq!(a.engine.stats().connections, 2);
+    covers!("C-190", "C-201");
 }
 
 #[test]
@@ -456,7 +457,6 @@ fn a_paused_consumer_is_told_of_its_own_messages_and_gets_the_others_later() {
     b.wait_closed(two);
 }
 
-// covers: C-197
 #[test]
 fn shutdown_closes_sessions_in_every_state_and_says_so_last() {
     let (a, b) = (Host::new(), Host::new());
@@ -490,6 +490,7 @@ fn shutdown_closes_sessions_in_every_state_and_says_so_last() {
         "{:?}",
         begun.elapsed()
     );
+    covers!("C-197");
 }
 
 #[test]
@@ -596,7 +597,6 @@ fn options_are_checked_with_their_names() {
     );
 }
 
-// covers: C-297, S-135
 #[test]
 fn a_repeated_answer_changes_nothing_and_another_path_is_refused_once_bound() {
     let (a, b) = (Host::new(), Host::new());
@@ -630,6 +630,7 @@ fn a_repeated_answer_changes_nothing_and_another_path_is_refused_once_bound() {
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     a.send(one, "on");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"on");
+    covers!("C-297", "S-135");
 }
 
 #[test]
@@ -670,7 +671,6 @@ fn a_very_long_sdp_is_judged_in_one_pass_and_changes_nothing() {
     b.wait_opened(two);
 }
 
-// covers: C-021, C-063
 #[test]
 fn what_the_peer_would_not_read_is_not_sent() {
     let (a, b) = (Host::new(), Host::new());
@@ -707,4 +707,5 @@ fn what_the_peer_would_not_read_is_not_sent() {
     }
     a.send(one, "the session lives");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"the session lives");
+    covers!("C-021", "C-063");
 }

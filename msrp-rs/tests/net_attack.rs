@@ -3,6 +3,7 @@
 
 mod engine_support;
 
+use msrp_conformance::covers;
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -171,7 +172,6 @@ impl Arena {
     }
 }
 
-// covers: C-064, C-019, C-281
 #[test]
 fn what_is_no_msrp_closes_its_connection_with_offset_and_reason() {
     let long = "x".repeat(100_000);
@@ -242,9 +242,9 @@ fn what_is_no_msrp_closes_its_connection_with_offset_and_reason() {
             wait_until(|| arena.host.engine.stats().connections == 1);
         },
     );
+    covers!("C-064", "C-019", "C-281");
 }
 
-// covers: C-064
 #[test]
 fn what_is_malformed_but_ends_is_answered_and_the_session_goes_on() {
     both_ways(
@@ -274,9 +274,9 @@ fn what_is_malformed_but_ends_is_answered_and_the_session_goes_on() {
             arena.goes_on();
         },
     );
+    covers!("C-064");
 }
 
-// covers: C-203
 #[test]
 fn strangers_are_refused_and_cost_nothing() {
     let long = "x".repeat(100_000);
@@ -300,9 +300,9 @@ fn strangers_are_refused_and_cost_nothing() {
             assert_eq!(arena.host.engine.stats().unbound_connections, 0);
         },
     );
+    covers!("C-203");
 }
 
-// covers: C-140, C-143, C-195, C-196, T-50
 #[test]
 fn an_unknown_session_is_481_and_a_claimed_one_506() {
     both_ways(
@@ -323,6 +323,7 @@ fn an_unknown_session_is_481_and_a_claimed_one_506() {
             arena.goes_on();
         },
     );
+    covers!("C-140", "C-143", "C-195", "C-196", "T-50");
 }
 
 #[test]
@@ -414,7 +415,6 @@ fn a_peer_that_floods_requests_and_reads_no_answer_is_a_write_stall() {
     );
 }
 
-// covers: C-240, C-241
 #[test]
 fn a_peer_that_never_answers_is_a_timeout() {
     both_ways(
@@ -438,6 +438,7 @@ fn a_peer_that_never_answers_is_a_timeout() {
             arena.goes_on();
         },
     );
+    covers!("C-240", "C-241");
 }
 
 /// Written means flushed: what stands in a buffer of TLS or waits for the socket is not on its way yet.
@@ -511,7 +512,6 @@ fn a_peer_that_never_answers_the_first_request_ends_the_session() {
     RawPeer::from_stream(stream).read_to_end();
 }
 
-// covers: C-197, C-204, T-64
 #[test]
 fn a_reset_in_mid_transfer_ends_the_session_with_what_is_unacknowledged() {
     both_ways(
@@ -530,9 +530,9 @@ fn a_reset_in_mid_transfer_ends_the_session_with_what_is_unacknowledged() {
             );
         },
     );
+    covers!("C-197", "C-204", "T-64");
 }
 
-// covers: C-197, C-204, T-64
 #[test]
 fn the_end_of_the_stream_in_mid_transfer_ends_the_session() {
     both_ways(
@@ -565,9 +565,9 @@ fn the_end_of_the_stream_in_mid_transfer_ends_the_session() {
             );
         },
     );
+    covers!("C-197", "C-204", "T-64");
 }
 
-// covers: C-197, C-204, T-64
 #[test]
 fn a_killed_process_ends_the_session() {
     let arena = Arena::new(Limits::default(), false);
@@ -588,6 +588,7 @@ fn a_killed_process_ends_the_session() {
     process.kill().expect("killed");
     process.wait().expect("waited for");
     arena.assert_lost(session, &transfers);
+    covers!("C-197", "C-204", "T-64");
 }
 
 #[test]

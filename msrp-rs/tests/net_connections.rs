@@ -2,6 +2,7 @@
 
 mod engine_support;
 
+use msrp_conformance::covers;
 use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -18,7 +19,6 @@ use msrp::error::ErrorKind;
 use msrp::proto::{CloseReason, MessageEnd};
 use msrp::wire::{FailureReport, StatusCode};
 
-// covers: C-140, C-143, C-195, C-196, T-50
 #[test]
 fn rfc4975_5_4_an_unknown_session_gets_481_and_one_bound_elsewhere_506() {
     let host = Host::new();
@@ -33,6 +33,7 @@ fn rfc4975_5_4_an_unknown_session_gets_481_and_one_bound_elsewhere_506() {
     peer.send(&uri, &remote_uri(2855), "still001", "here");
     assert!(peer.frame().starts_with("MSRP still001 200"));
     assert_eq!(host.wait_messages(session, 2)[1].body, b"here");
+    covers!("C-140", "C-143", "C-195", "C-196", "T-50");
 }
 
 #[test]
@@ -57,7 +58,6 @@ fn a_second_connection_does_not_get_a_session_that_the_first_waits_for() {
     assert_eq!(host.wait_messages(session, 1)[0].body, b"again");
 }
 
-// covers: C-064, C-019
 #[test]
 fn rfc4975_garbage_closes_the_connection_and_its_sessions() {
     let host = Host::new();
@@ -74,9 +74,9 @@ fn rfc4975_garbage_closes_the_connection_and_its_sessions() {
     peer.read_to_end();
     wait_until(|| host.engine.stats().connections == 0);
     assert_eq!(host.engine.stats().protocol_errors, 1);
+    covers!("C-064", "C-019");
 }
 
-// covers: C-203
 #[test]
 fn a_connection_without_a_session_is_closed_in_time() {
     let host = Host::with(limits(|limits| {
@@ -86,9 +86,9 @@ fn a_connection_without_a_session_is_closed_in_time() {
     let mut silent = RawPeer::connect(&uri);
     assert_eq!(silent.read_to_end(), b"");
     wait_until(|| host.engine.stats().unbound_connections == 0);
+    covers!("C-203");
 }
 
-// covers: T-63
 #[test]
 fn the_oldest_unbound_connection_makes_room() {
     let host = Host::with(limits(|limits| {
@@ -104,6 +104,7 @@ fn the_oldest_unbound_connection_makes_room() {
     peer.send(&uri, &remote_uri(2855), "still001", "bound ones stay");
     assert_eq!(host.wait_messages(session, 2)[1].body, b"bound ones stay");
     assert_eq!(host.engine.stats().unbound_connections, 2);
+    covers!("T-63");
 }
 
 #[test]
@@ -127,7 +128,6 @@ fn a_peer_that_never_reads_is_a_write_stall() {
     drop(peer);
 }
 
-// covers: C-240, C-241
 #[test]
 fn rfc4975_7_1_1_a_peer_that_never_answers_is_a_timeout_of_the_message() {
     let host = Host::with(limits(|limits| {
@@ -144,9 +144,9 @@ fn rfc4975_7_1_1_a_peer_that_never_answers_is_a_timeout_of_the_message() {
         _ => false,
     });
     assert_eq!(host.engine.stats().messages_failed, 1);
+    covers!("C-240", "C-241");
 }
 
-// covers: C-197, C-204, T-64
 #[test]
 fn rfc4975_5_4_a_peer_that_dies_in_mid_transfer_ends_the_session_with_what_is_unacknowledged() {
     let host = Host::new();
@@ -175,6 +175,7 @@ fn rfc4975_5_4_a_peer_that_dies_in_mid_transfer_ends_the_session_with_what_is_un
     assert_eq!(closed.unacknowledged, [transfer]);
     let messages = host.wait_messages(session, 2);
     assert_eq!(messages[1].end, MessageEnd::SessionClosed);
+    covers!("C-197", "C-204", "T-64");
 }
 
 #[test]

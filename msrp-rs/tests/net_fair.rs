@@ -2,6 +2,7 @@
 
 mod engine_support;
 
+use msrp_conformance::covers;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -188,7 +189,6 @@ fn shaking(dials: usize) -> Host {
     })
 }
 
-// covers: C-289
 #[test]
 fn four_dials_to_one_target_are_under_way_and_the_next_when_one_ends() {
     let host = shaking(64);
@@ -213,9 +213,9 @@ fn four_dials_to_one_target_are_under_way_and_the_next_when_one_ends() {
     }
     wait_until(|| host.engine.stats().connections == 0);
     assert_eq!(accept(&listener, &mut came), 6);
+    covers!("C-289");
 }
 
-// covers: C-289
 #[test]
 fn dials_in_all_are_bounded_and_have_their_turn() {
     let host = shaking(2);
@@ -238,4 +238,5 @@ fn dials_in_all_are_bounded_and_have_their_turn() {
     wait_until(|| host.engine.stats().connections == 0);
     let mut peer = RawPeer::from_stream(targets[2].2.pop().expect("it came"));
     peer.read_to_end();
+    covers!("C-289");
 }

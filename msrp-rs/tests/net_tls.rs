@@ -2,6 +2,7 @@
 
 mod engine_support;
 
+use msrp_conformance::covers;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -17,7 +18,6 @@ use msrp::error::ErrorKind;
 use msrp::proto::CloseReason;
 use msrp::wire::StatusCode;
 
-// covers: C-079, C-270, S-002
 #[test]
 fn rfc4975_14_2_sessions_over_tls() {
     let [ours, theirs] = mutual();
@@ -38,9 +38,9 @@ fn rfc4975_14_2_sessions_over_tls() {
     a.engine.close(one, Some(PATIENCE)).expect("alive");
     a.wait_closed(one);
     assert_eq!(b.wait_closed(two).reason, CloseReason::PeerClosed);
+    covers!("C-079", "C-270", "S-002");
 }
 
-// covers: C-271, C-272
 #[test]
 fn rfc4975_5_4_a_certificate_of_another_name_or_ca_is_refused_before_any_msrp() {
     let (cert, key) = certificate("other.example.com");
@@ -94,6 +94,7 @@ fn rfc4975_5_4_a_certificate_of_another_name_or_ca_is_refused_before_any_msrp() 
             assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
         }
     }
+    covers!("C-271", "C-272");
 }
 
 fn pinned() -> TlsConfig {
@@ -106,7 +107,6 @@ fn pinned() -> TlsConfig {
     }
 }
 
-// covers: C-273, S-107, S-109, S-110, S-115, S-116
 #[test]
 fn rfc8122_self_signed_certificates_are_proved_by_the_fingerprints_of_the_sdp() {
     let (a, b) = (Host::new(), Host::new());
@@ -117,6 +117,7 @@ fn rfc8122_self_signed_certificates_are_proved_by_the_fingerprints_of_the_sdp() 
     b.send(two, "both");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"proved");
     assert_eq!(a.wait_messages(one, 1)[0].body, b"both");
+    covers!("C-273", "S-107", "S-109", "S-110", "S-115", "S-116");
 }
 
 /// The SDP with one digit of its fingerprint changed.
@@ -126,7 +127,6 @@ fn forged(sdp: &str) -> String {
     format!("{}{digit}{}", &sdp[..at], &sdp[at + 1..])
 }
 
-// covers: C-274, S-107, S-115
 #[test]
 fn rfc8122_6_2_the_side_that_connects_refuses_another_certificate_before_any_msrp() {
     let (a, b) = (Host::new(), Host::new());
@@ -157,9 +157,9 @@ fn rfc8122_6_2_the_side_that_connects_refuses_another_certificate_before_any_msr
         .create_answer(three, &without, None)
         .expect_err("nothing proves it");
     assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    covers!("C-274", "S-107", "S-115");
 }
 
-// covers: C-274, C-293, S-108
 #[test]
 fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
     // Known before the peer comes: its requests get 481.
@@ -208,9 +208,9 @@ fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
     a.engine.open(one, Some(PATIENCE)).expect("dials");
     a.wait_opened(one);
     b.wait_opened(two);
+    covers!("C-274", "C-293", "S-108");
 }
 
-// covers: C-270, C-293
 #[test]
 fn a_secure_session_is_not_served_in_cleartext_nor_by_another_listener() {
     let [ours, _] = mutual();
@@ -252,6 +252,7 @@ fn a_secure_session_is_not_served_in_cleartext_nor_by_another_listener() {
     assert!(!rest.starts_with(b"MSRP"), "{rest:?}");
     host.take();
     assert!(host.seen(|seen| seen.events.is_empty()));
+    covers!("C-270", "C-293");
 }
 
 #[test]
@@ -334,7 +335,6 @@ fn tls_options_are_checked() {
     assert!(error.context.contains("cert"), "{error}");
 }
 
-// covers: S-011, S-012, C-079, T-28
 #[test]
 fn rfc4975_8_1_a_session_made_for_tls_is_not_talked_out_of_it() {
     let [ours, _] = mutual();
@@ -361,6 +361,7 @@ fn rfc4975_8_1_a_session_made_for_tls_is_not_talked_out_of_it() {
         .expect_err("no TLS in it");
     assert_eq!(error.kind, ErrorKind::InvalidUri, "{error}");
     assert!(a.engine.open(one, None).is_err(), "there is no remote side");
+    covers!("S-011", "S-012", "C-079", "T-28");
 }
 
 /// Two bound sessions with a narrow wire between them: the first connects.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{Body, Command, Event, TransferKey};
 use msrp::wire::{ByteRange, Continuation, FailureReport, HeaderName, Method, StatusCode};
+use msrp_conformance::covers;
 use support::{Pair, S1, contents, message, octets};
 
 #[test]
 fn rfc4975_5_4_active_side_binds_with_a_bodiless_send() {
-    // covers: C-192, C-194, C-009, C-010, C-126, T-49
     let pair = Pair::new();
     let frames = pair.a.frames();
     let (head, body, continuation) = &frames[0];
@@ -22,11 +22,11 @@ fn rfc4975_5_4_active_side_binds_with_a_bodiless_send() {
     assert_eq!(head.byte_range(), Some(ByteRange::EMPTY));
     assert_eq!(*continuation, Continuation::Complete);
     assert_eq!(pair.b.frames()[0].0.status(), Some(StatusCode::OK));
+    covers!("C-192", "C-194", "C-009", "C-010", "C-126", "T-49");
 }
 
 #[test]
 fn rfc4975_5_4_passive_side_sends_nothing_before_the_first_request() {
-    // covers: C-193
     let mut pair = Pair::bare(&Limits::default());
     pair.b
         .connection
@@ -49,11 +49,11 @@ fn rfc4975_5_4_passive_side_sends_nothing_before_the_first_request() {
         .expect("attached");
     pair.run();
     assert_eq!(contents(&pair.a.take()), [(b"early".to_vec(), true)]);
+    covers!("C-193");
 }
 
 #[test]
 fn a_chat_line_each_way_is_acknowledged() {
-    // covers: C-007, C-050, C-108, C-170, C-175, C-176, C-178, C-213
     let mut pair = Pair::new();
     let ours = pair.send_a(S1, message(Body::Whole("abc".into())));
     let theirs = pair.send_b(S1, message(Body::Whole("hello\r\n".into())));
@@ -77,11 +77,13 @@ fn a_chat_line_each_way_is_acknowledged() {
             .chain(&pair.b.frames())
             .all(|(head, ..)| !head.is_report())
     );
+    covers!(
+        "C-007", "C-050", "C-108", "C-170", "C-175", "C-176", "C-178", "C-213"
+    );
 }
 
 #[test]
 fn every_split_gives_the_same_messages() {
-    // covers: C-016, C-134, C-012, C-121, C-122, C-125, C-128
     let content = octets(10_000, 7);
     let mut expected: Option<Vec<u8>> = None;
     for split in [1, 2, 3, 7, 100, 2048, usize::MAX] {
@@ -102,11 +104,13 @@ fn every_split_gives_the_same_messages() {
             "what is sent does not depend on how it arrives"
         );
     }
+    covers!(
+        "C-016", "C-134", "C-012", "C-121", "C-122", "C-125", "C-128"
+    );
 }
 
 #[test]
 fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
-    // covers: C-103, C-120, C-123, C-124, C-131, C-132
     let mut pair = Pair::new();
     pair.send_a(S1, message(Body::Whole(octets(5000, 3).into())));
     pair.run();
@@ -136,11 +140,11 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
         .map(|(head, ..)| head.transaction_id())
         .collect();
     assert_eq!(transactions.len(), 3);
+    covers!("C-103", "C-120", "C-123", "C-124", "C-131", "C-132");
 }
 
 #[test]
 fn rfc4975_7_1_empty_message_is_a_message_and_a_bodiless_send_is_none() {
-    // covers: C-011, C-126, C-127, C-166, T-21, T-22
     let mut pair = Pair::new();
     let empty = pair.send_a(S1, message(Body::Whole(Bytes::new())));
     let none = pair.send_a(S1, message(Body::None));
@@ -149,11 +153,11 @@ fn rfc4975_7_1_empty_message_is_a_message_and_a_bodiless_send_is_none() {
     let a = pair.a.take();
     assert!(a.contains(&Event::Acknowledged(empty)) && a.contains(&Event::Acknowledged(none)));
     assert_eq!(pair.a.frames()[1].0.byte_range(), Some(ByteRange::EMPTY));
+    covers!("C-011", "C-126", "C-127", "C-166", "T-21", "T-22");
 }
 
 #[test]
 fn rfc4975_5_3_all_six_pairs_of_reports() {
-    // covers: C-170, C-171, C-172, C-173, C-210, C-211, C-214, C-215, C-233, C-234, C-249, C-250, T-06, T-07, T-08
     for failure_report in [
         FailureReport::Yes,
         FailureReport::No,
@@ -206,11 +210,14 @@ fn rfc4975_5_3_all_six_pairs_of_reports() {
             assert_eq!(pair.a.take(), []);
         }
     }
+    covers!(
+        "C-170", "C-171", "C-172", "C-173", "C-210", "C-211", "C-214", "C-215", "C-233", "C-234",
+        "C-249", "C-250", "T-06", "T-07", "T-08"
+    );
 }
 
 #[test]
 fn success_report_waits_until_the_consumer_took_the_message() {
-    // covers: C-211, T-11
     let mut pair = Pair::new();
     pair.b.consume = false;
     let sent = pair.send_a(
@@ -239,11 +246,11 @@ fn success_report_waits_until_the_consumer_took_the_message() {
     pair.command_b(S1, Command::Taken(*received));
     pair.run();
     assert!(pair.a.take().contains(&Event::Delivered(sent)));
+    covers!("C-211", "T-11");
 }
 
 #[test]
 fn rfc4975_7_1_body_that_holds_our_own_end_lines_arrives_unchanged() {
-    // covers: C-013, C-014, C-015, C-018, T-17, T-18
     // A receiver that knows every transaction id of ours in advance: replay the seed.
     let mut ids = msrp::proto::IdSource::new([1; 32]);
     let mut body = Vec::new();
@@ -265,11 +272,11 @@ fn rfc4975_7_1_body_that_holds_our_own_end_lines_arrives_unchanged() {
             assert_eq!(memchr::memmem::find(&chunk, needle.as_bytes()), None);
         }
     }
+    covers!("C-013", "C-014", "C-015", "C-018", "T-17", "T-18");
 }
 
 #[test]
 fn a_stream_of_unknown_length_ends_without_an_empty_chunk() {
-    // covers: C-124, C-126
     for chunk_len in [2048, 0] {
         let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = chunk_len);
         let stream = pair.send_a(S1, message(Body::Stream(None)));
@@ -294,6 +301,7 @@ fn a_stream_of_unknown_length_ends_without_an_empty_chunk() {
         assert!(chunks.iter().all(|(_, body, _)| !body.is_empty()));
         assert_eq!(chunks.last().unwrap().2, Continuation::Complete);
     }
+    covers!("C-124", "C-126");
 }
 
 #[test]
@@ -323,7 +331,6 @@ fn a_stream_that_gives_another_length_than_announced_fails_with_both_numbers() {
 
 #[test]
 fn rfc4975_7_1_abort_ends_the_message_with_a_hash() {
-    // covers: C-012, C-155, T-29
     for chunk_len in [2048, 0] {
         let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = chunk_len);
         pair.a.capacity = 3000;
@@ -353,6 +360,7 @@ fn rfc4975_7_1_abort_ends_the_message_with_a_hash() {
             1
         );
     }
+    covers!("C-012", "C-155", "T-29");
 }
 
 #[test]

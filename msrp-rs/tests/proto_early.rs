@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,6 @@ fn holding() -> Bench {
 
 #[test]
 fn requests_before_the_answer_are_held_and_then_served() {
-    // covers: C-194, S-080, S-140
     for split in [1, 100, usize::MAX] {
         let mut bench = Bench::bare();
         bench.split = split;
@@ -60,11 +60,11 @@ fn requests_before_the_answer_are_held_and_then_served() {
         );
         assert!(!bench.side.connection.holds_early());
     }
+    covers!("C-194", "S-080", "S-140");
 }
 
 #[test]
 fn held_requests_end_with_481_and_the_connection() {
-    // covers: C-203
     let mut bench = Bench::bare();
     bench
         .side
@@ -81,11 +81,11 @@ fn held_requests_end_with_481_and_the_connection() {
     bench.side.connection.handle_timeout(bench.now);
     assert_eq!(bench.codes(""), [481]);
     assert!(bench.closed().is_some());
+    covers!("C-203");
 }
 
 #[test]
 fn held_octets_are_bounded_by_pausing() {
-    // covers: C-063
     let mut bench = Bench::bare();
     bench
         .side
@@ -114,11 +114,11 @@ fn held_octets_are_bounded_by_pausing() {
     drain(&mut bench.side, bench.now);
     assert!(bench.side.connection.reading_allowed());
     assert_eq!(bench.contents().len(), 2);
+    covers!("C-063");
 }
 
 #[test]
 fn what_follows_a_held_request_is_held_behind_it() {
-    // covers: C-148, C-194
     // Meanwhile the directory knows more, or has given the session to this connection already.
     let ready = Entry::Ready(S1, Box::new(config("b.example", "a.example", 1, false)));
     for entry in [Some(ready), Some(Entry::Elsewhere), None] {
@@ -140,11 +140,11 @@ fn what_follows_a_held_request_is_held_behind_it() {
         let expected = [(b"first".to_vec(), true), (b"second".to_vec(), true)];
         assert_eq!(bench.contents(), expected);
     }
+    covers!("C-148", "C-194");
 }
 
 #[test]
 fn held_octets_hold_no_input_blocks() {
-    // covers: C-063, T-63
     let (request, count) = (
         send("tid1", "Message-ID: m1xx\r\n", Some(&"x".repeat(2000)), '$'),
         500,
@@ -169,6 +169,7 @@ fn held_octets_hold_no_input_blocks() {
         held <= 1,
         "{held} blocks of 64 KiB are held for as many octets"
     );
+    covers!("C-063", "T-63");
 }
 
 struct Block(std::sync::Arc<Vec<u8>>);
@@ -181,7 +182,6 @@ impl AsRef<[u8]> for Block {
 
 #[test]
 fn rfc4975_7_2_a_request_that_is_half_read_when_its_session_ends_is_answered() {
-    // covers: C-140, C-170
     let body = "x".repeat(5000);
     for (headers, body, expected) in [
         ("Message-ID: m1xx\r\n", Some(&*body), "MSRP tid1 481 "),
@@ -215,11 +215,11 @@ fn rfc4975_7_2_a_request_that_is_half_read_when_its_session_ends_is_answered() {
         );
         assert!(bench.closed().is_none());
     }
+    covers!("C-140", "C-170");
 }
 
 #[test]
 fn rfc4975_7_1_ending_a_session_gives_up_its_messages_with_a_hash() {
-    // covers: C-012, T-29
     for chunk_len in [0, 2048] {
         let mut pair = Pair::with(&Default::default(), 2, |config| {
             config.chunk_len = chunk_len
@@ -250,11 +250,11 @@ fn rfc4975_7_1_ending_a_session_gives_up_its_messages_with_a_hash() {
         pair.advance(Duration::from_secs(60));
         assert_eq!(pair.a.take(), []);
     }
+    covers!("C-012", "T-29");
 }
 
 #[test]
 fn each_hold_has_its_own_time() {
-    // covers: C-203
     let mut bench = holding();
     let ours = config("b.example", "a.example", 1, false);
     bench
@@ -277,4 +277,5 @@ fn each_hold_has_its_own_time() {
     assert_eq!(sent, "");
     let (_, sent) = bench.pass(Duration::from_secs(1));
     assert!(sent.starts_with("MSRP tid2 481 "), "{sent}");
+    covers!("C-203");
 }

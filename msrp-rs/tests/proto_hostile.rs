@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,6 @@ fn chunk(id: &str, message: &str, range: &str, body: &str, flag: char) -> String
 
 #[test]
 fn octets_that_were_sent_are_let_go() {
-    // covers: T-63
     for len in [1000, 60_000, 200_000] {
         let mut pair = Pair::new();
         let content = std::sync::Arc::new(octets(len, 1));
@@ -32,6 +32,7 @@ fn octets_that_were_sent_are_let_go() {
             "{len} octets are held after their end"
         );
     }
+    covers!("T-63");
 }
 
 struct Owned(std::sync::Arc<Vec<u8>>);
@@ -44,7 +45,6 @@ impl AsRef<[u8]> for Owned {
 
 #[test]
 fn rfc4975_10_5_what_was_refused_for_want_of_memory_stays_refused() {
-    // covers: C-157, C-165, C-241
     let mut bench = Bench::new();
     assert_eq!(
         bench.codes(chunk("tid1", "open", "1-4/8", "1234", '+')),
@@ -81,11 +81,11 @@ fn rfc4975_10_5_what_was_refused_for_want_of_memory_stays_refused() {
         bench.codes(chunk("tid6", "next", "1-4/4", "1234", '$')),
         [200]
     );
+    covers!("C-157", "C-165", "C-241");
 }
 
 #[test]
 fn rfc4975_10_2_a_refused_first_chunk_opens_no_message() {
-    // covers: C-060, C-157, C-292
     let mut bench = Bench::new();
     for n in 0..100 {
         let id = format!("mess{n}");
@@ -117,11 +117,11 @@ fn rfc4975_10_2_a_refused_first_chunk_opens_no_message() {
         [200]
     );
     assert_eq!(bench.contents(), [(b"hello".to_vec(), true)]);
+    covers!("C-060", "C-157", "C-292");
 }
 
 #[test]
 fn rfc4975_7_3_1_an_end_before_octets_that_came_is_refused() {
-    // covers: C-152, C-156, T-26
     let mut bench = Bench::new();
     assert_eq!(
         bench.codes(chunk("tid1", "m1xx", "1-10/*", "0123456789", '+')),
@@ -138,11 +138,11 @@ fn rfc4975_7_3_1_an_end_before_octets_that_came_is_refused() {
     let told = bench.contents();
     assert_eq!(told.len(), 1);
     assert!(told[0].1 && told[0].0.len() == 12, "{told:?}");
+    covers!("C-152", "C-156", "T-26");
 }
 
 #[test]
 fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
-    // covers: C-294, T-63
     let mut bench = Bench::new();
     let mut codes = Vec::new();
     for n in 1..4000 {
@@ -152,22 +152,22 @@ fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
         codes.extend(bench.codes(send("tid1", &headers, Some("x"), '+')));
     }
     assert_eq!(codes.iter().position(|code| *code == 413), Some(2049));
+    covers!("C-294", "T-63");
 }
 
 #[test]
 fn pieces_that_wait_for_a_gap_are_bounded_in_number() {
-    // covers: T-63
     let mut bench = Bench::new();
     let mut codes = Vec::new();
     for n in (2..4000).rev() {
         codes.extend(bench.codes(chunk("tid1", "m1xx", &format!("{n}-*/*"), "x", '+')));
     }
     assert_eq!(codes.iter().position(|code| *code == 413), Some(1024));
+    covers!("T-63");
 }
 
 #[test]
 fn chatty_sessions_do_not_starve_a_large_message() {
-    // covers: C-133
     for chunk_len in [0, 2048] {
         let chatty = 100;
         let mut pair = Pair::with(&Default::default(), chatty + 1, |config| {
@@ -212,4 +212,5 @@ fn chatty_sessions_do_not_starve_a_large_message() {
             "chunk_len {chunk_len}: {small} octets of the others came"
         );
     }
+    covers!("C-133");
 }

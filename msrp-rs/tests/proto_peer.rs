@@ -3,6 +3,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -500,7 +501,6 @@ fn whole(octets: &[u8]) -> Vec<u8> {
 
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 3000, ..ProptestConfig::default() })]
-    // covers: C-141, C-155, C-170, C-171, C-172, C-173, C-174, C-175, C-182, C-219, C-243, T-04, T-06, T-07
     #[test]
     fn rfc4975_7_2_every_request_is_answered_once_as_it_asks(
         actions in prop::collection::vec(action(), 1..80),
@@ -521,5 +521,6 @@ proptest! {
         prop_assert!(talk.unfed.is_empty() || talk.bench.closed().is_some());
         talk.check(talk.bench.closed().is_none())?;
         talk.check_told()?;
+        covers!("C-141", "C-155", "C-170", "C-171", "C-172", "C-173", "C-174", "C-175", "C-182", "C-219", "C-243", "T-04", "T-06", "T-07");
     }
 }

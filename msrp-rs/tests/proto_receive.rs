@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use support::{Entry, S1, contents, drain, frames, uri};
 
 #[test]
 fn rfc4975_7_3_session_is_looked_up_before_all_else() {
-    // covers: C-080, C-088, C-140, C-141, C-142, C-145, C-195, T-50
     let wrong = [
         "msrp://b.example:2855/SESSION000000000001;tcp",
         "msrp://b.example:2855;tcp",
@@ -41,11 +41,13 @@ fn rfc4975_7_3_session_is_looked_up_before_all_else() {
             [200]
         );
     }
+    covers!(
+        "C-080", "C-088", "C-140", "C-141", "C-142", "C-145", "C-195", "T-50"
+    );
 }
 
 #[test]
 fn rfc4975_7_3_uris_are_compared_by_their_rules_not_their_text() {
-    // covers: C-078, C-083, C-084, C-089, C-091
     let same = [
         "MSRP://bob@B.EXAMPLE:2855/session000000000001;TCP;x=1",
         "msrp://b.ex%61mple:02855/session000000000001;tcp",
@@ -56,11 +58,11 @@ fn rfc4975_7_3_uris_are_compared_by_their_rules_not_their_text() {
         assert_eq!(bench.codes(&request), [200], "{to}");
         assert_eq!(bench.codes(request.replace("m1xx", "m2xx")), [200], "{to}");
     }
+    covers!("C-078", "C-083", "C-084", "C-089", "C-091");
 }
 
 #[test]
 fn rfc4975_10_10_session_bound_elsewhere_is_506() {
-    // covers: C-143, C-195, C-196
     let mut bench = Bench::bare();
     bench
         .side
@@ -84,11 +86,11 @@ fn rfc4975_10_10_session_bound_elsewhere_is_506() {
         ""
     );
     assert_eq!(bench.side.take(), []);
+    covers!("C-143", "C-195", "C-196");
 }
 
 #[test]
 fn rfc4975_12_unknown_methods_are_501_and_the_connection_lives() {
-    // covers: C-145, C-177, C-291, T-52
     let mut bench = Bench::new();
     let path = "msrp://r.example:2855/r;tcp msrp://a.example:2855/session000000000001;tcp";
     for method in ["FOOBAR", "FILE_OFFSET", "send"] {
@@ -110,11 +112,11 @@ fn rfc4975_12_unknown_methods_are_501_and_the_connection_lives() {
         bench.codes(send("tid2", "Message-ID: m2xx\r\n", Some("hi"), '$')),
         [200]
     );
+    covers!("C-145", "C-177", "C-291", "T-52");
 }
 
 #[test]
 fn rfc4975_7_2_response_to_send_goes_to_the_last_hop_alone() {
-    // covers: C-017, C-175, C-176, C-178, C-180, T-02
     let mut bench = Bench::new();
     let path =
         "msrp://r2.example:2855/r;tcp msrp://r1.example:2855/r;tcp msrp://a.example:2855/x;tcp";
@@ -126,11 +128,11 @@ fn rfc4975_7_2_response_to_send_goes_to_the_last_hop_alone() {
             "MSRP tid1 200 OK\r\nTo-Path: msrp://r2.example:2855/r;tcp\r\nFrom-Path: {TO}\r\n-------tid1$\r\n"
         )
     );
+    covers!("C-017", "C-175", "C-176", "C-178", "C-180", "T-02");
 }
 
 #[test]
 fn rfc4975_7_1_3_report_goes_along_the_whole_path() {
-    // covers: C-214, C-215, C-216, C-217, T-03, T-05
     let mut bench = Bench::new();
     let path =
         "msrp://r2.example:2855/r;tcp msrp://r1.example:2855/r;tcp msrp://a.example:2855/x;tcp";
@@ -147,11 +149,11 @@ fn rfc4975_7_1_3_report_goes_along_the_whole_path() {
     assert_eq!(head.byte_range().unwrap().to_string(), "1-2/2");
     assert!(answer.contains("\r\nStatus: 000 200 OK\r\n"));
     assert!(!answer.contains("Success-Report") && !answer.contains("Failure-Report"));
+    covers!("C-214", "C-215", "C-216", "C-217", "T-03", "T-05");
 }
 
 #[test]
 fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
-    // covers: C-147, C-148, C-149, C-151, C-152, C-153, T-26, T-27
     let chunk = |range: &str, body: &str, flag| {
         send(
             "tid1",
@@ -203,11 +205,13 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             );
         }
     }
+    covers!(
+        "C-147", "C-148", "C-149", "C-151", "C-152", "C-153", "T-26", "T-27"
+    );
 }
 
 #[test]
 fn rfc4975_7_3_1_octets_after_the_end_are_refused() {
-    // covers: C-156, C-158, C-159, C-168, T-35
     let mut bench = Bench::new();
     assert_eq!(
         bench.codes(send(
@@ -249,11 +253,11 @@ fn rfc4975_7_3_1_octets_after_the_end_are_refused() {
     assert!(frames[1].0.is_report());
     assert_eq!(frames[1].0.byte_range().unwrap().to_string(), "1-8/8");
     assert_eq!(bench.contents(), []);
+    covers!("C-156", "C-158", "C-159", "C-168", "T-35");
 }
 
 #[test]
 fn rfc4975_7_1_1_wrong_ranges_are_400_and_harmless() {
-    // covers: C-043, C-044, C-053, C-060, C-062, C-292, C-106, C-051
     let mut bench = Bench::new();
     let bad = [
         "Message-ID: m1xx\r\nByte-Range: *-5/5\r\n",
@@ -300,11 +304,13 @@ fn rfc4975_7_1_1_wrong_ranges_are_400_and_harmless() {
         [200]
     );
     assert!(bench.closed().is_none());
+    covers!(
+        "C-043", "C-044", "C-053", "C-060", "C-062", "C-292", "C-106", "C-051"
+    );
 }
 
 #[test]
 fn rfc4975_7_3_1_types_that_were_not_accepted_are_415() {
-    // covers: C-160, C-171, C-173, C-226
     let mut bench = Bench::with(|config| {
         config.accept_types = Arc::from([MediaRange::parse("text/*").unwrap()])
     });
@@ -327,11 +333,11 @@ fn rfc4975_7_3_1_types_that_were_not_accepted_are_415() {
         assert_eq!(bench.codes(request), expected);
     }
     assert_eq!(bench.contents().len(), 1);
+    covers!("C-160", "C-171", "C-173", "C-226");
 }
 
 #[test]
 fn rfc4975_7_1_2_reports_are_never_answered() {
-    // covers: C-174, C-219, C-221, T-04
     let mut bench = Bench::new();
     assert_eq!(
         bench.codes(send("tid0", "Message-ID: m1xx\r\n", None, '$')),
@@ -364,11 +370,11 @@ fn rfc4975_7_1_2_reports_are_never_answered() {
         assert_eq!(bench.side.take(), [], "{request}");
         assert!(bench.closed().is_none(), "{request}");
     }
+    covers!("C-174", "C-219", "C-221", "T-04");
 }
 
 #[test]
 fn rfc4975_7_1_abort_is_answered_and_ends_the_message() {
-    // covers: C-155, C-166, C-294
     for bodiless in [false, true] {
         let mut bench = Bench::new();
         assert_eq!(
@@ -416,11 +422,11 @@ fn rfc4975_7_1_abort_is_answered_and_ends_the_message() {
         );
         assert_eq!(bench.side.take(), []);
     }
+    covers!("C-155", "C-166", "C-294");
 }
 
 #[test]
 fn success_reports_cover_only_what_asked_for_them() {
-    // covers: C-294
     let mut bench = Bench::new();
     bench.feed(send(
         "tid1",
@@ -440,11 +446,11 @@ fn success_reports_cover_only_what_asked_for_them() {
         .collect();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].0.byte_range().unwrap().to_string(), "1-4/8");
+    covers!("C-294");
 }
 
 #[test]
 fn many_incomplete_messages_are_bounded() {
-    // covers: C-063, C-157, T-63
     let mut bench = Bench::new();
     let mut codes = Vec::new();
     for n in 0..200 {
@@ -481,11 +487,11 @@ fn many_incomplete_messages_are_bounded() {
         bench.codes(send("tid1", "Message-ID: m1xx\r\n", Some("hi"), '$')),
         [200]
     );
+    covers!("C-063", "C-157", "T-63");
 }
 
 #[test]
 fn octets_out_of_order_are_bounded() {
-    // covers: C-063, T-63
     let mut bench = Bench::new();
     let body = "x".repeat(100_000);
     let mut codes = Vec::new();
@@ -501,6 +507,7 @@ fn octets_out_of_order_are_bounded() {
             ..
         })
     ));
+    covers!("C-063", "T-63");
 }
 
 #[test]
@@ -516,7 +523,6 @@ fn every_second_octet_is_bounded_by_the_number_of_gaps() {
 
 #[test]
 fn rfc4975_10_2_faults_inside_a_sound_frame_are_400() {
-    // covers: C-020, C-030, C-034, C-035, C-064, C-150, C-167
     let mut bench = Bench::new();
     for line in [
         "1abc: x\r\n",
@@ -559,11 +565,13 @@ fn rfc4975_10_2_faults_inside_a_sound_frame_are_400() {
         [400]
     );
     assert!(bench.closed().is_none());
+    covers!(
+        "C-020", "C-030", "C-034", "C-035", "C-064", "C-150", "C-167"
+    );
 }
 
 #[test]
 fn garbage_closes_the_connection_after_everything_good() {
-    // covers: C-001, C-021, C-023, C-064, C-197
     let good = send("tid1", "Message-ID: m1xx\r\n", Some("hi"), '$');
     let endless = format!(
         "MSRP tid2 SEND\r\nTo-Path: {TO}\r\n{}",
@@ -609,11 +617,11 @@ fn garbage_closes_the_connection_after_everything_good() {
             assert!(!bench.side.connection.reading_allowed());
         }
     }
+    covers!("C-001", "C-021", "C-023", "C-064", "C-197");
 }
 
 #[test]
 fn rfc4975_5_4_end_of_the_connection_in_mid_chunk_is_no_success() {
-    // covers: C-197, C-204, T-64
     let request = send(
         "tid1",
         "Message-ID: m1xx\r\nByte-Range: 1-*/9\r\nSuccess-Report: yes\r\n",
@@ -658,11 +666,11 @@ fn rfc4975_5_4_end_of_the_connection_in_mid_chunk_is_no_success() {
             ..
         })
     ));
+    covers!("C-197", "C-204", "T-64");
 }
 
 #[test]
 fn the_consumer_refuses_a_message_while_it_arrives() {
-    // covers: C-164, C-165
     let mut bench = Bench::new();
     let request = send(
         "tid1",
@@ -695,11 +703,11 @@ fn the_consumer_refuses_a_message_while_it_arrives() {
         bench.codes(send("tid3", "Message-ID: m2xx\r\n", Some("other"), '$')),
         [200]
     );
+    covers!("C-164", "C-165");
 }
 
 #[test]
 fn unexpected_responses_are_dropped() {
-    // covers: C-181, C-182, C-184
     let mut bench = Bench::new();
     bench.feed(send("tid0", "Message-ID: m1xx\r\n", None, '$'));
     bench.side.take();
@@ -709,4 +717,5 @@ fn unexpected_responses_are_dropped() {
         assert_eq!(bench.feed(&response), "");
         assert_eq!(bench.side.take(), []);
     }
+    covers!("C-181", "C-182", "C-184");
 }

@@ -6,6 +6,7 @@ use msrp::proto::{
     Body, CloseReason, Command, Event, Failure, MessageKey, OutgoingMessage, ReportMode,
 };
 use msrp::wire::{FailureReport, StatusCode};
+use msrp_conformance::covers;
 use support::bench::{Bench, TO, report, response, send};
 use support::{S1, drain, message};
 
@@ -29,7 +30,6 @@ fn failures(events: &[Event]) -> usize {
 
 #[test]
 fn late_errors_of_a_message_without_answers_touch_no_other() {
-    // covers: C-171, C-249, C-252
     for body in [Body::Stream(None), Body::None] {
         let mut bench = bound();
         let bodiless = matches!(body, Body::None);
@@ -58,11 +58,11 @@ fn late_errors_of_a_message_without_answers_touch_no_other() {
         let events = bench.side.take();
         assert!(!events.iter().any(failed), "{events:?}");
     }
+    covers!("C-171", "C-249", "C-252");
 }
 
 #[test]
 fn rfc4975_7_3_2_late_failure_is_told_once() {
-    // covers: C-224, C-227, C-228, T-15
     let mut bench = bound();
     let (sent, ids) = bench.say(message(Body::Whole("x".into())));
     bench.feed(response(&ids[0], "200 OK"));
@@ -83,6 +83,7 @@ fn rfc4975_7_3_2_late_failure_is_told_once() {
         bench.feed(response(&ids[0], "200 OK"));
     }
     assert!(bench.closed().is_none());
+    covers!("C-224", "C-227", "C-228", "T-15");
 }
 
 /// The Message-ID of the last chunk sent.
@@ -97,7 +98,6 @@ fn message_id(bench: &Bench) -> String {
 
 #[test]
 fn rfc4975_10_4_408_to_the_binding_request_is_a_timeout() {
-    // covers: C-242, T-51
     let mut bench = Bench::bare();
     let ours = support::config("b.example", "a.example", 1, true);
     bench
@@ -113,11 +113,11 @@ fn rfc4975_10_4_408_to_the_binding_request_is_a_timeout() {
         unacknowledged: vec![],
     };
     assert_eq!(bench.side.take(), [closed]);
+    covers!("C-242", "T-51");
 }
 
 #[test]
 fn rfc4975_7_1_3_no_success_report_for_an_aborted_message() {
-    // covers: C-155, C-166, C-213, T-11, T-29
     for body in [None, Some("56")] {
         let mut bench = bound();
         let first = "Message-ID: m1xx\r\nByte-Range: 1-4/8\r\nSuccess-Report: yes\r\n";
@@ -128,11 +128,11 @@ fn rfc4975_7_1_3_no_success_report_for_an_aborted_message() {
         assert!(answer.starts_with("MSRP tid2 200 "), "{answer}");
         assert!(!answer.contains("REPORT"), "{answer}");
     }
+    covers!("C-155", "C-166", "C-213", "T-11", "T-29");
 }
 
 #[test]
 fn in_manual_mode_repeats_are_answered_but_not_reported() {
-    // covers: C-159
     let mut bench = Bench::with(|config| config.reports = ReportMode::Manual);
     let headers = "Message-ID: m1xx\r\nByte-Range: 1-2/2\r\nSuccess-Report: yes\r\n";
     for id in ["tid1", "tid2"] {
@@ -147,11 +147,11 @@ fn in_manual_mode_repeats_are_answered_but_not_reported() {
     let told = Command::Report(key.expect("a message"), StatusCode::OK, String::new());
     bench.side.connection.handle_command(bench.now, S1, told);
     assert!(bench.feed("").contains("Status: 000 200 "));
+    covers!("C-159");
 }
 
 #[test]
 fn rfc4975_7_1_3_a_repeat_is_reported_when_the_first_was_taken() {
-    // covers: C-159, C-211, T-11, T-35
     let mut bench = Bench::new();
     bench.side.consume = false;
     let headers = "Message-ID: m1xx\r\nByte-Range: 1-2/2\r\nSuccess-Report: yes\r\n";
@@ -170,11 +170,11 @@ fn rfc4975_7_1_3_a_repeat_is_reported_when_the_first_was_taken() {
     assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), 1);
     let again = bench.feed(send("tid3", headers, Some("hi"), '$'));
     assert_eq!(again.matches(" REPORT\r\n").count(), 1);
+    covers!("C-159", "C-211", "T-11", "T-35");
 }
 
 #[test]
 fn rfc4975_7_1_3_every_message_is_reported_however_late_it_is_taken() {
-    // covers: C-211, C-227
     let mut bench = Bench::new();
     bench.side.consume = false;
     let mut fed = 0;
@@ -197,11 +197,11 @@ fn rfc4975_7_1_3_every_message_is_reported_however_late_it_is_taken() {
         bench.side.connection.handle_command(bench.now, S1, taken);
     }
     assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), fed);
+    covers!("C-211", "C-227");
 }
 
 #[test]
 fn rfc4975_7_2_blanks_of_any_kind_end_the_first_uri() {
-    // covers: C-039, C-176
     let mut bench = bound();
     let path = "msrp://r.example:1/r;tcp\tmsrp://a.example:2855/x;tcp";
     let request = send("tid1", "Message-ID: m1xx\r\n", Some("hi"), '$');
@@ -210,11 +210,11 @@ fn rfc4975_7_2_blanks_of_any_kind_end_the_first_uri() {
         answer.contains("\r\nTo-Path: msrp://r.example:1/r;tcp\r\n"),
         "{answer}"
     );
+    covers!("C-039", "C-176");
 }
 
 #[test]
 fn rfc4975_7_3_2_success_reports_of_any_cut_make_it_delivered() {
-    // covers: C-135, C-227, C-228, C-250, T-09
     for ranges in [
         vec!["1-700/3000", "701-3000/3000"],
         vec!["2001-3000/*", "1-*/3000"],
@@ -252,11 +252,11 @@ fn rfc4975_7_3_2_success_reports_of_any_cut_make_it_delivered() {
         bench.feed(report("rep9", TO, &headers));
         assert_eq!(bench.side.take(), []);
     }
+    covers!("C-135", "C-227", "C-228", "C-250", "T-09");
 }
 
 #[test]
 fn rfc4975_10_codes_of_responses_and_reports_are_read_alike() {
-    // covers: C-183, C-228, C-229, C-242, C-244, C-246, C-247, C-248, T-12, T-51
     // Code; whether the message failed; whether the session ends when it is in a response, in a REPORT.
     for (code, fails, ends, report_ends) in [
         (200, false, false, false),
@@ -315,11 +315,13 @@ fn rfc4975_10_codes_of_responses_and_reports_are_read_alike() {
             assert_eq!(bench.codes(again), [200]);
         }
     }
+    covers!(
+        "C-183", "C-228", "C-229", "C-242", "C-244", "C-246", "C-247", "C-248", "T-12", "T-51"
+    );
 }
 
 #[test]
 fn rfc4975_7_1_4_failure_reports_of_the_consumer() {
-    // covers: C-222, C-223, C-224, C-225, T-10
     for (asked, expected) in [
         ("", Some("200")),
         ("Failure-Report: partial\r\n", None),
@@ -350,11 +352,11 @@ fn rfc4975_7_1_4_failure_reports_of_the_consumer() {
         bench.side.connection.handle_command(bench.now, S1, told);
         assert_eq!(bench.feed(""), "");
     }
+    covers!("C-222", "C-223", "C-224", "C-225", "T-10");
 }
 
 #[test]
 fn rfc4975_7_1_2_no_reports_when_the_session_is_over() {
-    // covers: C-220, C-235
     let mut bench = Bench::new();
     bench.side.consume = false;
     let headers = "Message-ID: m1xx\r\nSuccess-Report: yes\r\n";
@@ -364,11 +366,11 @@ fn rfc4975_7_1_2_no_reports_when_the_session_is_over() {
     }
     drain(&mut bench.side, bench.now);
     assert_eq!(bench.feed(""), "");
+    covers!("C-220", "C-235");
 }
 
 #[test]
 fn rfc4975_7_1_2_report_with_a_body_or_a_plus_is_processed() {
-    // covers: C-137, C-218
     let mut bench = bound();
     let (sent, _) = bench.say(OutgoingMessage {
         success_report: true,
@@ -381,4 +383,5 @@ fn rfc4975_7_1_2_report_with_a_body_or_a_plus_is_processed() {
     let text = report("rep1", TO, &headers).replace("rep1$", "rep1+");
     assert_eq!(bench.feed(text), "");
     assert!(bench.side.take().contains(&Event::Delivered(sent)));
+    covers!("C-137", "C-218");
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::collections::HashSet;
 
 use msrp::limits::Limits;
@@ -12,7 +13,6 @@ use support::{Pair, S1, contents, message, octets};
 
 #[test]
 fn rfc4975_7_1_identifiers_are_never_used_twice() {
-    // covers: C-004, C-042, C-100, C-103, C-104, C-105
     let mut pair = Pair::new();
     for n in 0..300 {
         pair.send_a(S1, message(Body::Whole(octets(n * 20, 1).into())));
@@ -32,11 +32,11 @@ fn rfc4975_7_1_identifiers_are_never_used_twice() {
     let messages: HashSet<_> = chunks.iter().map(|(head, ..)| head.message_id()).collect();
     assert_eq!(messages.len(), 301, "300 messages, and the binding request");
     assert!(transactions.iter().all(|id| id.as_str().len() >= 11));
+    covers!("C-004", "C-042", "C-100", "C-103", "C-104", "C-105");
 }
 
 #[test]
 fn rfc4975_7_1_requests_go_along_the_whole_path() {
-    // covers: C-101, C-107
     let path = UriPath::parse(b"msrp://r.example:1/r;tcp msrp://b.example:2855/s;tcp", 8);
     let path = path.expect("a path");
     let mut bench = Bench::with(|config| config.remote_path = path.clone());
@@ -60,11 +60,11 @@ fn rfc4975_7_1_requests_go_along_the_whole_path() {
         );
     }
     assert_eq!(count, 3);
+    covers!("C-101", "C-107");
 }
 
 #[test]
 fn rfc4975_7_1_1_chunks_do_not_wait_for_responses() {
-    // covers: C-109
     let mut pair = Pair::new();
     pair.b.capacity = 0;
     pair.send_a(S1, message(Body::Whole(octets(200_000, 1).into())));
@@ -76,20 +76,20 @@ fn rfc4975_7_1_1_chunks_do_not_wait_for_responses() {
         .filter(|(head, ..)| head.content_type().is_some());
     assert_eq!(chunks.count(), 98);
     assert_eq!(contents(&pair.b.take()), [(octets(200_000, 1), true)]);
+    covers!("C-109");
 }
 
 #[test]
 fn rfc4975_5_3_the_response_does_not_wait_for_the_consumer() {
-    // covers: C-110, C-170
     let mut bench = Bench::new();
     bench.side.consume = false;
     let headers = "Message-ID: m1xx\r\nByte-Range: 1-*/4\r\n";
     assert_eq!(bench.codes(send("tid1", headers, Some("12"), '+')), [200]);
+    covers!("C-110", "C-170");
 }
 
 #[test]
 fn rfc4975_7_3_any_sender_may_stand_in_the_from_path() {
-    // covers: C-144, C-176, C-261
     let mut bench = Bench::new();
     let other = "msrp://192.0.2.1:9/other;tcp;x=1;new";
     let request = send("tid1", "Message-ID: m1xx\r\n", Some("hi"), '$').replace(FROM, other);
@@ -99,11 +99,11 @@ fn rfc4975_7_3_any_sender_may_stand_in_the_from_path() {
         answer.contains(&format!("To-Path: {other}\r\n")),
         "{answer}"
     );
+    covers!("C-144", "C-176", "C-261");
 }
 
 #[test]
 fn rfc4975_7_3_1_every_type_that_has_to_be_received_is() {
-    // covers: C-112, C-161, C-162, C-163
     for media_type in [
         "message/cpim",
         "multipart/mixed;boundary=x",
@@ -125,11 +125,11 @@ fn rfc4975_7_3_1_every_type_that_has_to_be_received_is() {
         let expected = ("Content-Disposition".to_owned(), "attachment".to_owned());
         assert_eq!(head.headers, [expected]);
     }
+    covers!("C-112", "C-161", "C-162", "C-163");
 }
 
 #[test]
 fn rfc4975_5_4_content_sent_again_keeps_its_message_id() {
-    // covers: C-199
     let mut pair = Pair::with(&Limits::default(), 2, |_| {});
     let id = MessageId::new("the-same-again").expect("an ident");
     for n in 1..=2 {
@@ -150,11 +150,11 @@ fn rfc4975_5_4_content_sent_again_keeps_its_message_id() {
         .into_iter()
         .filter(|(head, ..)| head.message_id() == Some(id));
     assert_eq!(ids.count(), 2);
+    covers!("C-199");
 }
 
 #[test]
 fn rfc4975_10_2_a_refused_request_is_not_sent_again() {
-    // covers: C-065, C-244, T-51
     for status in ["400 Bad Request", "403 Forbidden"] {
         let mut bench = Bench::new();
         bench.feed(send("tid1", "Message-ID: m1xx\r\n", None, '$'));
@@ -165,11 +165,11 @@ fn rfc4975_10_2_a_refused_request_is_not_sent_again() {
         let failed = |event: &&Event| matches!(event, Event::Failed(key, _) if *key == sent);
         assert_eq!(bench.side.take().iter().filter(failed).count(), 1);
     }
+    covers!("C-065", "C-244", "T-51");
 }
 
 #[test]
 fn rfc4975_7_1_2_one_report_covers_the_whole_message() {
-    // covers: C-211, C-212, C-215
     let mut bench = Bench::new();
     let asked = "Success-Report: yes\r\nFailure-Report: no\r\n";
     for (range, body, flag) in [("1-2/6", "12", '+'), ("5-6/6", "56", '$')] {
@@ -180,4 +180,5 @@ fn rfc4975_7_1_2_one_report_covers_the_whole_message() {
     let answer = bench.feed(send("tid1", &headers, Some("34"), '+'));
     assert_eq!(answer.matches(" REPORT\r\n").count(), 1);
     assert!(answer.contains("\r\nByte-Range: 1-6/6\r\n"), "{answer}");
+    covers!("C-211", "C-212", "C-215");
 }

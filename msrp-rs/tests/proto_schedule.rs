@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +29,6 @@ fn busy(chunk_len: u32, sessions: u64) -> Pair {
 
 #[test]
 fn rfc4975_7_1_1_interrupts_chunk_over_2048_for_response() {
-    // covers: C-129, C-134, T-24
     let mut pair = busy(0, 1);
     let before = pair.a.sent.len();
     pair.send_b(S1, message(Body::Whole("answer me".into())));
@@ -79,11 +79,11 @@ fn rfc4975_7_1_1_interrupts_chunk_over_2048_for_response() {
         .len(),
         0
     );
+    covers!("C-129", "C-134", "T-24");
 }
 
 #[test]
 fn without_other_traffic_a_message_is_one_chunk() {
-    // covers: C-130, C-136
     let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = 0);
     let content = octets(3 * MIB, 2);
     pair.send_a(S1, message(Body::Whole(content.clone().into())));
@@ -100,6 +100,7 @@ fn without_other_traffic_a_message_is_one_chunk() {
         chunks[0].0.byte_range().unwrap().to_string(),
         format!("1-*/{}", 3 * MIB)
     );
+    covers!("C-130", "C-136");
 }
 
 #[test]
@@ -123,7 +124,6 @@ fn a_chat_line_overtakes_a_large_message_of_its_own_session() {
 
 #[test]
 fn rfc4975_7_1_1_sessions_share_a_connection_by_turns() {
-    // covers: C-133, C-138
     for chunk_len in [0, 2048] {
         let mut pair = Pair::with(&Limits::default(), 4, |config| config.chunk_len = chunk_len);
         pair.a.capacity = 8192;
@@ -151,6 +151,7 @@ fn rfc4975_7_1_1_sessions_share_a_connection_by_turns() {
             "chunk_len {chunk_len}: {arrived:?}"
         );
     }
+    covers!("C-133", "C-138");
 }
 
 #[test]
@@ -321,7 +322,6 @@ fn at_1024_outstanding_a_session_waits_and_others_go_on() {
 
 #[test]
 fn rfc4975_7_1_1_timer_runs_from_the_last_octet_of_the_chunk() {
-    // covers: C-240, C-251, C-252, T-14
     let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = 0);
     let start = pair.now;
     let sent = pair.send_a(S1, message(Body::Whole(octets(MIB, 1).into())));
@@ -360,6 +360,7 @@ fn rfc4975_7_1_1_timer_runs_from_the_last_octet_of_the_chunk() {
     pair.b.capacity = usize::MAX;
     pair.run();
     assert_eq!(pair.a.take(), []);
+    covers!("C-240", "C-251", "C-252", "T-14");
 }
 
 #[test]
@@ -382,7 +383,6 @@ fn write_stall_closes_the_connection_with_that_reason() {
 
 #[test]
 fn a_refused_message_stops_at_once() {
-    // covers: C-164, C-165, C-230, C-241, T-51
     for chunk_len in [0, 2048] {
         let mut pair = Pair::with(&Limits::default(), 1, |config| {
             config.chunk_len = chunk_len;
@@ -410,6 +410,7 @@ fn a_refused_message_stops_at_once() {
         pair.run();
         assert!(pair.a.take().contains(&Event::Acknowledged(next)));
     }
+    covers!("C-164", "C-165", "C-230", "C-241", "T-51");
 }
 
 #[test]
@@ -464,7 +465,6 @@ fn closing_aborts_at_the_deadline_what_is_not_answered() {
 
 #[test]
 fn a_chat_line_behind_a_gibibyte_of_its_own_session_has_few_octets_ahead_of_it() {
-    // covers: C-129
     for chunk_len in [0, 2048] {
         let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = chunk_len);
         pair.a.capacity = 8192;
@@ -490,4 +490,5 @@ fn a_chat_line_behind_a_gibibyte_of_its_own_session_has_few_octets_ahead_of_it()
         let ahead = pair.a.sent.len() - before;
         assert!(ahead < 128 * 1024, "chunk_len {chunk_len}: {ahead} octets");
     }
+    covers!("C-129");
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use msrp_conformance::covers;
 use std::time::Duration;
 
 use msrp::limits::Limits;
@@ -13,7 +14,6 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn whole_messages_leave_no_timers_behind() {
-    // covers: C-157, T-63
     let mut bench = Bench::new();
     for n in 0..1000 {
         bench.now += SECOND / 100;
@@ -22,11 +22,11 @@ fn whole_messages_leave_no_timers_behind() {
     }
     let (timeouts, _) = bench.pass(700 * SECOND);
     assert!(timeouts <= 2, "{timeouts} timeouts after 1000 messages");
+    covers!("C-157", "T-63");
 }
 
 #[test]
 fn rfc4975_5_4_a_session_that_may_not_send_waits_its_interval_for_the_next_keep_alive() {
-    // covers: C-193
     let mut bench = Bench::bare();
     let mut ours = config("b.example", "a.example", 1, false);
     ours.keep_alive = Some(10 * SECOND);
@@ -38,6 +38,7 @@ fn rfc4975_5_4_a_session_that_may_not_send_waits_its_interval_for_the_next_keep_
     let (timeouts, sent) = bench.pass(60 * SECOND);
     assert!(timeouts <= 6, "{timeouts} timeouts in a minute");
     assert_eq!(sent, "");
+    covers!("C-193");
 }
 
 #[test]
@@ -68,7 +69,6 @@ fn timers_of_an_ended_session_do_not_touch_a_later_one_of_the_same_key() {
 
 #[test]
 fn a_message_is_not_idle_while_we_do_not_read() {
-    // covers: C-157
     let mut limits = Limits::default();
     limits.stall = None;
     limits.write_stall = 86_400 * SECOND;
@@ -95,11 +95,11 @@ fn a_message_is_not_idle_while_we_do_not_read() {
         }
     }
     assert!(contents(&told) == [(content, true)]);
+    covers!("C-157");
 }
 
 #[test]
 fn an_idle_message_is_given_up_after_a_pause_too() {
-    // covers: C-157
     let mut limits = Limits::default();
     limits.stall = None;
     limits.receive_window = 1000;
@@ -140,11 +140,11 @@ fn an_idle_message_is_given_up_after_a_pause_too() {
     let (timeouts, _) = bench.pass(1300 * SECOND);
     assert!(timeouts < 10, "{timeouts}");
     assert!(bench.side.take().iter().any(idle));
+    covers!("C-157");
 }
 
 #[test]
 fn a_session_that_sends_needs_no_keep_alive() {
-    // covers: C-113, C-130
     let mut pair = Pair::with(&Limits::default(), 1, |config| {
         config.chunk_len = 0;
         config.keep_alive = Some(10 * SECOND);
@@ -171,11 +171,11 @@ fn a_session_that_sends_needs_no_keep_alive() {
     pair.advance(60 * SECOND);
     assert!((5..=7).contains(&(of_a(&pair) - 1)), "{}", of_a(&pair));
     assert!(pair.a.connection.close_reason().is_none());
+    covers!("C-113", "C-130");
 }
 
 #[test]
 fn a_keep_alive_that_nobody_answers_ends_the_session() {
-    // covers: C-113, C-240, C-251
     let mut pair = Pair::with(&Limits::default(), 1, |config| {
         config.keep_alive = Some(10 * SECOND);
     });
@@ -187,4 +187,5 @@ fn a_keep_alive_that_nobody_answers_ends_the_session() {
         matches!(closed.last(), Some(Event::Closed { reason: told, .. }) if *told == reason),
         "{closed:?}"
     );
+    covers!("C-113", "C-240", "C-251");
 }

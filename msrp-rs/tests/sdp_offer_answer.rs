@@ -6,6 +6,7 @@ use msrp::sdp::{
     MediaDescription, Origin, Protocol, SessionDescription, Setup, SetupAttribute,
 };
 use msrp::wire::{Host, MediaRange, UriPath};
+use msrp_conformance::covers;
 
 const OWN: &str = "msrp://192.0.2.2:8493/si438dsaodes;tcp";
 const OWN_TLS: &str = "msrps://192.0.2.2:8493/si438dsaodes;tcp";
@@ -56,7 +57,6 @@ fn lines(text: &str) -> Vec<&str> {
     text.split_terminator("\r\n").collect()
 }
 
-// covers: S-001, S-002, S-003, S-004, S-022, S-028, S-061, S-150
 #[test]
 fn rfc4975_8_1_offer_has_the_port_and_host_of_the_own_uri() {
     let media = sdp::offer(&options());
@@ -81,9 +81,11 @@ fn rfc4975_8_1_offer_has_the_port_and_host_of_the_own_uri() {
         v6.contains(&"a=path:msrps://[2001:db8::1]:2855/s;tcp"),
         "{v6:?}"
     );
+    covers!(
+        "S-001", "S-002", "S-003", "S-004", "S-022", "S-028", "S-061", "S-150"
+    );
 }
 
-// covers: S-003, S-011, S-022
 #[test]
 fn rfc4975_8_2_with_a_relay_the_lines_are_those_of_the_rightmost_uri() {
     let media = sdp::offer(&options_for(RELAYED)).to_media();
@@ -97,9 +99,9 @@ fn rfc4975_8_2_with_a_relay_the_lines_are_those_of_the_rightmost_uri() {
         "{media:?}"
     );
     assert!(!media.iter().any(|line| line.contains(sdp::ENGINE_MARK)));
+    covers!("S-003", "S-011", "S-022");
 }
 
-// covers: S-151, S-148, S-154
 #[test]
 fn rfc8866_5_a_whole_offer_is_minimal_and_parses_back() {
     let media = sdp::offer(&options());
@@ -116,9 +118,9 @@ fn rfc8866_5_a_whole_offer_is_minimal_and_parses_back() {
         ]
     );
     assert_eq!(MediaDescription::parse(&text, None), Ok(media));
+    covers!("S-151", "S-148", "S-154");
 }
 
-// covers: S-133
 #[test]
 fn rfc4975_8_4_the_same_options_give_the_same_octets() {
     let (local, origin) = (options(), origin());
@@ -126,6 +128,7 @@ fn rfc4975_8_4_the_same_options_give_the_same_octets() {
         sdp::offer(&local).to_sdp(&origin),
         sdp::offer(&local).to_sdp(&origin)
     );
+    covers!("S-133");
 }
 
 #[test]
@@ -151,7 +154,6 @@ fn everything_that_is_written_is_read_back() {
     );
 }
 
-// covers: S-045, S-046, S-047, S-048, S-055
 #[test]
 fn rfc4975_8_6_wrapped_types_do_not_repeat_accept_types() {
     let mut local = options();
@@ -172,9 +174,9 @@ fn rfc4975_8_6_wrapped_types_do_not_repeat_accept_types() {
         LocalOptions::new(options().path().clone(), ranges(&sdp::MANDATORY_TYPES)).expect("valid");
     let line = "a=accept-types:message/cpim multipart/mixed multipart/alternative multipart/signed";
     assert!(lines(&sdp::offer(&mandatory).to_media()).contains(&line));
+    covers!("S-045", "S-046", "S-047", "S-048", "S-055");
 }
 
-// covers: S-020, S-024, S-059
 #[test]
 fn options_that_would_break_a_rule_cannot_be_made() {
     for path in [
@@ -189,9 +191,9 @@ fn options_that_would_break_a_rule_cannot_be_made() {
     }
     let error = LocalOptions::new(options().path().clone(), Vec::new()).expect_err("no types");
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
+    covers!("S-020", "S-024", "S-059");
 }
 
-// covers: S-061, S-063, S-065, S-066, S-067, S-075
 #[test]
 fn rfc6135_4_2_2_offers_are_actpass_or_active_never_passive() {
     for path in [OWN, RELAYED] {
@@ -213,9 +215,9 @@ fn rfc6135_4_2_2_offers_are_actpass_or_active_never_passive() {
             }
         }
     }
+    covers!("S-061", "S-063", "S-065", "S-066", "S-067", "S-075");
 }
 
-// covers: S-003, S-068, S-069, T-48
 #[test]
 fn rfc4145_4_1_active_has_port_9_in_line_and_path() {
     let mut local = options();
@@ -228,9 +230,9 @@ fn rfc4145_4_1_active_has_port_9_in_line_and_path() {
     );
     let real = sdp::offer(&options());
     assert_eq!((real.port, real.path.last().port()), (8493, Some(8493)));
+    covers!("S-003", "S-068", "S-069", "T-48");
 }
 
-// covers: S-163, T-66
 #[test]
 fn rfc4975_8_4_a_path_in_use_stays_as_it_is() {
     let mut local = options();
@@ -249,9 +251,9 @@ fn rfc4975_8_4_a_path_in_use_stays_as_it_is() {
     let refresh = sdp::offer(&reachable);
     assert_eq!(refresh.setup, Some(SetupAttribute::ActPass));
     assert_eq!(refresh.path, first.description.path);
+    covers!("S-163", "T-66");
 }
 
-// covers: S-062, S-067, S-070, S-071, S-072, S-162
 #[test]
 fn rfc4145_4_1_answer_roles() {
     use SetupAttribute::{ActPass, Active, Passive};
@@ -293,9 +295,9 @@ fn rfc4145_4_1_answer_roles() {
             }
         }
     }
+    covers!("S-062", "S-067", "S-070", "S-071", "S-072", "S-162");
 }
 
-// covers: S-060, S-064, S-070, S-072, S-082
 #[test]
 fn rfc6135_4_2_role_of_the_offerer_comes_from_the_answer() {
     let ours = sdp::offer(&options());
@@ -328,9 +330,9 @@ fn rfc6135_4_2_role_of_the_offerer_comes_from_the_answer() {
         Ok(Setup::Passive)
     );
     assert!(sdp::role_from_answer(&passive, &peer(&["a=setup:passive"])).is_err());
+    covers!("S-060", "S-064", "S-070", "S-072", "S-082");
 }
 
-// covers: S-060, S-070, S-072
 #[test]
 fn rfc6135_both_sides_agree_on_who_connects() {
     for offerer_wish in SETUPS {
@@ -347,9 +349,9 @@ fn rfc6135_both_sides_agree_on_who_connects() {
             }
         }
     }
+    covers!("S-060", "S-070", "S-072");
 }
 
-// covers: S-002, S-011, S-012, T-28
 #[test]
 fn rfc4976_11_answer_protocol_goes_with_the_own_leftmost_uri() {
     let plain = peer(&[]);
@@ -373,9 +375,9 @@ fn rfc4976_11_answer_protocol_goes_with_the_own_leftmost_uri() {
         protocol(OWN_TLS, &plain).expect_err("not offered").kind,
         ErrorKind::InvalidSdp
     );
+    covers!("S-002", "S-011", "S-012", "T-28");
 }
 
-// covers: S-107
 #[test]
 fn rfc8122_fingerprints_are_written_where_tls_is_used() {
     let print = Fingerprint::new(HashFunction::Sha256, vec![1; 32]).expect("valid");
@@ -389,9 +391,9 @@ fn rfc8122_fingerprints_are_written_where_tls_is_used() {
             "{path}"
         );
     }
+    covers!("S-107");
 }
 
-// covers: S-053
 #[test]
 fn rfc4975_8_6_an_offer_without_any_known_type_is_refused() {
     let offer = |types: &str, direction: &str| {
@@ -428,9 +430,9 @@ fn rfc4975_8_6_an_offer_without_any_known_type_is_refused() {
     let mut any = options();
     any.accept_wrapped_types = ranges(&["*"]);
     assert!(sdp::answer(&any, &offer("foo/bar", "sendrecv")).is_ok());
+    covers!("S-053");
 }
 
-// covers: S-144
 #[test]
 fn rfc3264_6_1_answer_direction_is_in_the_sdp() {
     for (offered, written) in [
@@ -449,6 +451,7 @@ fn rfc3264_6_1_answer_direction_is_in_the_sdp() {
             .find(|line| line.contains("only") || *line == "a=inactive");
         assert_eq!(found, written, "{offered}");
     }
+    covers!("S-144");
 }
 
 const MIXED: &str = "v=0\r\no=alice 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
@@ -458,7 +461,6 @@ const MIXED: &str = "v=0\r\no=alice 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.
     a=path:msrp://192.0.2.1:7394/2s93i93idj;tcp\r\na=setup:actpass\r\n\
     m=video 49172 RTP/AVP 31\r\n";
 
-// covers: S-130, S-131, S-006
 #[test]
 fn rfc3264_6_a_whole_answer_has_the_lines_of_the_offer() {
     let offer = SessionDescription::parse(MIXED).expect("valid");
@@ -489,13 +491,13 @@ fn rfc3264_6_a_whole_answer_has_the_lines_of_the_offer() {
         Ok(answer.description)
     );
     assert!(offer.answer(&[(3, &media_of(&text))], &origin()).is_err());
+    covers!("S-130", "S-131", "S-006");
 }
 
 fn media_of(sdp: &str) -> MediaDescription {
     MediaDescription::parse(sdp, None).expect("valid")
 }
 
-// covers: S-007, S-008
 #[test]
 fn rfc4975_8_1_two_streams_may_share_a_port() {
     let sdp = MIXED.replace(
@@ -528,9 +530,9 @@ fn rfc4975_8_1_two_streams_may_share_a_port() {
         MediaDescription::parse(&text, Some(2)).as_ref(),
         Ok(streams[1].1)
     );
+    covers!("S-007", "S-008");
 }
 
-// covers: S-006, S-010, S-013, S-014, S-130, S-131
 #[test]
 fn rfc3264_6_refusing_sets_every_port_to_0() {
     let text = sdp::refuse(MIXED, &origin()).expect("an SDP");
@@ -558,9 +560,9 @@ fn rfc3264_6_refusing_sets_every_port_to_0() {
         assert_eq!(sdp::refuse(line, &origin()).as_deref(), Ok(expected));
     }
     assert!(sdp::refuse("y=1", &origin()).is_err());
+    covers!("S-006", "S-010", "S-013", "S-014", "S-130", "S-131");
 }
 
-// covers: S-153
 #[test]
 fn other_sections_are_handed_out_as_they_came() {
     let offer = SessionDescription::parse(MIXED).expect("valid");
@@ -576,6 +578,7 @@ fn other_sections_are_handed_out_as_they_came() {
     let joined: String = lines.iter().map(|line| line.text).collect();
     assert!(MIXED.ends_with(&joined));
     assert!(offer.is_whole());
+    covers!("S-153");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What an MSRP section of an SDP means (RFC 4975 §8, RFC 6135, RFC 8122 §5, RFC 8866).
 
+use msrp_conformance::covers;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use msrp::error::{Error, ErrorKind};
@@ -55,7 +56,6 @@ fn types(description: &MediaDescription) -> Vec<String> {
         .collect()
 }
 
-// covers: S-001, S-002, S-020, S-060
 #[test]
 fn rfc4975_8_2_plain_offer_is_read() {
     let media = parse(&whole(&["m=message 7394 TCP/MSRP *", TYPES, PATH]));
@@ -69,9 +69,9 @@ fn rfc4975_8_2_plain_offer_is_read() {
     assert_eq!((media.max_size, media.setup), (None, None));
     assert_eq!(media.direction, Direction::SendRecv);
     assert!(media.fingerprints.is_empty() && !media.cema && media.attributes.is_empty());
+    covers!("S-001", "S-002", "S-020", "S-060");
 }
 
-// covers: S-009
 #[test]
 fn rfc8866_5_protocol_compares_without_case_and_further_formats_are_ignored() {
     for line in [
@@ -86,9 +86,9 @@ fn rfc8866_5_protocol_compares_without_case_and_further_formats_are_ignored() {
     }
     let error = refused(&["m=message 7394 TCP/MSRP text/plain", PATH, TYPES]);
     assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    covers!("S-009");
 }
 
-// covers: S-010, S-014
 #[test]
 fn rfc4975_8_1_unknown_protocol_and_port_count_are_refused() {
     let error = refused(&["m=message 7394 UDP/FOO *", PATH, TYPES]);
@@ -96,9 +96,9 @@ fn rfc4975_8_1_unknown_protocol_and_port_count_are_refused() {
     assert!(error.to_string().contains("UDP/FOO"), "{error}");
     let error = refused(&["m=message 7394/2 TCP/MSRP *", PATH, TYPES]);
     assert!(error.to_string().contains("port count"), "{error}");
+    covers!("S-010", "S-014");
 }
 
-// covers: S-012, T-28
 #[test]
 fn rfc4975_6_msrps_is_never_read_as_cleartext() {
     let secure = "a=path:msrps://192.0.2.1:7394/2s93i9ek2a;tcp";
@@ -112,9 +112,9 @@ fn rfc4975_6_msrps_is_never_read_as_cleartext() {
     }
     let error = refused(&["m=message 7394 TCP/TLS/MSRP *", PATH, TYPES]);
     assert!(error.to_string().contains("msrps"), "{error}");
+    covers!("S-012", "T-28");
 }
 
-// covers: S-013
 #[test]
 fn rfc3264_8_2_port_0_is_a_refused_stream_whatever_else_is_there() {
     for media in [
@@ -123,9 +123,9 @@ fn rfc3264_8_2_port_0_is_a_refused_stream_whatever_else_is_there() {
     ] {
         assert_eq!(refused(media).kind, ErrorKind::Gone);
     }
+    covers!("S-013");
 }
 
-// covers: S-020
 #[test]
 fn rfc4975_8_2_path_must_be_there_and_end_in_a_session() {
     let error = refused(&["m=message 7394 TCP/MSRP *", TYPES]);
@@ -149,6 +149,7 @@ fn rfc4975_8_2_path_must_be_there_and_end_in_a_session() {
     let sdp = whole_with(&[PATH], &["m=message 7394 TCP/MSRP *", TYPES]);
     let error = MediaDescription::parse(&sdp, None).expect_err("path is of the media level");
     assert!(error.to_string().contains("path is missing"), "{error}");
+    covers!("S-020");
 }
 
 #[test]
@@ -158,15 +159,14 @@ fn an_error_never_shows_a_session_id() {
     assert!(!error.to_string().contains("secretsecret"), "{error}");
 }
 
-// covers: S-021
 #[test]
 fn rfc4975_8_2_extra_spaces_in_path_are_tolerated() {
     let path = "a=path:  msrp://192.0.2.9:2855/r;tcp   msrp://192.0.2.1:7394/s;tcp ";
     let media = parse(&whole(&["m=message 7394 TCP/MSRP *", path, TYPES]));
     assert_eq!(media.path.len(), 2);
+    covers!("S-021");
 }
 
-// covers: S-023, S-027
 #[test]
 fn rfc4975_8_3_several_uris_are_kept_in_their_order() {
     let path = "a=path:msrp://r1.example.com:2855/a;tcp msrp://r2.example.com:2856/b;tcp \
@@ -176,9 +176,9 @@ fn rfc4975_8_3_several_uris_are_kept_in_their_order() {
     assert_eq!(ids, [Some("a"), Some("b"), Some("c")]);
     assert_eq!(media.path.first().port(), Some(2855));
     assert!(media.has_relay());
+    covers!("S-023", "S-027");
 }
 
-// covers: S-024
 #[test]
 fn rfc4975_8_2_uris_have_explicit_ports() {
     for path in [
@@ -188,9 +188,9 @@ fn rfc4975_8_2_uris_have_explicit_ports() {
         let error = refused(&["m=message 7394 TCP/MSRP *", path, TYPES]);
         assert!(error.to_string().contains("explicit port"), "{error}");
     }
+    covers!("S-024");
 }
 
-// covers: S-005, T-53
 #[test]
 fn rfc4975_8_1_connection_and_media_lines_that_differ_from_the_path_are_kept_but_not_used() {
     let media = parse(&whole(&[
@@ -208,9 +208,9 @@ fn rfc4975_8_1_connection_and_media_lines_that_differ_from_the_path_are_kept_but
         (media.port, media.address),
         (1111, Some(Host::V4(Ipv4Addr::new(198, 51, 100, 7))))
     );
+    covers!("S-005", "T-53");
 }
 
-// covers: S-029
 #[test]
 fn rfc4975_6_only_the_first_transport_must_be_usable() {
     let path = "a=path:msrps://r:2855/x;tcp msrps://a.invalid:2855/y;ws";
@@ -219,16 +219,16 @@ fn rfc4975_6_only_the_first_transport_must_be_usable() {
     let path = "a=path:msrps://r:2855/x;ws";
     let error = refused(&["m=message 2855 TCP/TLS/MSRP *", path, TYPES]);
     assert!(error.to_string().contains("transport"), "{error}");
+    covers!("S-029");
 }
 
-// covers: S-030
 #[test]
 fn rfc4975_8_2_two_path_lines_are_malformed() {
     let error = refused(&["m=message 7394 TCP/MSRP *", PATH, PATH, TYPES]);
     assert!(error.to_string().contains("2 path attributes"), "{error}");
+    covers!("S-030");
 }
 
-// covers: S-004, T-30
 #[test]
 fn rfc4975_6_1_ipv6_stands_in_brackets_in_the_path_and_bare_in_the_connection_line() {
     let media = parse(&whole(&[
@@ -240,9 +240,9 @@ fn rfc4975_6_1_ipv6_stands_in_brackets_in_the_path_and_bare_in_the_connection_li
     let address: Ipv6Addr = "2001:db8::1".parse().expect("an address");
     assert_eq!(media.address, Some(Host::V6(address)));
     assert_eq!(media.path.first().host(), &Host::V6(address));
+    covers!("S-004", "T-30");
 }
 
-// covers: S-040
 #[test]
 fn rfc4975_8_6_accept_types_must_be_there() {
     let error = refused(&["m=message 7394 TCP/MSRP *", PATH]);
@@ -250,9 +250,9 @@ fn rfc4975_8_6_accept_types_must_be_there() {
         error.to_string(),
         "m-line 1: attribute accept-types is missing (RFC 4975 §8.6)"
     );
+    covers!("S-040");
 }
 
-// covers: S-041, S-042
 #[test]
 fn rfc4975_8_6_type_lists_split_at_spaces_outside_of_quotes() {
     for (value, expected) in [
@@ -284,6 +284,7 @@ fn rfc4975_8_6_type_lists_split_at_spaces_outside_of_quotes() {
         "a=accept-types:Message/CPIM",
     ]));
     assert!(media.accepts("message/cpim"));
+    covers!("S-041", "S-042");
 }
 
 fn accepting(types: &str, wrapped: &str) -> MediaDescription {
@@ -297,7 +298,6 @@ fn accepting(types: &str, wrapped: &str) -> MediaDescription {
     ]))
 }
 
-// covers: S-043, S-050, S-052, T-57
 #[test]
 fn rfc4975_8_6_ranges_and_parameters_match() {
     let text = accepting("text/*", "");
@@ -309,9 +309,9 @@ fn rfc4975_8_6_ranges_and_parameters_match() {
     assert!(with_parameter.accepts("text/plain"));
     assert!(!with_parameter.accepts("text/html"));
     assert!(!any.accepts("not a type"));
+    covers!("S-043", "S-050", "S-052", "T-57");
 }
 
-// covers: S-047, S-049, S-051, T-57
 #[test]
 fn rfc4975_8_6_wrapped_types_are_for_containers_only() {
     let gateway = accepting("message/cpim", "text/plain image/*");
@@ -322,9 +322,9 @@ fn rfc4975_8_6_wrapped_types_are_for_containers_only() {
         "accept-types hold inside as well"
     );
     assert!(!gateway.accepts_wrapped("text/html"));
+    covers!("S-047", "S-049", "S-051", "T-57");
 }
 
-// covers: S-044
 #[test]
 fn rfc4975_8_6_listed_types_are_preferred_to_unlisted_ones() {
     let choices = ["text/html", "text/plain"];
@@ -349,17 +349,17 @@ fn rfc4975_8_6_listed_types_are_preferred_to_unlisted_ones() {
         accepting("*", "").preferred(&["no type", "a/b"]),
         Some("a/b")
     );
+    covers!("S-044");
 }
 
-// covers: S-054
 #[test]
 fn rfc4975_13_cpim_in_first_place_asks_for_wrapping() {
     assert!(accepting("Message/CPIM text/plain", "").wants_cpim());
     assert!(!accepting("text/plain message/cpim", "").wants_cpim());
     assert!(!accepting("*", "").wants_cpim());
+    covers!("S-054");
 }
 
-// covers: S-059
 #[test]
 fn rfc4975_15_7_1_an_empty_list_means_that_nothing_can_be_sent() {
     for line in ["a=accept-types:", "a=accept-types", "a=accept-types: "] {
@@ -369,9 +369,9 @@ fn rfc4975_15_7_1_an_empty_list_means_that_nothing_can_be_sent() {
             "{line}"
         );
     }
+    covers!("S-059");
 }
 
-// covers: S-055, S-058
 #[test]
 fn rfc4975_8_6_max_size_is_digits_without_bound() {
     for (value, expected) in [
@@ -389,9 +389,9 @@ fn rfc4975_8_6_max_size_is_digits_without_bound() {
         assert_eq!(parse_with(&[&line]).max_size, expected, "{value}");
     }
     assert_eq!(parse_with(&["a=max-size"]).max_size, None);
+    covers!("S-055", "S-058");
 }
 
-// covers: S-062, S-064, S-081, S-082
 #[test]
 fn rfc4145_4_setup_at_media_level_wins_over_session_level() {
     let setup = |session: &[&str], media: &str| {
@@ -410,18 +410,18 @@ fn rfc4145_4_setup_at_media_level_wins_over_session_level() {
     assert_eq!(setup(&session, "a=setup:holdconn"), None);
     assert_eq!(setup(&[], "a=setup:foo"), None);
     assert_eq!(setup(&[], "a=setup"), None);
+    covers!("S-062", "S-064", "S-081", "S-082");
 }
 
-// covers: S-076
 #[test]
 fn rfc6135_4_4_connection_attribute_has_no_effect() {
     let plain = parse_with(&[]);
     let mut media = parse_with(&["a=connection:new"]);
     media.attributes.clear();
     assert_eq!(media, plain);
+    covers!("S-076");
 }
 
-// covers: S-147
 #[test]
 fn rfc8866_6_7_direction_at_session_level_is_a_default() {
     let direction = |session: &[&str], media: &[&str]| {
@@ -440,9 +440,9 @@ fn rfc8866_6_7_direction_at_session_level_is_a_default() {
         Ok(Direction::SendOnly)
     );
     assert!(direction(&[], &["a=sendonly", "a=recvonly"]).is_err());
+    covers!("S-147");
 }
 
-// covers: S-148
 #[test]
 fn rfc8866_5_7_a_connection_line_must_exist_and_media_level_wins() {
     let media = parse(&whole(&[
@@ -465,18 +465,18 @@ fn rfc8866_5_7_a_connection_line_must_exist_and_media_level_wins() {
         parse(&name).address,
         Some(Host::Name("alice.example.com".to_owned()))
     );
+    covers!("S-148");
 }
 
-// covers: S-164
 #[test]
 fn rfc3264_8_4_the_null_address_is_hold() {
     let media = parse_with(&[]);
     assert!(!media.is_on_hold());
     let sdp = whole(&["m=message 7394 TCP/MSRP *", "c=IN IP4 0.0.0.0", PATH, TYPES]);
     assert!(parse(&sdp).is_on_hold());
+    covers!("S-164");
 }
 
-// covers: S-149, S-152, S-153
 #[test]
 fn rfc8866_5_13_unknown_attributes_are_kept_and_have_no_effect() {
     let media = parse_with(&[
@@ -498,16 +498,16 @@ fn rfc8866_5_13_unknown_attributes_are_kept_and_have_no_effect() {
     assert_eq!(media.attributes[0].name(), "foo");
     assert_eq!(media.attributes[0].value(), Some("bar:baz"));
     assert_eq!(media.path.last().session_id(), Some("2s93i9ek2a"));
+    covers!("S-149", "S-152", "S-153");
 }
 
-// covers: S-091
 #[test]
 fn rfc6714_5_2_cema_is_recognised() {
     assert!(parse_with(&["a=msrp-cema"]).cema);
     assert!(!parse_with(&["a=MSRP-CEMA"]).cema);
+    covers!("S-091");
 }
 
-// covers: S-109, S-114
 #[test]
 fn rfc8122_5_fingerprints_at_media_level_win_over_session_level() {
     let print = |octet: &str| format!("a=fingerprint:SHA-256 {}", [octet; 32].join(":"));
@@ -524,9 +524,9 @@ fn rfc8122_5_fingerprints_at_media_level_win_over_session_level() {
     assert_eq!(both.fingerprints.len(), 1);
     assert_eq!(both.fingerprints[0].digest(), [0xBB; 32]);
     assert_eq!(both.trusted_fingerprints(&[HashFunction::Sha256]).len(), 1);
+    covers!("S-109", "S-114");
 }
 
-// covers: S-111, S-112
 #[test]
 fn rfc8122_5_md5_counts_as_no_fingerprint_and_unknown_functions_are_skipped() {
     let known = [HashFunction::Sha256, HashFunction::Md5];
@@ -542,9 +542,9 @@ fn rfc8122_5_md5_counts_as_no_fingerprint_and_unknown_functions_are_skipped() {
         "a=fingerprint:sha-256 00",
     ]);
     assert!(error.to_string().contains("fingerprint"), "{error}");
+    covers!("S-111", "S-112");
 }
 
-// covers: S-150, S-151
 #[test]
 fn rfc8866_5_bare_line_feeds_and_an_empty_session_name_are_accepted() {
     let sdp = whole(&["m=message 7394 TCP/MSRP *", PATH, TYPES]);
@@ -554,9 +554,9 @@ fn rfc8866_5_bare_line_feeds_and_an_empty_session_name_are_accepted() {
         assert_eq!(parse(&sdp.replace("s=-", name)), plain, "{name:?}");
     }
     assert_eq!(parse(sdp.trim_end()), plain, "last line without an end");
+    covers!("S-150", "S-151");
 }
 
-// covers: S-165
 #[test]
 fn rfc8866_5_an_unknown_type_letter_refuses_the_whole_description() {
     let lines = ["m=message 7394 TCP/MSRP *", PATH, TYPES];
@@ -574,9 +574,9 @@ fn rfc8866_5_an_unknown_type_letter_refuses_the_whole_description() {
         parse(&whole(&[&lines[..], &["k=prompt"]].concat())),
         parse(&whole(&lines))
     );
+    covers!("S-165");
 }
 
-// covers: S-154
 #[test]
 fn rfc3264_5_a_larger_origin_version_does_no_harm() {
     let sdp = whole(&["m=message 7394 TCP/MSRP *", PATH, TYPES]);
@@ -590,6 +590,7 @@ fn rfc3264_5_a_larger_origin_version_does_no_harm() {
             Err(error) => assert_eq!(error.kind, ErrorKind::InvalidSdp),
         }
     }
+    covers!("S-154");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The parser on recorded traffic of existing peers (`tests/corpus/captures`): the same events at any
 //! split, the messages that the recordings promise, and a clean error where a stream is damaged.
 
+use msrp_conformance::covers;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -214,7 +215,6 @@ fn is_excerpt(file: &Path) -> bool {
     file.to_string_lossy().ends_with(".excerpt.bin")
 }
 
-// covers: C-008, C-015, C-016, C-032, C-040
 #[test]
 fn recorded_streams_give_the_promised_messages_at_any_split() {
     for (name, promise, file) in directions().iter().filter(|(_, _, file)| !is_excerpt(file)) {
@@ -242,9 +242,9 @@ fn recorded_streams_give_the_promised_messages_at_any_split() {
             assert_eq!(error.frame_offset, promise["parsed_bytes"], "{name}");
         }
     }
+    covers!("C-008", "C-015", "C-016", "C-032", "C-040");
 }
 
-// covers: C-006, T-17
 #[test]
 fn damaged_streams_end_where_the_damage_is() {
     let find = |name: &str| {
@@ -269,9 +269,9 @@ fn damaged_streams_end_where_the_damage_is() {
         (error.offset, error.frame_offset),
         (octets.len() as u64, 14833)
     );
+    covers!("C-006", "T-17");
 }
 
-// covers: C-016
 #[test]
 fn excerpts_of_large_streams_have_sound_frame_borders() {
     let mut seen = 0;
@@ -300,4 +300,5 @@ fn excerpts_of_large_streams_have_sound_frame_borders() {
         seen += stream.frames.len();
     }
     assert!(seen > 100, "{seen} frames");
+    covers!("C-016");
 }

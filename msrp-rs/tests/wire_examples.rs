@@ -1,6 +1,7 @@
 //! Example streams (`tests/wire/*.msrp`) and what the parser makes of them (`*.events`), at every
 //! split.
 
+use msrp_conformance::covers;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,8 +114,6 @@ fn examples() -> Vec<PathBuf> {
     examples
 }
 
-// covers: C-002, C-003, C-005, C-006, C-008, C-015, C-016, C-018, C-019, C-030, C-032, C-033, C-038,
-// C-040, C-046, C-049, C-291, T-17, T-20
 #[test]
 fn examples_give_their_events_at_every_split() {
     let examples = examples();
@@ -137,4 +136,8 @@ fn examples_give_their_events_at_every_split() {
             );
         }
     }
+    covers!(
+        "C-002", "C-003", "C-005", "C-006", "C-008", "C-015", "C-016", "C-018", "C-019", "C-030",
+        "C-032", "C-033", "C-038", "C-040", "C-046", "C-049", "C-291", "T-17", "T-20"
+    );
 }

@@ -1,4 +1,5 @@
 use super::*;
+use msrp_conformance::covers;
 use serde_json::Value;
 
 /// Decodes `input` given in blocks of `step` octets.
@@ -52,7 +53,6 @@ fn digest(text: &str) -> String {
 
 #[test]
 fn a_message_is_put_together_by_its_ranges() {
-    // covers: C-151
     let input = chunk("tid1", "mess1", "5-8/12", "BBBB", '+')
         + &chunk("tid2", "mess1", "1-4/12", "AAAA", '+')
         + &chunk("tid3", "mess1", "9-12/12", "CCCC", '$');
@@ -65,28 +65,29 @@ fn a_message_is_put_together_by_its_ranges() {
     assert_eq!(lines[0]["complete"], true);
     assert_eq!(lines[0]["aborted"], false);
     assert_eq!(lines[0].get("duplicate"), None);
+    covers!("C-151");
 }
 
 #[test]
 fn a_last_chunk_that_comes_early_waits_for_the_others() {
-    // covers: C-151
     let input = chunk("tid1", "mess1", "5-8/8", "BBBB", '$')
         + &chunk("tid2", "mess1", "1-4/8", "AAAA", '+');
     let lines = messages(&input);
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["sha256"], digest("AAAABBBB"));
     assert_eq!(lines[0]["complete"], true);
+    covers!("C-151");
 }
 
 #[test]
 fn octets_sent_again_replace_the_earlier_ones() {
-    // covers: C-153
     let input = chunk("tid1", "mess1", "1-8/8", "AAAAAAAA", '+')
         + &chunk("tid2", "mess1", "3-4/8", "bb", '+')
         + &chunk("tid3", "mess1", "7-10/8", "CCCC", '$');
     let lines = messages(&input);
     assert_eq!(lines[0]["length"], 10);
     assert_eq!(lines[0]["sha256"], digest("AAbbAACCCC"));
+    covers!("C-153");
 }
 
 #[test]
@@ -103,7 +104,6 @@ fn an_aborted_message_has_a_line_and_a_digest_of_what_came() {
 
 #[test]
 fn a_bodiless_send_gets_no_line_and_can_abort() {
-    // covers: C-166
     assert!(messages(&bodiless("tid1", "mess1", '$')).is_empty());
     let open = chunk("tid1", "mess1", "1-4/100", "AAAA", '+');
     let lines = messages(&(open.clone() + &bodiless("tid2", "mess1", '#')));
@@ -111,6 +111,7 @@ fn a_bodiless_send_gets_no_line_and_can_abort() {
     let lines = messages(&(open + &bodiless("tid2", "mess1", '$')));
     assert_eq!(lines[0]["aborted"], false);
     assert_eq!(lines[0]["complete"], false);
+    covers!("C-166");
 }
 
 #[test]
@@ -131,16 +132,15 @@ fn an_incomplete_message_with_a_gap_has_no_digest() {
 
 #[test]
 fn an_empty_body_is_a_message() {
-    // covers: C-011, C-127
     let lines = messages(&chunk("tid1", "mess1", "1-0/0", "", '$'));
     assert_eq!(lines[0]["length"], 0);
     assert_eq!(lines[0]["sha256"], digest(""));
     assert_eq!(lines[0]["complete"], true);
+    covers!("C-011", "C-127");
 }
 
 #[test]
 fn a_repeat_of_a_finished_message_is_a_duplicate() {
-    // covers: C-158
     let once = chunk("tid1", "mess1", "1-5/5", "hello", '$');
     let lines = messages(&(once.clone() + &chunk("tid2", "mess1", "1-5/5", "hello", '$')));
     assert_eq!(lines.len(), 2);
@@ -150,11 +150,11 @@ fn a_repeat_of_a_finished_message_is_a_duplicate() {
     let aborted = chunk("tid3", "mess2", "1-5/9", "hello", '#');
     let lines = messages(&(aborted + &chunk("tid4", "mess2", "1-5/5", "hello", '$')));
     assert_eq!(lines[1].get("duplicate"), None);
+    covers!("C-158");
 }
 
 #[test]
 fn a_malformed_request_gets_a_line_and_the_stream_goes_on() {
-    // covers: C-053, C-064
     let bad = chunk("tid1", "mess1", "x-5/5", "hello", '$');
     let no_type = "MSRP tid2 SEND\r\nTo-Path: msrp://127.0.0.1:2855/to;tcp\r\n\
         From-Path: msrp://127.0.0.1:2856/from;tcp\r\nMessage-ID: mess2\r\n\r\nhello\r\n-------tid2$\r\n";
@@ -168,6 +168,7 @@ fn a_malformed_request_gets_a_line_and_the_stream_goes_on() {
         assert_eq!(lines[2].get("malformed"), None);
         assert_eq!(lines[2]["message_id"], "mess3");
     }
+    covers!("C-053", "C-064");
 }
 
 #[test]
@@ -191,7 +192,6 @@ fn a_broken_frame_is_the_last_line_with_its_first_octet() {
 
 #[test]
 fn a_claim_of_length_costs_nothing() {
-    // covers: C-062
     let last = 9_000_000_000_000_000_000_u64;
     let input = chunk("tid1", "mess1", &format!("1-5/{last}"), "hello", '+')
         + &chunk("tid2", "mess1", "4000000000000000000-*/*", "world", '+')
@@ -201,6 +201,7 @@ fn a_claim_of_length_costs_nothing() {
     assert!(lines[0]["malformed"].is_string());
     assert_eq!(lines[1]["length"], 10);
     assert_eq!(lines[1]["sha256"], Value::Null);
+    covers!("C-062");
 }
 
 #[test]

@@ -158,6 +158,8 @@ fn ranges(option: &str, types: &[String]) -> Result<Vec<MediaRange>> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
     #[test]
@@ -178,7 +180,6 @@ mod tests {
         );
     }
 
-    // covers: S-045
     #[test]
     fn rfc4975_8_6_the_mandatory_types_are_taken_by_default_and_an_explicit_list_is_kept() {
         let types = session(&SessionOptions::default()).expect("the defaults");
@@ -200,5 +201,6 @@ mod tests {
             ..SessionOptions::default()
         };
         assert!(session(&options).is_err());
+        covers!("S-045");
     }
 }

@@ -253,9 +253,10 @@ async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: C-289
     #[test]
     fn dials_to_one_target_have_a_bounded_rate() {
         let limits = Limits::default();
@@ -275,5 +276,6 @@ mod tests {
             .collect();
         assert!(starts[..10].iter().all(Duration::is_zero));
         assert!(starts[29] >= Duration::from_millis(1800), "{starts:?}");
+        covers!("C-289");
     }
 }

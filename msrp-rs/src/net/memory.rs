@@ -156,9 +156,10 @@ fn unsigned(held: isize) -> usize {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: T-63
     #[test]
     fn the_budget_ends_at_seven_eighths() {
         let memory = Memory::new(800);
@@ -171,6 +172,7 @@ mod tests {
         assert!(!memory.is_short());
         assert!(memory.take_refused() && !memory.take_refused());
         assert_eq!((memory.received(), memory.sent()), ((440, 500), 251));
+        covers!("T-63");
     }
 
     #[test]

@@ -58,6 +58,8 @@ impl Unbound {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use std::net::Ipv4Addr;
     use std::task::Waker;
 
@@ -69,7 +71,6 @@ mod tests {
         matches!(controls.as_slice(), [Control::Evict])
     }
 
-    // covers: T-63
     #[test]
     fn the_oldest_makes_room_first_of_its_address_then_of_all() {
         let limits = Limits {
@@ -87,5 +88,6 @@ mod tests {
         assert_eq!(evicted, [true, true, false, false, false]);
         unbound.remove(5);
         assert_eq!(unbound.len(), 2);
+        covers!("T-63");
     }
 }

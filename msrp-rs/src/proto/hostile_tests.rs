@@ -1,5 +1,6 @@
 //! Peers that try to make us hold or do much: looked at from inside, where tables and steps can be counted.
 
+use msrp_conformance::covers;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -180,7 +181,6 @@ fn chunk(message: usize, range: &str, body: &str, flag: char) -> String {
     request("SEND", &uri(0), "tid1", &headers, Some(body), flag)
 }
 
-// covers: C-091, T-63
 #[test]
 fn spellings_of_a_path_are_remembered_one_per_session() {
     let mut bench = Bench::new(2, Limits::default());
@@ -219,9 +219,9 @@ fn spellings_of_a_path_are_remembered_one_per_session() {
         .map(|text| &text[..3])
         .collect();
     assert_eq!(codes, ["200", "481", "200"]);
+    covers!("C-091", "T-63");
 }
 
-// covers: C-221, T-63
 #[test]
 fn reports_that_nobody_asked_for_are_not_remembered() {
     let mut bench = Bench::new(1, Limits::default());
@@ -247,6 +247,7 @@ fn reports_that_nobody_asked_for_are_not_remembered() {
         .next()
         .expect("a transfer");
     assert_eq!(transfer.confirmed.count(), 0);
+    covers!("C-221", "T-63");
 }
 
 /// What a peer does to us, `n` times.
@@ -272,7 +273,6 @@ const ATTACKS: &[(&str, Attack, u64)] = &[
     ("held requests", held, 20),
 ];
 
-// covers: C-016, C-063, T-63
 #[test]
 fn the_work_is_linear_in_what_the_peer_sends() {
     for (name, attack, most) in ATTACKS {
@@ -283,6 +283,7 @@ fn the_work_is_linear_in_what_the_peer_sends() {
             "{name}: {few} steps for 500, {many} for 2000"
         );
     }
+    covers!("C-016", "C-063", "T-63");
 }
 
 fn limits() -> Limits {

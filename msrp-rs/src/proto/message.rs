@@ -235,6 +235,8 @@ const KEPT_PIECE: usize = if cfg!(test) { 8 } else { 16 * 1024 };
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -258,7 +260,6 @@ mod tests {
         )
     }
 
-    // covers: T-63
     #[test]
     fn octets_that_come_one_by_one_are_kept_together() {
         let mut incoming = incoming();
@@ -279,10 +280,10 @@ mod tests {
         assert_eq!(incoming.ahead_len, 1000 / KEPT_PIECE);
         assert!(room <= 2 * incoming.ahead_len, "{room}");
         assert!(!incoming.is_scattered(1000 / KEPT_PIECE) && incoming.is_scattered(100));
+        covers!("T-63");
     }
 
     proptest! {
-        // covers: C-151, C-153
         #[test]
         fn rfc4975_7_3_1_last_octets_win_in_any_order(
             chunks in prop::collection::vec((0u64..50, 1usize..20), 1..30),
@@ -310,6 +311,7 @@ mod tests {
             prop_assert_eq!(incoming.ahead_len(), 0);
             prop_assert_eq!(&content[..length as usize], &model[..length as usize]);
             prop_assert_eq!(&content[length as usize..], &vec![None; 80 - length as usize][..]);
+            covers!("C-151", "C-153");
         }
     }
 }

@@ -163,9 +163,10 @@ impl Transactions {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: C-240, T-63
     #[test]
     fn one_request_without_answer_keeps_no_others() {
         let now = Instant::now();
@@ -194,5 +195,6 @@ mod tests {
             Some(Purpose::Chunk(0))
         );
         assert!(transactions.expire(now + Duration::from_secs(60)).is_none());
+        covers!("C-240", "T-63");
     }
 }

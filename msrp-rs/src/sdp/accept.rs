@@ -122,13 +122,14 @@ impl fmt::Display for List<'_> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
     fn range(text: &str) -> MediaRange {
         MediaRange::parse(text).expect("a range")
     }
 
-    // covers: S-041
     #[test]
     fn rfc4975_8_6_a_list_is_split_outside_of_quotes_and_printed_with_single_spaces() {
         for (value, printed) in [
@@ -142,9 +143,9 @@ mod tests {
             let list: Vec<_> = parse_list(value).collect();
             assert_eq!(List(&list).to_string(), printed, "{value}");
         }
+        covers!("S-041");
     }
 
-    // covers: S-043, S-053
     #[test]
     fn rfc4975_8_6_entries_overlap_if_one_type_fits_both() {
         for (a, b, expected) in [
@@ -160,5 +161,6 @@ mod tests {
             assert_eq!(overlap(&range(a), &range(b)), expected, "{a} {b}");
             assert_eq!(overlap(&range(b), &range(a)), expected, "{b} {a}");
         }
+        covers!("S-043", "S-053");
     }
 }

@@ -103,6 +103,8 @@ fn is_token(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
     use crate::error::ErrorKind;
 
@@ -115,13 +117,13 @@ mod tests {
         assert_eq!((value.name(), value.value()), ("file-range", Some("1-*")));
     }
 
-    // covers: S-063, S-075
     #[test]
     fn rfc6135_4_4_connection_and_own_attributes_cannot_be_added() {
         for name in RESERVED {
             let error = Attribute::new(name, Some("x")).expect_err("reserved");
             assert_eq!(error.kind, ErrorKind::InvalidArgument, "{name}");
         }
+        covers!("S-063", "S-075");
     }
 
     #[test]

@@ -84,11 +84,12 @@ impl fmt::Display for Direction {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::Direction::{self, Inactive, RecvOnly, SendOnly, SendRecv};
 
     const ALL: [Direction; 4] = [SendRecv, SendOnly, RecvOnly, Inactive];
 
-    // covers: S-144
     #[test]
     fn rfc3264_6_1_answer_directions_are_the_permitted_ones() {
         for wish in ALL {
@@ -111,5 +112,6 @@ mod tests {
         }
         assert_eq!(SendRecv.answer_to(SendOnly), RecvOnly);
         assert_eq!(Direction::from_name("SendOnly"), None);
+        covers!("S-144");
     }
 }

@@ -202,6 +202,8 @@ fn parse_digest(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
     fn hex(octet: u8, len: usize) -> String {
@@ -212,7 +214,6 @@ mod tests {
         Fingerprint::parse(value).expect("valid").expect("usable")
     }
 
-    // covers: S-109
     #[test]
     fn rfc8122_5_fingerprint_round_trips_in_upper_case() {
         let text = format!("sha-256 {}", hex(0xAB, 32));
@@ -224,9 +225,9 @@ mod tests {
         assert_eq!(parsed(&text.to_ascii_uppercase()), print);
         let made = Fingerprint::new(HashFunction::Sha256, vec![0xAB; 32]).expect("valid");
         assert_eq!(made, print);
+        covers!("S-109");
     }
 
-    // covers: S-109
     #[test]
     fn rfc8122_5_a_known_hash_has_as_many_octets_as_it_has() {
         for value in [
@@ -245,9 +246,9 @@ mod tests {
             parsed("foo 00").function(),
             &HashFunction::Other("foo".to_owned())
         );
+        covers!("S-109");
     }
 
-    // covers: S-111
     #[test]
     fn rfc8122_5_md5_and_md2_are_neither_made_nor_trusted() {
         let md5 = parsed(&format!("md5 {}", hex(1, 16)));
@@ -257,9 +258,9 @@ mod tests {
         assert!(Fingerprint::new(HashFunction::Md5, vec![1; 16]).is_err());
         assert!(Fingerprint::new(HashFunction::Other("foo".to_owned()), vec![1]).is_err());
         assert!(Fingerprint::new(HashFunction::Sha1, vec![1; 32]).is_err());
+        covers!("S-111");
     }
 
-    // covers: S-112
     #[test]
     fn rfc8122_5_1_only_the_most_preferred_known_function_counts() {
         let sha1 = parsed(&format!("sha-1 {}", hex(1, 20)));
@@ -275,5 +276,6 @@ mod tests {
         assert_eq!(preferred_fingerprints(&all, &known), [&sha256, &second]);
         assert_eq!(preferred_fingerprints(&all[..2], &known), [&sha1]);
         assert!(preferred_fingerprints(&all[..1], &known).is_empty());
+        covers!("S-112");
     }
 }

@@ -95,6 +95,8 @@ impl fmt::Display for Connection<'_> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
@@ -103,7 +105,6 @@ mod tests {
         Host::V4(Ipv4Addr::new(192, 0, 2, 1))
     }
 
-    // covers: S-154
     #[test]
     fn rfc3264_5_origin_numbers_fit_a_signed_64_bit_integer() {
         let top = u64::try_from(i64::MAX).expect("positive");
@@ -112,9 +113,9 @@ mod tests {
         assert!(Origin::new(top + 1, 0, v4()).is_err());
         assert!(Origin::new(0, VERSION_BOUND, v4()).is_err());
         assert!(Origin::new(0, 0, Host::Name("h\r\na=path:x".to_owned())).is_err());
+        covers!("S-154");
     }
 
-    // covers: S-132, S-133
     #[test]
     fn rfc3264_8_a_changed_description_has_the_next_version() {
         let first = Origin::new(7, 41, v4()).expect("in range");
@@ -122,5 +123,6 @@ mod tests {
         assert_eq!(first.next().to_string(), "- 7 42 IN IP4 192.0.2.1");
         let v6 = Origin::new(7, 41, Host::V6(Ipv6Addr::LOCALHOST)).expect("in range");
         assert_eq!(v6.to_string(), "- 7 41 IN IP6 ::1");
+        covers!("S-132", "S-133");
     }
 }

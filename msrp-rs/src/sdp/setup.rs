@@ -76,9 +76,10 @@ impl fmt::Display for Setup {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: S-062, S-064, S-082
     #[test]
     fn rfc6135_4_2_1_holdconn_and_unknown_values_are_no_attribute() {
         use SetupAttribute::{ActPass, Active, Passive};
@@ -98,5 +99,6 @@ mod tests {
         }
         assert_eq!(Setup::Active.reversed(), Setup::Passive);
         assert_eq!(Setup::Passive.reversed(), Setup::Active);
+        covers!("S-062", "S-064", "S-082");
     }
 }

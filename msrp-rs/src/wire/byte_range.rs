@@ -164,6 +164,8 @@ fn expect(text: &[u8], at: &mut usize, octet: u8, expected: &'static str) -> Res
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -171,7 +173,6 @@ mod tests {
         ByteRange { start, end, total }
     }
 
-    // covers: C-044, C-060, C-292, T-22
     #[test]
     fn forms_that_are_taken() {
         for (text, expected) in [
@@ -196,9 +197,9 @@ mod tests {
             ByteRange::parse_marked(b"1-0/0"),
             Ok((ByteRange::EMPTY, false))
         );
+        covers!("C-044", "C-060", "C-292", "T-22");
     }
 
-    // covers: C-044, C-060, C-292
     #[test]
     fn forms_that_are_not() {
         for (text, offset, kind) in [
@@ -224,9 +225,9 @@ mod tests {
                 "{text}: {fault}"
             );
         }
+        covers!("C-044", "C-060", "C-292");
     }
 
-    // covers: C-061, C-126, T-22
     #[test]
     fn offsets_and_lengths() {
         assert_eq!(
@@ -246,6 +247,7 @@ mod tests {
         assert_eq!(range(5, None, None).len(), None);
         assert_eq!(range(0, Some(0), None).offset(), 0);
         assert_eq!(ByteRange::default().to_string(), "1-*/*");
+        covers!("C-061", "C-126", "T-22");
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! Tests of the encoder: exact octets, and the round trip through the parser.
 
 use bytes::Bytes;
+use msrp_conformance::covers;
 use proptest::prelude::*;
 
 use super::super::{Frame, Head, Parser, ParserLimits};
@@ -54,7 +55,6 @@ fn parse(octets: &[u8]) -> (Head, Vec<u8>, Continuation) {
     (head, body, flag)
 }
 
-// covers: C-001, C-007, C-031, C-047, C-050
 #[test]
 fn a_send_with_body() {
     let text = written(|out| {
@@ -69,9 +69,9 @@ fn a_send_with_body() {
              Byte-Range: 1-3/3\r\nContent-Type: text/plain\r\n\r\nabc\r\n-------tid1$\r\n"
         )
     );
+    covers!("C-001", "C-007", "C-031", "C-047", "C-050");
 }
 
-// covers: C-009, C-010
 #[test]
 fn a_send_without_body() {
     let headers = [
@@ -95,9 +95,9 @@ fn a_send_without_body() {
              Byte-Range: 1-0/0\r\nKeep-Alive: yes\r\n-------tid1$\r\n"
         )
     );
+    covers!("C-009", "C-010");
 }
 
-// covers: C-033, C-047, C-048
 #[test]
 fn the_order_of_headers() {
     let headers = [
@@ -119,9 +119,9 @@ fn the_order_of_headers() {
         *"Byte-Range: 2049-*/9000\r\nSuccess-Report: yes\r\nFailure-Report: partial\r\nX-A: 1\r\n\
           X-B: 2\r\ncontent-disposition: inline\r\nContent-ID: <x>\r\nContent-Type: text/plain\r\n\r\n"
     );
+    covers!("C-033", "C-047", "C-048");
 }
 
-// covers: C-017
 #[test]
 fn a_response() {
     let text = written(|out| {
@@ -156,9 +156,9 @@ fn a_response() {
     );
     assert_eq!(head.header(HeaderName::UsePath), Some(TO.as_bytes()));
     assert_eq!(head.header(HeaderName::Expires), Some(&b"600"[..]));
+    covers!("C-017");
 }
 
-// covers: C-045
 #[test]
 fn a_report() {
     let report = ReportHead {
@@ -177,6 +177,7 @@ fn a_report() {
              Byte-Range: 1-300/900\r\nStatus: 000 200 OK\r\n-------tid9$\r\n"
         )
     );
+    covers!("C-045");
 }
 
 #[test]
@@ -198,7 +199,6 @@ fn other_requests() {
     );
 }
 
-// covers: C-035
 #[test]
 fn no_text_can_end_its_line() {
     let evil = "x\r\n-------tid1$\r\nMSRP\u{0}\u{7f}y";
@@ -213,9 +213,9 @@ fn no_text_can_end_its_line() {
     assert!(text.ends_with("Content-Type: x  -------tid1$  MSRP  y\r\n\r\n"));
     let text = written(|out| encode_response(out, &id("tid1"), StatusCode(65535), evil, b"", b""));
     assert!(text.starts_with("MSRP tid1 535 x  -------tid1$  MSRP  y\r\n"));
+    covers!("C-035");
 }
 
-// covers: C-052
 #[test]
 fn extra_headers_are_checked() {
     for (name, value) in [
@@ -255,6 +255,7 @@ fn extra_headers_are_checked() {
             .to_string(),
         "header \"Status\" refused: the engine writes it itself"
     );
+    covers!("C-052");
 }
 
 fn ident() -> impl Strategy<Value = String> {

@@ -173,9 +173,10 @@ pub(super) fn parse_success_report(value: &[u8]) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: C-033
     #[test]
     fn names_and_values_compare_without_case() {
         for name in HeaderName::ALL {
@@ -193,6 +194,7 @@ mod tests {
             Some(FailureReport::Partial)
         );
         assert_eq!(parse_success_report(b"Yes"), Some(true));
+        covers!("C-033");
     }
 
     #[test]

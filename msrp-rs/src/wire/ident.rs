@@ -195,10 +195,11 @@ ident_type! {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
     use proptest::prelude::*;
 
-    // covers: C-005, C-042
     #[test]
     fn parse_takes_1_to_64_octets_of_the_alphabet() {
         for text in [
@@ -231,9 +232,9 @@ mod tests {
                 "{text}"
             );
         }
+        covers!("C-005", "C-042");
     }
 
-    // covers: C-004
     #[test]
     fn new_takes_4_to_32_octets_only() {
         assert!(TransactionId::new("abc").is_err());
@@ -245,9 +246,9 @@ mod tests {
             error.to_string(),
             "Message-ID of 33 octets is not within 4 to 32"
         );
+        covers!("C-004");
     }
 
-    // covers: C-006
     #[test]
     fn identifiers_compare_with_case() {
         let id = |text: &str| TransactionId::new(text).unwrap();
@@ -259,6 +260,7 @@ mod tests {
             format!("{:?} {}", id("abcd"), id("abcd")),
             "TransactionId(\"abcd\") abcd"
         );
+        covers!("C-006");
     }
 
     proptest! {

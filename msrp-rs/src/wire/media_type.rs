@@ -377,6 +377,8 @@ fn push_value(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -388,7 +390,6 @@ mod tests {
         MediaRange::parse_list(text).unwrap_or_else(|fault| panic!("{text}: {fault}"))
     }
 
-    // covers: C-036, C-037, C-046
     #[test]
     fn parts_of_a_media_type() {
         let full = media_type("Text/PLAIN; Charset=utf-8 ;name=\"a\\\"b\\\\c; d\";flag");
@@ -405,9 +406,9 @@ mod tests {
         );
         assert_eq!(media_type("text/x-ü".trim_end_matches('ü')).subtype(), "x-");
         assert_eq!(media_type("a/b;c=\"ü\"").param("c"), Some("ü"));
+        covers!("C-036", "C-037", "C-046");
     }
 
-    // covers: C-036, S-042
     #[test]
     fn types_compare_without_case() {
         for (a, b, equal) in [
@@ -422,9 +423,9 @@ mod tests {
         ] {
             assert_eq!(media_type(a) == media_type(b), equal, "{a} and {b}");
         }
+        covers!("C-036", "S-042");
     }
 
-    // covers: C-036, C-037
     #[test]
     fn faults_have_their_offset() {
         for (text, offset) in [
@@ -451,9 +452,9 @@ mod tests {
             "x".parse::<MediaType>().unwrap_err().kind,
             ErrorKind::InvalidArgument
         );
+        covers!("C-036", "C-037");
     }
 
-    // covers: S-041, S-042, S-043, S-052
     #[test]
     fn accept_types_match() {
         for (entry, sent, matches) in [
@@ -477,9 +478,9 @@ mod tests {
         assert!(!list("a/b")[0].is_wildcard());
         assert_eq!(list("a/b")[0].media_type(), Some(&media_type("a/b")));
         assert_eq!(list("a/*")[0].media_type(), None);
+        covers!("S-041", "S-042", "S-043", "S-052");
     }
 
-    // covers: S-041, S-059
     #[test]
     fn accept_types_lists() {
         let texts = |text: &str| {
@@ -507,6 +508,7 @@ mod tests {
                 "{text}"
             );
         }
+        covers!("S-041", "S-059");
     }
 
     proptest! {

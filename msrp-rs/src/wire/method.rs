@@ -49,9 +49,10 @@ impl fmt::Display for Method {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: C-001, C-291
     #[test]
     fn words_are_methods_with_case() {
         for word in ["SEND", "REPORT", "AUTH", "NICKNAME", "send", "FILE_OFFSET"] {
@@ -62,5 +63,6 @@ mod tests {
                 matches!(word, "send" | "FILE_OFFSET")
             );
         }
+        covers!("C-001", "C-291");
     }
 }

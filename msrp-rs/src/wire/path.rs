@@ -182,6 +182,8 @@ fn parse_uri(at: usize, word: &[u8]) -> Result<Uri, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
     const A: &str = "msrp://a.example:2855/aaaaaaaaaa;tcp";
@@ -191,7 +193,6 @@ mod tests {
         UriPath::parse(text.as_bytes(), 64).unwrap()
     }
 
-    // covers: C-039, S-021
     #[test]
     fn runs_of_blanks_separate_and_one_sp_is_written() {
         for text in [
@@ -204,9 +205,9 @@ mod tests {
             assert_eq!(path.to_string(), format!("{A} {B}"));
             assert_eq!((path.first().as_str(), path.last().as_str()), (A, B));
         }
+        covers!("C-039", "S-021");
     }
 
-    // covers: C-039
     #[test]
     fn an_empty_path_is_a_fault() {
         for text in ["", " ", "\t "] {
@@ -217,9 +218,9 @@ mod tests {
             assert!(UriPath::parse_first(text.as_bytes()).is_err());
         }
         assert!(UriPath::try_from(vec![]).is_err());
+        covers!("C-039");
     }
 
-    // covers: C-063
     #[test]
     fn the_number_of_uris_is_bounded() {
         let text = vec![A; 64].join(" ");
@@ -229,6 +230,7 @@ mod tests {
             (fault.kind(), fault.offset()),
             (FaultKind::Limit, text.len() as u64 + 1)
         );
+        covers!("C-063");
     }
 
     #[test]

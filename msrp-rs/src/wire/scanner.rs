@@ -132,6 +132,8 @@ fn trailing_hyphens(slice: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::super::work;
     use super::*;
     use proptest::prelude::*;
@@ -164,7 +166,6 @@ mod tests {
         None
     }
 
-    // covers: T-18
     #[test]
     fn hyphens_and_id_are_found_with_or_without_crlf_and_flag() {
         for (body, found) in [
@@ -187,9 +188,9 @@ mod tests {
             }
             assert_eq!(EndLineScanner::contains(&id("abcd"), body), found.is_some());
         }
+        covers!("T-18");
     }
 
-    // covers: T-18
     #[test]
     fn ids_with_hyphens_are_found_too() {
         for (text, body) in [
@@ -208,9 +209,9 @@ mod tests {
                 );
             }
         }
+        covers!("T-18");
     }
 
-    // covers: T-63
     #[test]
     fn the_work_is_linear_whatever_the_body() {
         for unit in [
@@ -237,6 +238,7 @@ mod tests {
                 }
             }
         }
+        covers!("T-63");
     }
 
     proptest! {

@@ -156,9 +156,10 @@ impl fmt::Display for Status {
 
 #[cfg(test)]
 mod tests {
+    use msrp_conformance::covers;
+
     use super::*;
 
-    // covers: C-003
     #[test]
     fn a_code_is_exactly_three_digits() {
         assert_eq!(StatusCode::parse(b"200"), Some(StatusCode::OK));
@@ -170,9 +171,9 @@ mod tests {
         assert!(StatusCode(299).is_success() && !StatusCode(300).is_success());
         assert_eq!(StatusCode(481).default_comment(), "Session Does Not Exist");
         assert_eq!(StatusCode(499).default_comment(), "Failed");
+        covers!("C-003");
     }
 
-    // covers: C-045
     #[test]
     fn status_header() {
         let parsed = Status::parse(b"000 200 OK then").unwrap();
@@ -204,5 +205,6 @@ mod tests {
                 "{text}"
             );
         }
+        covers!("C-045");
     }
 }

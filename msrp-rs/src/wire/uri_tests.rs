@@ -1,5 +1,6 @@
 //! Tests of URI syntax, comparison and generation.
 
+use msrp_conformance::covers;
 use std::collections::HashSet;
 
 use proptest::prelude::*;
@@ -18,7 +19,6 @@ fn same(a: &str, b: &str) -> bool {
     equal
 }
 
-// covers: C-070
 #[test]
 fn parts_of_a_uri() {
     let full = uri("MSRPS://bob@Example.COM:2855/iAu39+a/b==;TCP;foo=bar;baz");
@@ -50,9 +50,9 @@ fn parts_of_a_uri() {
         (None, None, None, "ws")
     );
     assert_eq!(short.params().count(), 0);
+    covers!("C-070");
 }
 
-// covers: C-075, C-071
 #[test]
 fn hosts_names_addresses_and_odd_userinfo() {
     assert_eq!(
@@ -73,9 +73,9 @@ fn hosts_names_addresses_and_odd_userinfo() {
         uri("msrp://df7jal23ls0d.invalid:2855/98cjs;ws").transport(),
         "ws"
     );
+    covers!("C-075", "C-071");
 }
 
-// covers: C-070, C-071, C-075
 #[test]
 fn faults_have_their_offset() {
     for (text, offset) in [
@@ -118,9 +118,9 @@ fn faults_have_their_offset() {
         error.to_string(),
         "invalid URI: expected \";\" and a transport at octet 12"
     );
+    covers!("C-070", "C-071", "C-075");
 }
 
-// covers: C-083, C-084, C-085, C-086, C-087, C-078, T-47
 #[test]
 fn rfc4975_6_1_scheme_authority_and_port() {
     assert!(same("MSRP://h:1/s;tcp", "msrp://h:1/s;tcp"));
@@ -151,9 +151,9 @@ fn rfc4975_6_1_scheme_authority_and_port() {
     assert!(same("msrp://h:02855/s;tcp", "msrp://h:2855/s;tcp"));
     assert!(!same("msrp://h:2855/s;tcp", "msrp://h/s;tcp"));
     assert!(!same("msrp://h:1/s;tcp", "msrp://h:2/s;tcp"));
+    covers!("C-083", "C-084", "C-085", "C-086", "C-087", "C-078", "T-47");
 }
 
-// covers: C-088, C-089, C-090, C-091, T-47
 #[test]
 fn rfc4975_6_1_session_id_and_transport() {
     assert!(!same("msrp://h:1/AbC;tcp", "msrp://h:1/abc;tcp"));
@@ -163,9 +163,9 @@ fn rfc4975_6_1_session_id_and_transport() {
     assert!(!same("msrp://h:1/a/../b;tcp", "msrp://h:1/b;tcp"));
     assert!(!same("msrp://h:1/a//b;tcp", "msrp://h:1/a/b;tcp"));
     assert!(same("msrp://h:1/s;tcp;x=1", "msrp://h:1/s;tcp"));
+    covers!("C-088", "C-089", "C-090", "C-091", "T-47");
 }
 
-// covers: C-073, C-074, C-077, C-081
 #[test]
 fn generated_uris_are_canonical_and_checked() {
     let host: Host = "EXAMPLE.com".parse().unwrap();
@@ -202,6 +202,7 @@ fn generated_uris_are_canonical_and_checked() {
     assert!(uri("msrp://user@h/abc;tcp").check_generated().is_ok());
     assert!("bücher".parse::<Host>().is_err());
     assert!("[::1".parse::<Host>().is_err());
+    covers!("C-073", "C-074", "C-077", "C-081");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Bounds, cost, and property tests.
 
+use msrp_conformance::covers;
 use proptest::prelude::*;
 
 use super::super::super::work;
 use super::*;
 
-// covers: C-021, C-063, T-63
 #[test]
 fn each_bound_holds_and_the_next_octet_ends_the_stream() {
     let limits = ParserLimits {
@@ -68,9 +68,9 @@ fn each_bound_holds_and_the_next_octet_ends_the_stream() {
         outcome(uris(4)),
         Err((16 + 9 + 51, "expected no more URIs in the path".into()))
     );
+    covers!("C-021", "C-063", "T-63");
 }
 
-// covers: C-021, C-063
 #[test]
 fn octets_without_crlf_end_the_stream_at_the_bound() {
     for (start, at) in [("MSRP ", 1024), ("MSRP tid1 SEND\r\n", 16 + 8192)] {
@@ -79,6 +79,7 @@ fn octets_without_crlf_end_the_stream_at_the_bound() {
         assert_eq!(parser.next().unwrap_err().offset, at);
         assert!(parser.block.is_empty() && parser.blocks.is_empty());
     }
+    covers!("C-021", "C-063");
 }
 
 #[test]
@@ -105,7 +106,6 @@ fn a_body_beyond_10_kib_is_for_send_only() {
     assert_eq!(ParserLimits::default().non_send_body, 10240);
 }
 
-// covers: C-016
 #[test]
 fn bodies_are_slices_of_the_pushed_blocks() {
     let block = Bytes::from(send(b"some octets\r\n-------tid2$\r\nmore\r\n"));
@@ -129,9 +129,9 @@ fn bodies_are_slices_of_the_pushed_blocks() {
     }
     assert_eq!(lens, [31]);
     assert!(parser.block.is_empty(), "the block is let go");
+    covers!("C-016");
 }
 
-// covers: C-016, T-17
 #[test]
 fn at_most_75_octets_are_held_back() {
     let id = "x".repeat(64);
@@ -149,6 +149,7 @@ fn at_most_75_octets_are_held_back() {
         most_held = most_held.max(pushed - given);
     }
     assert_eq!((most_held, given), (75, pushed));
+    covers!("C-016", "T-17");
 }
 
 /// Feeds `octets` in pieces of `size` and counts the octets that searches looked at.
@@ -163,7 +164,6 @@ fn work_of(octets: &[u8], size: usize) -> u64 {
     })
 }
 
-// covers: C-016, T-17, T-63
 #[test]
 fn the_work_is_linear_whatever_the_split_and_the_body() {
     let look_alikes = [
@@ -194,10 +194,10 @@ fn the_work_is_linear_whatever_the_split_and_the_body() {
     }
     let long = frame("SEND", &format!("X: {}\r\n", "x".repeat(8000)));
     assert_eq!(work_of(long.as_bytes(), 1), long.len() as u64);
+    covers!("C-016", "T-17", "T-63");
 }
 
 proptest! {
-    // covers: C-015, C-016
     #[test]
     fn any_body_comes_back_at_any_split(
         parts in proptest::collection::vec(prop_oneof![
@@ -229,9 +229,9 @@ proptest! {
         });
         prop_assert_eq!(body.unwrap_or_default(), &text[..]);
         prop_assert_eq!(events.last(), Some(&Event::Eof(Ok(()))));
+        covers!("C-015", "C-016");
     }
 
-    // covers: C-016
     #[test]
     fn junk_gives_the_same_events_at_any_split(
         parts in proptest::collection::vec(prop_oneof![
@@ -242,6 +242,7 @@ proptest! {
         ], 0..12),
     ) {
         parse(parts.concat());
+        covers!("C-016");
     }
 
     #[test]

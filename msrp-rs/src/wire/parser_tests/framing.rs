@@ -1,8 +1,8 @@
 //! Start lines, end-lines, bodies and what stands between frames.
 
 use super::*;
+use msrp_conformance::covers;
 
-// covers: C-001, C-005, C-023, C-063
 #[test]
 fn start_lines_that_end_the_stream() {
     for (line, offset, reason) in [
@@ -59,9 +59,9 @@ fn start_lines_that_end_the_stream() {
             );
         }
     }
+    covers!("C-001", "C-005", "C-023", "C-063");
 }
 
-// covers: C-003, C-291
 #[test]
 fn the_third_word_decides_between_request_and_response() {
     for (start, method) in [
@@ -79,9 +79,9 @@ fn the_third_word_decides_between_request_and_response() {
         assert_eq!(head.is_report(), method == Method::Report);
         assert_eq!(head.fault(), None);
     }
+    covers!("C-003", "C-291");
 }
 
-// covers: C-005
 #[test]
 fn transaction_ids_of_1_to_64_octets() {
     for id in ["a", "a.-+%=", &"x".repeat(64)] {
@@ -91,9 +91,9 @@ fn transaction_ids_of_1_to_64_octets() {
         assert_eq!(head(&text).transaction_id().as_str(), id);
     }
     assert_eq!(error(format!("MSRP {} SEND\r\n", "x".repeat(65))).0, 5 + 64);
+    covers!("C-005");
 }
 
-// covers: C-006, C-008, C-015, T-17, T-20, T-21
 #[test]
 fn only_the_own_end_line_ends_a_body() {
     for text in [
@@ -133,9 +133,9 @@ fn only_the_own_end_line_ends_a_body() {
     }
     let binary: Vec<u8> = (0..=255).chain(*b"\xff\xfe\r\n-------other$\r\n").collect();
     assert_eq!(body(send(&[&binary[..], b"\r\n"].concat())), Some(binary));
+    covers!("C-006", "C-008", "C-015", "T-17", "T-20", "T-21");
 }
 
-// covers: C-009, C-011, C-022, T-21
 #[test]
 fn no_body_an_empty_body_and_a_missing_crlf() {
     let bodiless = head(frame("SEND", "Message-ID: abcd\r\n"));
@@ -166,9 +166,9 @@ fn no_body_an_empty_body_and_a_missing_crlf() {
             Some(text.into())
         );
     }
+    covers!("C-009", "C-011", "C-022", "T-21");
 }
 
-// covers: C-018
 #[test]
 fn a_response_with_a_body_or_another_flag_is_framed() {
     let text = format!(
@@ -189,9 +189,9 @@ fn a_response_with_a_body_or_another_flag_is_framed() {
         let text = format!("MSRP tid1 SEND\r\n{PATHS}-------tid1{flag}\r\n");
         assert_eq!(parse(&text).1[1], Event::End(expected));
     }
+    covers!("C-018");
 }
 
-// covers: C-019
 #[test]
 fn up_to_16_crlfs_between_messages_are_skipped() {
     let gap = "\r\n".repeat(16);
@@ -215,9 +215,9 @@ fn up_to_16_crlfs_between_messages_are_skipped() {
             reason: "expected LF after CR, not the end of the stream,".into()
         }))]
     );
+    covers!("C-019");
 }
 
-// covers: C-023
 #[test]
 fn a_bare_lf_in_the_header_section_ends_the_stream() {
     let start = "MSRP tid1 SEND\r\n";
@@ -231,9 +231,9 @@ fn a_bare_lf_in_the_header_section_ends_the_stream() {
         assert_eq!((offset, frame_offset), (16 + at, 0), "{rest:?}");
         assert_eq!(reason, "expected CR before LF");
     }
+    covers!("C-023");
 }
 
-// covers: C-006
 #[test]
 fn a_foreign_end_line_in_the_header_section_ends_the_stream() {
     let base = "MSRP tid1 SEND\r\n".len() + PATHS.len();
@@ -249,6 +249,7 @@ fn a_foreign_end_line_in_the_header_section_ends_the_stream() {
         assert_eq!((offset, frame_offset), ((base + at) as u64, 0), "{line}");
         assert_eq!(reason, "expected the end-line of this frame");
     }
+    covers!("C-006");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Heads and their faults.
 
 use super::*;
+use msrp_conformance::covers;
 
-// covers: C-016
 #[test]
 fn a_send_is_read_whole() {
     let text = format!(
@@ -54,9 +54,9 @@ fn a_send_is_read_whole() {
             Event::Eof(Ok(()))
         ]
     );
+    covers!("C-016");
 }
 
-// covers: C-002, C-003, C-040, T-32
 #[test]
 fn responses_with_and_without_comment() {
     for (start, code, comment) in [
@@ -79,9 +79,9 @@ fn responses_with_and_without_comment() {
     let extra = head(frame("200 OK", "Message-ID: abcd\r\nByte-Range: 1-3/3\r\n"));
     assert_eq!(extra.fault(), None);
     assert_eq!(extra.message_id().unwrap().as_str(), "abcd");
+    covers!("C-002", "C-003", "C-040", "T-32");
 }
 
-// covers: C-038
 #[test]
 fn a_comment_that_is_no_utf8_is_shown_with_replacements() {
     let mut octets = b"MSRP tid1 200 a\xf8b\r\n".to_vec();
@@ -89,9 +89,9 @@ fn a_comment_that_is_no_utf8_is_shown_with_replacements() {
     let head = head(octets);
     assert_eq!(head.comment().unwrap(), "a\u{fffd}b");
     assert_eq!(head.fault(), None);
+    covers!("C-038");
 }
 
-// covers: C-030
 #[test]
 fn paths_come_first_in_either_order() {
     let swapped: String = PATHS.split_inclusive('\n').rev().collect();
@@ -124,9 +124,9 @@ fn paths_come_first_in_either_order() {
         fault(format!("MSRP tid1 SEND\r\n{no_from}-------tid1$\r\n")),
         (16 + 44, "expected From-Path".to_owned())
     );
+    covers!("C-030");
 }
 
-// covers: C-032, C-033, T-32
 #[test]
 fn blanks_and_case_of_headers() {
     let head = head(frame(
@@ -139,9 +139,9 @@ fn blanks_and_case_of_headers() {
     assert_eq!(head.success_report(), Some(true));
     assert_eq!(head.header_by_str("x"), Some(&b""[..]));
     assert_eq!(head.header_by_str("Y"), Some(&b""[..]));
+    covers!("C-032", "C-033", "T-32");
 }
 
-// covers: C-020, C-034, C-035
 #[test]
 fn bad_header_lines_are_faults_in_a_sound_frame() {
     let base = ("MSRP tid1 SEND\r\n".len() + PATHS.len()) as u64;
@@ -170,9 +170,9 @@ fn bad_header_lines_are_faults_in_a_sound_frame() {
     assert_eq!(fault(frame("200 O\u{1}K", "")).0, 15);
     let good = head(frame("SEND", "X-My_Header: 1\r\nX!#$&'*+^`{|}~: \tä\t\r\n"));
     assert_eq!(good.fault(), None);
+    covers!("C-020", "C-034", "C-035");
 }
 
-// covers: C-042, C-044, C-045, C-060, C-292
 #[test]
 fn bad_values_are_faults_in_a_sound_frame() {
     let base = ("MSRP tid1 SEND\r\n".len() + PATHS.len()) as u64;
@@ -207,9 +207,9 @@ fn bad_values_are_faults_in_a_sound_frame() {
     let mut octets = format!("MSRP tid1 SEND\r\n{PATHS}Content-Type: a/").into_bytes();
     octets.extend_from_slice(b"\xff\r\n-------tid1$\r\n");
     assert_eq!(fault(octets).1, "expected UTF-8 in the media type");
+    covers!("C-042", "C-044", "C-045", "C-060", "C-292");
 }
 
-// covers: C-049
 #[test]
 fn headers_may_follow_content_type() {
     let head = head(frame(
@@ -219,6 +219,7 @@ fn headers_may_follow_content_type() {
     assert_eq!(head.fault(), None);
     assert_eq!(head.content_type(), Some("a/b"));
     assert_eq!(head.byte_range(), Some(ByteRange::EMPTY));
+    covers!("C-049");
 }
 
 #[test]
