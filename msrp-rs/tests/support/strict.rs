@@ -48,8 +48,9 @@ pub fn strict(octets: &[u8]) -> Vec<Strict> {
 
 /// The line at the start, without its CRLF; lines are UTF-8, and hold neither CR nor LF.
 fn line(octets: &[u8]) -> (&str, &[u8]) {
-    let end = octets.windows(2).position(|pair| pair == b"\r\n");
-    let end = end.unwrap_or_else(|| panic!("no CRLF after {:?}", octets.escape_ascii().to_string()));
+    let end = memchr::memmem::find(octets, b"\r\n");
+    let end =
+        end.unwrap_or_else(|| panic!("no CRLF after {:?}", octets.escape_ascii().to_string()));
     let text = std::str::from_utf8(&octets[..end]).expect("UTF-8 outside of bodies");
     assert!(!text.contains(['\r', '\n']), "a bare CR or LF in {text:?}");
     (text, &octets[end + 2..])
@@ -57,8 +58,12 @@ fn line(octets: &[u8]) -> (&str, &[u8]) {
 
 fn message(octets: &[u8]) -> (Strict, usize) {
     let (start, mut rest) = line(octets);
-    let after = start.strip_prefix("MSRP ").unwrap_or_else(|| panic!("no MSRP: {start:?}"));
-    let (id, word) = after.split_once(' ').unwrap_or_else(|| panic!("no SP: {start:?}"));
+    let after = start
+        .strip_prefix("MSRP ")
+        .unwrap_or_else(|| panic!("no MSRP: {start:?}"));
+    let (id, word) = after
+        .split_once(' ')
+        .unwrap_or_else(|| panic!("no SP: {start:?}"));
     assert_ident(id);
     let (code, comment) = match word.split_once(' ') {
         Some((code, comment)) => (code, Some(comment)),
@@ -67,7 +72,10 @@ fn message(octets: &[u8]) -> (Strict, usize) {
     let is_response = code.len() == 3 && code.bytes().all(|octet| octet.is_ascii_digit());
     let status = is_response.then(|| (code.parse().expect("digits"), comment.map(str::to_owned)));
     if !is_response {
-        assert!(!word.is_empty() && word.bytes().all(|octet| octet.is_ascii_uppercase()), "{start:?}");
+        assert!(
+            !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_uppercase()),
+            "{start:?}"
+        );
     }
     comment.into_iter().for_each(assert_text);
     let mut message = Strict {
@@ -83,7 +91,7 @@ fn message(octets: &[u8]) -> (Strict, usize) {
         let (text, after) = line(rest);
         if text.is_empty() {
             let needle = format!("\r\n{end_line}");
-            let len = after.windows(needle.len()).position(|window| window == needle.as_bytes());
+            let len = memchr::memmem::find(after, needle.as_bytes());
             let len = len.expect("an end-line after the body");
             message.body = Some(after[..len].to_vec());
             rest = &after[len + 2..];
@@ -96,8 +104,13 @@ fn message(octets: &[u8]) -> (Strict, usize) {
             break;
         }
         assert!(message.body.is_none(), "{text:?} after the body");
-        let (name, value) = text.split_once(": ").unwrap_or_else(|| panic!("no header: {text:?}"));
-        assert!(name.starts_with(|first: char| first.is_ascii_alphabetic()), "{text:?}");
+        let (name, value) = text
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("no header: {text:?}"));
+        assert!(
+            name.starts_with(|first: char| first.is_ascii_alphabetic()),
+            "{text:?}"
+        );
         assert!(name.bytes().all(is_token), "{text:?}");
         assert_text(value);
         // The grammar allows more blanks only inside of values.
@@ -109,10 +122,22 @@ fn message(octets: &[u8]) -> (Strict, usize) {
 
 /// What §7 asks of every request and response.
 fn check(message: &Strict) {
-    let names: Vec<&str> = message.headers.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names.get(..2), Some(&["To-Path", "From-Path"][..]), "{names:?}");
+    let names: Vec<&str> = message
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        names.get(..2),
+        Some(&["To-Path", "From-Path"][..]),
+        "{names:?}"
+    );
     for (name, value) in &message.headers {
-        assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name} twice");
+        assert_eq!(
+            names.iter().filter(|other| *other == name).count(),
+            1,
+            "{name} twice"
+        );
         match name.as_str() {
             "To-Path" | "From-Path" => value.split(' ').for_each(assert_uri),
             "Message-ID" => assert_ident(value),
@@ -122,19 +147,30 @@ fn check(message: &Strict) {
             }
             "Success-Report" => assert!(["yes", "no"].contains(&value.as_str()), "{value}"),
             "Failure-Report" => {
-                assert!(["yes", "no", "partial"].contains(&value.as_str()), "{value}");
+                assert!(
+                    ["yes", "no", "partial"].contains(&value.as_str()),
+                    "{value}"
+                );
             }
             "Status" => {
                 let (namespace, rest) = value.split_once(' ').expect("namespace SP code");
                 let code = rest.split(' ').next().unwrap_or_default();
                 for digits in [namespace, code] {
-                    assert!(digits.len() == 3 && digits.bytes().all(|octet| octet.is_ascii_digit()), "{value}");
+                    assert!(
+                        digits.len() == 3 && digits.bytes().all(|octet| octet.is_ascii_digit()),
+                        "{value}"
+                    );
                 }
             }
             "Content-Type" => {
                 let essence = value.split(';').next().unwrap_or_default();
                 let (first, second) = essence.split_once('/').expect("type/subtype");
-                assert!([first, second].iter().all(|word| !word.is_empty() && word.bytes().all(is_token)), "{value}");
+                assert!(
+                    [first, second]
+                        .iter()
+                        .all(|word| !word.is_empty() && word.bytes().all(is_token)),
+                    "{value}"
+                );
             }
             "Content-Transfer-Encoding" => panic!("bodies are binary"),
             _ => {}
@@ -152,7 +188,10 @@ fn check(message: &Strict) {
     if let Some(body) = &message.body {
         for flag in ['$', '+', '#'] {
             let needle = format!("{own_end}{flag}");
-            assert!(!body.windows(needle.len()).any(|window| window == needle.as_bytes()), "{needle} in the body");
+            assert!(
+                memchr::memmem::find(body, needle.as_bytes()).is_none(),
+                "{needle} in the body"
+            );
         }
     }
     if !message.is("SEND") {
@@ -165,32 +204,54 @@ fn check(message: &Strict) {
 
 fn assert_ident(text: &str) {
     assert!((4..=32).contains(&text.len()), "{text}");
-    assert!(text.starts_with(|first: char| first.is_ascii_alphanumeric()), "{text}");
-    assert!(text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b".-+%=".contains(&octet)), "{text}");
+    assert!(
+        text.starts_with(|first: char| first.is_ascii_alphanumeric()),
+        "{text}"
+    );
+    assert!(
+        text.bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || b".-+%=".contains(&octet)),
+        "{text}"
+    );
 }
 
 /// `utf8text`: HTAB, 0x20 to 0x7E, and beyond US-ASCII.
 fn assert_text(text: &str) {
-    assert!(!text.chars().any(|c| c.is_ascii_control() && c != '\t'), "{text:?}");
+    assert!(
+        !text.chars().any(|c| c.is_ascii_control() && c != '\t'),
+        "{text:?}"
+    );
 }
 
 /// An MSRP URI over TCP, as §6 has them written: with a port, without a password.
 pub fn assert_uri(text: &str) {
     assert!(text.is_ascii(), "{text}");
-    let (scheme, rest) = text.split_once("://").unwrap_or_else(|| panic!("no scheme: {text:?}"));
+    let (scheme, rest) = text
+        .split_once("://")
+        .unwrap_or_else(|| panic!("no scheme: {text:?}"));
     assert!(["msrp", "msrps"].contains(&scheme), "{text}");
-    let (authority, rest) = rest.split_once('/').unwrap_or_else(|| panic!("no session-id: {text:?}"));
-    let port = authority.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    let (authority, rest) = rest
+        .split_once('/')
+        .unwrap_or_else(|| panic!("no session-id: {text:?}"));
+    let port = authority
+        .rsplit_once(':')
+        .map(|(_, port)| port.parse::<u16>());
     assert!(matches!(port, Some(Ok(1..))), "{text}");
     let mut params = rest.split(';');
     let session_id = params.next().expect("a session-id");
     let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~+=/".contains(&octet);
-    assert!(!session_id.is_empty() && session_id.bytes().all(allowed), "{text}");
+    assert!(
+        !session_id.is_empty() && session_id.bytes().all(allowed),
+        "{text}"
+    );
     assert_eq!(params.next(), Some("tcp"), "{text}");
 }
 
 fn byte_range(text: &str) -> (u64, Option<u64>, Option<u64>) {
-    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("no number: {text:?}"));
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .unwrap_or_else(|_| panic!("no number: {text:?}"))
+    };
     let star = |text: &str| (text != "*").then(|| number(text));
     let (start, rest) = text.split_once('-').expect("start-");
     let (end, total) = rest.split_once('/').expect("end/total");
