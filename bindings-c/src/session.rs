@@ -292,6 +292,7 @@ impl libmsrp_session_options {
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
             keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
+            methods: Vec::new(),
         })
     }
 }

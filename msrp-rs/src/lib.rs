@@ -87,14 +87,15 @@ pub mod wire;
 
 #[cfg(all(feature = "net", not(loom)))]
 pub use api::{
-    Body, Engine, Events, Listener, Message, Report, Session, SessionEvent, StreamSender, Transfer,
+    Body, Engine, Events, Listener, Message, Report, Request, Session, SessionEvent, StreamSender,
+    Transfer,
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
+    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
+    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, ReportMode};
+pub use proto::{Answer, CloseReason, ReportMode};
 pub use wire::{FailureReport, StatusCode};

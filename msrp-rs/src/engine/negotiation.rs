@@ -3,6 +3,8 @@
 //! The texts are the business of `sdp`; here stands which of them is the offer, which the answer, and what of
 //! them a session is configured with.
 
+use std::sync::Arc;
+
 use super::options::{ChunkLen, SetupPreference};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{ReportMode, SessionConfig};
@@ -10,7 +12,7 @@ use crate::sdp::{
     Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Uri, UriPath};
+use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Chunk length towards a peer that is not known: widely used relays take no more.
 const SAFE_CHUNK_LEN: u32 = 2048;
@@ -43,6 +45,8 @@ pub(super) struct Local {
     pub(super) listens: bool,
     pub(super) chunk_len: ChunkLen,
     pub(super) reports: ReportMode,
+    /// Methods that the host answers.
+    pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
 }
 
@@ -241,6 +245,7 @@ impl Negotiation {
             accept_types: self.local.accept_types.clone().into(),
             max_size: self.local.max_size,
             reports: self.local.reports,
+            methods: Arc::clone(&self.local.methods),
             keep_alive: self.local.keep_alive,
             first_message,
         }

@@ -160,6 +160,7 @@ impl Connection {
             Command::Report(message, status, comment) => {
                 self.report(index, message, status, &comment)
             }
+            Command::Answer(message, answer) => self.answer(now, index, message, &answer),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
@@ -345,6 +346,7 @@ impl Connection {
         if let Some(head) = self.current.forget(index) {
             self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
         }
+        self.refuse_unanswered(index);
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;

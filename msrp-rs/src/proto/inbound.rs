@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::receive::Chunk;
+use super::request::Request;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
-use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
+use crate::wire::{FailureReport, Frame, Head, Method, ResponseHead, StatusCode, Uri};
 
 /// The request or response that is being read.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) enum Current {
     },
     /// A SEND with Content-Type.
     Chunk(Box<Chunk>),
+    /// A request of another method that the consumer answers.
+    Request(Box<Request>),
 }
 
 impl Current {
@@ -38,6 +41,7 @@ impl Current {
         let session = match self {
             Self::Bodiless { session, .. } => *session,
             Self::Chunk(chunk) => chunk.session,
+            Self::Request(request) => request.session,
             _ => return None,
         };
         if session != index {
@@ -46,6 +50,7 @@ impl Current {
         match std::mem::replace(self, Self::Discard) {
             Self::Bodiless { head, .. } => Some(*head),
             Self::Chunk(chunk) => Some(chunk.head),
+            Self::Request(request) => Some(request.head),
             _ => None,
         }
     }
@@ -75,6 +80,7 @@ impl Connection {
             Frame::Body(data) => match &mut self.current {
                 Current::Bodiless { octets, .. } => *octets += data.len() as u64,
                 Current::Chunk(_) => self.chunk_octets(now, data),
+                Current::Request(request) => request.body.extend_from_slice(&data),
                 Current::Nothing | Current::Discard | Current::Early(_) => {}
             },
             Frame::End(continuation) => {
@@ -85,6 +91,7 @@ impl Connection {
                         octets,
                     } => self.end_bodiless(session, &head, octets, continuation),
                     Current::Chunk(chunk) => self.end_of_chunk(now, *chunk, continuation),
+                    Current::Request(request) => self.end_of_request(now, *request),
                     Current::Nothing | Current::Discard | Current::Early(_) => {}
                 }
             }
@@ -126,6 +133,9 @@ impl Connection {
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),
             Some(Method::Report) => self.handle_report(index, &head),
+            Some(method) if self.sessions[index].config.methods.contains(method) => {
+                self.begin_request(now, index, head);
+            }
             _ => self.respond(Some(index), &head, StatusCode::NOT_IMPLEMENTED, None),
         }
     }
@@ -210,6 +220,18 @@ impl Connection {
         status: StatusCode,
         comment: Option<&str>,
     ) {
+        self.respond_with(index, head, status, comment, &[]);
+    }
+
+    /// The same with further headers.
+    pub(super) fn respond_with(
+        &mut self,
+        index: Option<usize>,
+        head: &Head,
+        status: StatusCode,
+        comment: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
         let silent = match head.failure_report() {
             FailureReport::Yes => false,
             FailureReport::Partial => status.is_success(),
@@ -237,15 +259,17 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
-        encode_response(
-            self.output.control(),
-            &head.transaction_id(),
+        let response = ResponseHead {
+            transaction_id: head.transaction_id(),
             status,
             comment,
             to_path,
-            &from_path,
-        );
+            from_path: &from_path,
+            headers,
+        };
+        response.encode(self.output.control());
     }
+
     // Responses
 
     fn handle_response(&mut self, head: &Head) {
@@ -283,6 +307,9 @@ impl Connection {
                 comment: comment.clone(),
             }),
         };
+        if let Some(transfer) = transfer {
+            self.tell_response(index, transfer, head);
+        }
         match (transfer, failure) {
             (Some(transfer), Some(failure)) => self.fail_transfer(index, transfer, failure),
             (Some(transfer), None) => self.settle(index, transfer),

@@ -18,6 +18,7 @@ mod outbound;
 mod ranges;
 mod receive;
 mod report;
+mod request;
 mod session;
 mod timers;
 mod transaction;
@@ -30,8 +31,8 @@ mod hostile_tests;
 
 pub use connection::Connection;
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    Answer, Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, ReportMode, RequestHead, SessionConfig, SessionKey, TransferKey,
 };
 pub use ids::IdSource;
 pub use transfer::send_cost;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::report::byte_range;
+use super::request::encode_request;
 use super::session::INTERRUPTIBLE;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
@@ -141,9 +142,13 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = Outgoing::new(key, id, message, self.limits.small_message);
         let is_stream = matches!(transfer.source, Source::Stream(_));
+        let is_message = transfer.is_message();
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
-        sending.by_id.insert(id, transfer);
+        // REPORTs are about messages only.
+        if is_message {
+            sending.by_id.insert(id, transfer);
+        }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
             self.events
@@ -359,6 +364,8 @@ impl Connection {
         let small = !transfer.large;
         let rest = transfer.total().map(|total| total - transfer.position);
         let exact = match rest {
+            // Only SEND is chunked (RFC 4975 §7.1).
+            Some(rest) if !transfer.is_message() => Some(rest),
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
             _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
                 Some(full_chunk.min(transfer.available()))
@@ -380,6 +387,14 @@ impl Connection {
             }
             None => (id, Vec::new()),
         };
+        if !transfer.is_message() {
+            let (to_path, from_path) = (&session.to_path, &session.from_path);
+            let len = self.output.encode(|out| {
+                encode_request(out, id, to_path, from_path, transfer, &body);
+            });
+            self.request_written(index, transfer_index, id, len);
+            return;
+        }
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
@@ -417,9 +432,7 @@ impl Connection {
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
         });
-        if let Some(turn) = &mut self.schedule.turn {
-            turn.served_small |= small;
-        }
+        self.served(small);
         if exact.is_some() {
             for data in body {
                 len += data.len();
@@ -508,7 +521,14 @@ impl Connection {
         self.output.mark(mark);
     }
 
-    fn spend(&mut self, len: usize) {
+    /// Something of the session whose turn it is was sent.
+    pub(super) fn served(&mut self, small: bool) {
+        if let Some(turn) = &mut self.schedule.turn {
+            turn.served_small |= small;
+        }
+    }
+
+    pub(super) fn spend(&mut self, len: usize) {
         let alone = !self.schedule.others_wait();
         if let Some(turn) = &mut self.schedule.turn {
             let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -672,7 +692,7 @@ impl Connection {
                 outgoing.phase = Phase::Acknowledged;
                 self.events
                     .push_back((key, Event::Acknowledged(outgoing.key)));
-                if outgoing.delivered || outgoing.content_type.is_none() {
+                if outgoing.delivered || outgoing.content_type.is_none() || !outgoing.is_message() {
                     sending.remove(transfer);
                 } else {
                     sending.remember(transfer);

@@ -13,6 +13,7 @@ use super::bounded::BoundedMap;
 use super::message::Incoming;
 use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
+use super::request::Unanswered;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
@@ -74,6 +75,8 @@ pub(super) struct Receiving {
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
     pub(super) reportable: BoundedMap<MessageKey, Reportable>,
+    /// Requests of other methods that the consumer has not answered, oldest first.
+    pub(super) unanswered: VecDeque<Unanswered>,
     pub(super) next_message: u32,
     /// Octets given to the consumer and not taken.
     pub(super) unconsumed: usize,
@@ -158,6 +161,7 @@ impl Session {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
+                unanswered: VecDeque::new(),
                 next_message: config.first_message,
                 unconsumed: 0,
                 kept: 0,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::ranges::RangeSet;
 use super::{Body, OutgoingMessage, TransferKey};
-use crate::wire::{FailureReport, MessageId};
+use crate::wire::{FailureReport, MessageId, Method};
 
 /// What a small message of `len` octets costs of the send window: its octets and what is kept for it.
 pub fn send_cost(len: usize) -> usize {
@@ -20,6 +20,7 @@ pub fn send_cost(len: usize) -> usize {
 pub(super) struct Outgoing {
     pub(super) key: TransferKey,
     pub(super) id: MessageId,
+    pub(super) method: Method,
     pub(super) content_type: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) success_report: bool,
@@ -90,6 +91,7 @@ impl Outgoing {
         small_message: usize,
     ) -> Self {
         let OutgoingMessage {
+            method,
             content_type,
             headers,
             success_report,
@@ -127,6 +129,7 @@ impl Outgoing {
         Self {
             key,
             id,
+            method,
             content_type: (!bodiless).then_some(content_type),
             headers,
             success_report,
@@ -230,6 +233,11 @@ impl Outgoing {
             }
             _ => 0,
         }
+    }
+
+    /// Whether it is a message; else a request of another method.
+    pub(super) fn is_message(&self) -> bool {
+        self.method == Method::Send
     }
 
     pub(super) fn stream(&mut self) -> Option<&mut Stream> {

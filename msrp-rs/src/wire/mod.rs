@@ -28,6 +28,7 @@ mod uri;
 mod work;
 
 pub use byte_range::ByteRange;
+pub(crate) use encoder::is_content;
 pub use encoder::{
     ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
     validate_extra_header,

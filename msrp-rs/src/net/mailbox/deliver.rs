@@ -126,6 +126,9 @@ impl Mailbox {
             }
             Event::MessageBegin {
                 message, credit, ..
+            }
+            | Event::Request {
+                message, credit, ..
             } => {
                 state.receive(*credit, after);
                 state.next_message = message.0.wrapping_add(1);
@@ -211,7 +214,11 @@ impl Mailbox {
             {
                 return;
             }
-            Event::Accepted(_) | Event::Delivered(_) | Event::Recovered | Event::Closed { .. } => {}
+            Event::Accepted(_)
+            | Event::Delivered(_)
+            | Event::Response(..)
+            | Event::Recovered
+            | Event::Closed { .. } => {}
         }
         state.push(Item::Event(event), after);
     }
