@@ -44,6 +44,7 @@ pub(super) struct Local {
     pub(super) chunk_len: ChunkLen,
     pub(super) reports: ReportMode,
     pub(super) keep_alive: Option<std::time::Duration>,
+    pub(super) report_timeout: Option<std::time::Duration>,
 }
 
 /// The peer's side.
@@ -240,6 +241,7 @@ impl Negotiation {
             max_size: self.local.max_size,
             reports: self.local.reports,
             keep_alive: self.local.keep_alive,
+            report_timeout: self.local.report_timeout,
             first_message,
         }
     }

@@ -141,6 +141,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
         max_size: None,
         reports: ReportMode::Auto,
         keep_alive: None,
+        report_timeout: None,
         first_message: 1,
     }
 }
