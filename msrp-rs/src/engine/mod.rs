@@ -517,7 +517,8 @@ impl Engine {
         let context = &core.shared.context;
         let message = Box::new(OutgoingMessage {
             message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
-            content_type: options.content_type,
+            // Without the blanks that the grammar does not have (RFC 4975 §9).
+            content_type: media_type.to_canonical(),
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,

@@ -248,7 +248,8 @@ impl Connection {
         self.transactions.begin(id, session.reference, purpose);
     }
 
-    fn new_transaction_id(&mut self) -> TransactionId {
+    /// An id that no request of ours under way has (RFC 4975 §7.1).
+    pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
             if !self.transactions.contains(&id) {

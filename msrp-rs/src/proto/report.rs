@@ -235,7 +235,7 @@ impl Connection {
         byte_range: ByteRange,
     ) {
         let head = ReportHead {
-            transaction_id: self.ids.transaction_id(),
+            transaction_id: self.new_transaction_id(),
             to_path,
             from_path: &self.sessions[index].from_path,
             message_id,

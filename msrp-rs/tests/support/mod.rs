@@ -7,6 +7,7 @@
 )]
 
 pub mod bench;
+pub mod strict;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
