@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from covers import covers
 
 import msrp
+from covers import covers
 from msrp import wire
 from msrp.testing import RawPeer
 
@@ -46,7 +46,9 @@ async def sent(peer: RawPeer, body: bytes | str | None = b"x", **fields: Any) ->
     return request
 
 
-async def answered(peer: RawPeer, status: int, body: bytes | str | None = b"x", **fields: Any) -> None:
+async def answered(
+    peer: RawPeer, status: int, body: bytes | str | None = b"x", **fields: Any
+) -> None:
     """Writes a SEND, and the next frame is its answer."""
     request = await sent(peer, body, **fields)
     await peer.expect(status, transaction_id=request.transaction_id)
@@ -91,7 +93,7 @@ async def test_start_lines_of_responses(start: str) -> None:
     async with meeting() as (session, peer):
         transfer = await session.send("Hello")
         request = await peer.expect("SEND")
-        response = wire.Response.to(request)  # type: ignore[arg-type]
+        response = wire.Response.to(request)
         await peer.send_raw(response.format(start_line=start.format(request.transaction_id)))
         await transfer.acknowledged()
     covers("C-002", "C-040")
@@ -289,7 +291,12 @@ async def test_blanks_and_case_in_headers() -> None:
     async with meeting() as (session, peer):
         good = peer.make_send("x", message_id="abcd", failure_report="yes")
         octets = bytes(good)
-        for written in (b"Message-ID:abcd", b"Message-ID:  abcd", b"Message-ID:\tabcd ", b"MESSAGE-id: abcd"):
+        for written in (
+            b"Message-ID:abcd",
+            b"Message-ID:  abcd",
+            b"Message-ID:\tabcd ",
+            b"MESSAGE-id: abcd",
+        ):
             await peer.send_raw(octets.replace(b"Message-ID: abcd", written))
             await peer.expect(200, transaction_id=good.transaction_id)
         # All were the same message, so it came once.
@@ -346,7 +353,15 @@ async def test_faulty_headers_are_400(line: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["To-Path", "From-Path", "Message-ID", "Byte-Range", "Success-Report", "Failure-Report", "Content-Type"],
+    [
+        "To-Path",
+        "From-Path",
+        "Message-ID",
+        "Byte-Range",
+        "Success-Report",
+        "Failure-Report",
+        "Content-Type",
+    ],
 )
 async def test_a_header_that_comes_twice_is_400(name: str) -> None:
     async with meeting() as (session, peer):
@@ -363,7 +378,7 @@ async def test_comments_of_any_octets_complete_the_transaction() -> None:
     async with meeting() as (session, peer):
         transfer = await session.send("Hello")
         request = await peer.expect("SEND")
-        response = wire.Response.to(request, 200, "\udcf8\udc88\udc80 fine")  # type: ignore[arg-type]
+        response = wire.Response.to(request, 200, "\udcf8\udc88\udc80 fine")
         assert b"200 \xf8\x88\x80 fine" in bytes(response)
         await peer.send_raw(response)
         await transfer.acknowledged()
@@ -372,7 +387,9 @@ async def test_comments_of_any_octets_complete_the_transaction() -> None:
 
 async def test_blanks_between_uris_and_no_uri() -> None:
     async with meeting() as (session, peer):
-        await answered(peer, 200, "x", headers={"From-Path": f"{peer.path}  msrp://h.example:1/s;tcp"})
+        await answered(
+            peer, 200, "x", headers={"From-Path": f"{peer.path}  msrp://h.example:1/s;tcp"}
+        )
         assert await text(session) == "x"
         faulty = await sent(peer, "x", headers={"To-Path": ""})
         await peer.expect(400, transaction_id=faulty.transaction_id)
@@ -410,9 +427,7 @@ async def test_paths_are_compared_and_echoed() -> None:
         spelled = f"MSRP://bob@127.0.0.1:{uri.port}/{uri.session_id};TCP;x=1"
         for path in ("msrp://h.example:1/s;ws", "msrp://h.example:1/s;tcp;foo=bar;baz"):
             request = await sent(peer, "x", to=spelled, headers={"From-Path": path})
-            await peer.expect(
-                200, transaction_id=request.transaction_id, headers={"To-Path": path}
-            )
+            await peer.expect(200, transaction_id=request.transaction_id, headers={"To-Path": path})
             assert await text(session) == "x"
     covers("C-070", "C-072", "C-078", "C-083", "C-084", "C-089", "C-091", "C-144")
 
@@ -486,7 +501,10 @@ async def test_chunks_of_a_long_message() -> None:
             assert ranges == ["1-2048/5000", "2049-4096/5000", "4097-5000/5000"]
             assert [len(chunk.body or b"") for chunk in (first, second, third)] == [2048, 2048, 904]
             assert {chunk.headers.get("Success-Report") for chunk in chunks[message_id]} == {asked}
-            assert {chunk.headers.get("Failure-Report") for chunk in chunks[message_id]} <= {None, "yes"}
+            assert {chunk.headers.get("Failure-Report") for chunk in chunks[message_id]} <= {
+                None,
+                "yes",
+            }
         for every in chunks.values():
             for chunk in every:
                 await peer.respond(chunk)
@@ -596,7 +614,11 @@ async def test_messages_are_put_together() -> None:
             ("lying", [("abcd", "1-10/20", "+"), ("e" * 16, "5-20/20", "$")], "abcd" + "e" * 16),
             ("below", [("abcd", "1-4/8", "+"), ("efgh", "5-3/8", "$")], "abcdefgh"),
             ("open", [("abcd", "1-*/*", "+"), ("ef", "5-6/*", "$")], "abcdef"),
-            ("over", [("a" * 100, "1-100/*", "+"), ("b" * 101, "50-150/*", "$")], "a" * 49 + "b" * 101),
+            (
+                "over",
+                [("a" * 100, "1-100/*", "+"), ("b" * 101, "50-150/*", "$")],
+                "a" * 49 + "b" * 101,
+            ),
             ("norange", [("abcd", None, "+"), ("efgh", "5-8/8", "$")], "abcdefgh"),
             ("whole", [("abcd", "1-*/*", "$")], "abcd"),
             ("bare", [("abcd", None, "$")], "abcd"),
@@ -641,9 +663,13 @@ async def test_chunks_of_any_size() -> None:
 
 async def test_a_hash_ends_a_message() -> None:
     async with meeting() as (session, peer):
-        await answered(peer, 200, "abcd", message_id="gone", byte_range="1-4/8", flag="+", success_report="yes")
+        await answered(
+            peer, 200, "abcd", message_id="gone", byte_range="1-4/8", flag="+", success_report="yes"
+        )
         message = await session.recv()
-        await answered(peer, 200, "ef", message_id="gone", byte_range="5-6/8", flag="#", success_report="yes")
+        await answered(
+            peer, 200, "ef", message_id="gone", byte_range="5-6/8", flag="#", success_report="yes"
+        )
         with pytest.raises(msrp.MessageAborted):
             await message.read()
         await answered(peer, 413, "gh", message_id="gone", byte_range="7-8/8")
@@ -793,16 +819,30 @@ async def test_responses_and_reports_go_back_their_way() -> None:
 
 async def test_success_reports_cover_what_asked_for_them() -> None:
     async with meeting() as (session, peer):
-        await answered(peer, 200, "abcd", message_id="half", byte_range="1-4/8", flag="+", success_report="yes")
-        await answered(peer, 200, "efgh", message_id="half", byte_range="5-8/8", success_report="no")
+        await answered(
+            peer, 200, "abcd", message_id="half", byte_range="1-4/8", flag="+", success_report="yes"
+        )
+        await answered(
+            peer, 200, "efgh", message_id="half", byte_range="5-8/8", success_report="no"
+        )
         assert await text(session) == "abcdefgh"
         report = await peer.expect("REPORT", headers={"Message-ID": "half"})
         assert report.byte_range is not None
         assert (report.byte_range.start, report.byte_range.end) == (1, 4)
         await peer.expect_silence()
-        for part, byte_range, flag in (("ab", "1-2/6", "+"), ("cd", "3-4/6", "+"), ("ef", "5-6/6", "$")):
+        for part, byte_range, flag in (
+            ("ab", "1-2/6", "+"),
+            ("cd", "3-4/6", "+"),
+            ("ef", "5-6/6", "$"),
+        ):
             await answered(
-                peer, 200, part, message_id="all3", byte_range=byte_range, flag=flag, success_report="yes"
+                peer,
+                200,
+                part,
+                message_id="all3",
+                byte_range=byte_range,
+                flag=flag,
+                success_report="yes",
             )
         assert await text(session) == "abcdef"
         seen: set[int] = set()
@@ -891,9 +931,7 @@ async def test_a_failure_report_for_a_range_ends_the_session() -> None:
     async with meeting() as (session, peer):
         transfer = await session.send("x" * 500, success_report=True)
         await peer.respond(await peer.expect("SEND"))
-        await peer.send_raw(
-            peer.make_report(transfer.message_id, "1-100/500", "000 408 timeout")
-        )
+        await peer.send_raw(peer.make_report(transfer.message_id, "1-100/500", "000 408 timeout"))
         with pytest.raises(msrp.MsrpError):
             await transfer.delivered()
         with pytest.raises(msrp.MsrpError):
@@ -1049,9 +1087,7 @@ async def test_sessions_share_a_connection() -> None:
             second.create_offer()
             second.set_remote(peer.sdp(path=peer.path.replace("rawpeer", "another")))
             opening = asyncio.create_task(second.open())
-            request = await peer.expect(
-                "SEND", headers={"From-Path": str(second.local_path[0])}
-            )
+            request = await peer.expect("SEND", headers={"From-Path": str(second.local_path[0])})
             await peer.respond(request)
             await opening
             assert engine.stats().connections == 1

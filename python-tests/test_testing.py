@@ -81,14 +81,11 @@ async def test_a_raw_peer_speaks_tls(
 
 
 async def test_a_session_that_cannot_open_says_why() -> None:
-    async with (
-        msrp.Engine() as engine,
-        RawPeer() as peer,
-        engine.session(tls=msrp.TLSConfig(verify="none")) as session,
-    ):
-        # The peer speaks no TLS.
-        with pytest.raises((msrp.ConnectError, AssertionError)):
-            await peer.meet(session)
+    async with RawPeer() as gone:
+        path = gone.path
+    async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
+        with pytest.raises(msrp.ConnectError):
+            await peer.meet(session, path=path)
 
 
 async def test_an_expectation_says_what_differs() -> None:
@@ -121,10 +118,10 @@ async def test_an_expectation_says_what_differs() -> None:
             assert line in text
         assert "From-Path: expected" not in text
         await session.send("Again")
-        with pytest.raises(AssertionError, match="status: expected 200, came MSRP .* SEND"):
+        with pytest.raises(AssertionError, match=r"status: expected 200, came MSRP .* SEND"):
             await peer.expect(200)
         await session.send("And again")
-        with pytest.raises(AssertionError, match="method: expected REPORT, came MSRP .* SEND"):
+        with pytest.raises(AssertionError, match=r"method: expected REPORT, came MSRP .* SEND"):
             await peer.expect("REPORT")
         await session.send("Loud")
         with pytest.raises(AssertionError, match="another frame came"):
@@ -205,7 +202,7 @@ async def test_a_paused_peer_stops_the_sender(until: Until) -> None:
         await peer.pause()
         sending = asyncio.create_task(session.send(bytes(8 * 1024 * 1024)))
         transfer = await sending
-        assert not transfer.acknowledged().__await__().__next__() is None
+        assert transfer.acknowledged().__await__().__next__() is not None
         await peer.resume()
         chunk = await peer.expect("SEND")
         assert chunk.message_id == transfer.message_id
@@ -290,7 +287,7 @@ async def test_reports_are_lost_or_doubled() -> None:
             f_doubled = await alice.send("y", success_report=True)
             await bob.recv()
             await f_doubled.delivered()
-            assert not lost.delivered().__await__().__next__() is None
+            assert lost.delivered().__await__().__next__() is not None
             f.duplicate_reports()
             twice = await alice.send("z", success_report=True)
             await bob.recv()

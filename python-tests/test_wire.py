@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from covers import covers
 
 import msrp
+from covers import covers
 from msrp import wire
 
 CAPTURES = Path(__file__).resolve().parent.parent / "msrp-rs" / "tests" / "corpus" / "captures"
@@ -96,11 +96,12 @@ def test_captures(path: Path) -> None:
     try:
         frames = parser.feed(octets)
         parser.finish()
-        is_sound = True
+        is_sound, broken_at = True, 0
     except wire.ParseError as error:
         frames = list(error.frames) or frames  # type: ignore[arg-type]
         is_sound = False
-        assert error.offset <= len(octets)
+        broken_at = error.offset
+    assert broken_at <= len(octets)
     assert is_sound == facts["well_formed"]
     if is_sound:
         counts: dict[str, int] = {}

@@ -24,7 +24,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from . import _msrp
 from ._msrp import Uri
@@ -254,9 +254,7 @@ class Frame:
         """
         line_end = _octets(newline)
         first = _octets(self.start_line if start_line is None else start_line)
-        last = _octets(
-            f"-------{self.transaction_id}{self.flag}" if end_line is None else end_line
-        )
+        last = _octets(f"-------{self.transaction_id}{self.flag}" if end_line is None else end_line)
         lines = [first] if first else []
         lines += [_octets(f"{name}: {value}") for name, value in self.headers.pairs()]
         out = b"".join(line + line_end for line in lines)
@@ -319,7 +317,7 @@ class Request(Frame):
         *,
         content_type: str | None = "text/plain",
         message_id: str | None = None,
-        byte_range: ByteRange | str | None | Literal["auto"] = "auto",
+        byte_range: ByteRange | str | None = "auto",
         success_report: str | None = None,
         failure_report: str | None = None,
         headers: Overrides = (),
@@ -551,17 +549,15 @@ class Parser:
             if isinstance(piece, Head):
                 self._open = piece.frame
                 self._body = bytearray() if piece.frame.body is not None else None
-            elif isinstance(piece, Body):
-                assert self._open is not None
-                assert self._body is not None
+            elif isinstance(piece, Body) and self._open is not None and self._body is not None:
                 self._body += piece.data
                 if len(self._body) > self.max_body:
                     at = self._open.offset or 0
                     text = f"body of more than max_body {self.max_body} octets at octet {at}"
                     self._events._failure = ParseError(text, at, at)
                     break
-            else:
-                frames.append(self._end(piece))
+            elif isinstance(piece, End) and self._open is not None:
+                frames.append(self._end(self._open, piece))
         error = self._events.error
         if error is not None:
             self._held.clear()
@@ -570,9 +566,7 @@ class Parser:
             raise error
         return frames
 
-    def _end(self, end: End) -> Request | Response:
-        frame = self._open
-        assert frame is not None
+    def _end(self, frame: Request | Response, end: End) -> Request | Response:
         start = frame.offset or 0
         raw = bytes(self._held[start - self._held_from : end.offset - self._held_from])
         body = None if self._body is None else bytes(self._body)

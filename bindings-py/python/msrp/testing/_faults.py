@@ -104,6 +104,8 @@ class Faults:
         into = _Lane("in", peer_side, session_side, self.log)
         self._lanes: dict[Direction, _Lane] = {"out": out, "in": into}
         self._work = asyncio.ensure_future(self._carry())
+        # Also when it is cancelled before its first step.
+        self._work.add_done_callback(self._close)
 
     async def _carry(self) -> None:
         try:
@@ -119,11 +121,12 @@ class Faults:
             self.failure = failed.exceptions[0]
             for side in self._sides:
                 linger(side)
-        finally:
-            for lane in self._lanes.values():
-                lane.close()
-            for side in self._sides:
-                side.close()
+
+    def _close(self, _: asyncio.Future[None]) -> None:
+        for lane in self._lanes.values():
+            lane.close()
+        for side in self._sides:
+            side.close()
 
     # Whole frames.
 
@@ -215,10 +218,10 @@ class Faults:
         """Responses get another status code."""
 
         def change(frame: Frame) -> wire.Frame:
-            assert isinstance(frame, wire.Response)
-            return frame.replace(
-                status=status, comment=frame.comment if comment is None else comment
-            )
+            changes: dict[str, object] = {"status": status}
+            if comment is not None:
+                changes["comment"] = comment
+            return frame.replace(**changes)
 
         self.alter("response", change, count=count, direction=direction)
 
@@ -318,9 +321,7 @@ class _Lane:
         # What is to be written; `put` may be called at any time, the task below writes.
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    def add(
-        self, what: What, count: int | None, action: Callable[[Frame], list[bytes]]
-    ) -> None:
+    def add(self, what: What, count: int | None, action: Callable[[Frame], list[bytes]]) -> None:
         self._rules.append(_Rule(what, count, action))
 
     def clear(self) -> None:

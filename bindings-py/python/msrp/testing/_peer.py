@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import re
 import socket
 import ssl
@@ -175,7 +176,7 @@ class RawPeer:
     def make_send(
         self, body: bytes | str | None = b"", *, to: Uri | str | None = None, **fields: Any
     ) -> wire.Request:
-        """A SEND from us to the peer; `fields` are those of `wire.Request.send`. Nothing is sent."""
+        """A SEND from us to the peer, not sent yet; `fields` as of `wire.Request.send`."""
         self._count += 1
         fields.setdefault("transaction_id", f"raw{self._count:08}")
         target = self.remote_path if to is None else to
@@ -184,7 +185,7 @@ class RawPeer:
     def make_report(
         self, message_id: str, *fields: Any, to: Uri | str | None = None, **more: Any
     ) -> wire.Request:
-        """A REPORT from us to the peer, as `wire.Request.report`. Nothing is sent."""
+        """A REPORT from us to the peer, not sent yet; `fields` as of `wire.Request.report`."""
         self._count += 1
         more.setdefault("transaction_id", f"raw{self._count:08}")
         target = self.remote_path if to is None else to
@@ -454,17 +455,17 @@ class RawPeer:
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._new_connection(await self._arrived.get())
-        assert self._streams is not None
+            return self._new_connection(await self._arrived.get())
         return self._streams
 
     def _new_connection(
         self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-    ) -> None:
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self.log.add("in", event="connected")
         self._streams = streams
         self._parser = self._new_parser()
         self._broken = None
+        return streams
 
     def _new_parser(self) -> wire.Parser:
         max_body, limits = self._parsing
@@ -480,7 +481,7 @@ def cut(octets: bytes, at: Iterable[int] = (), size: int | None = None) -> Itera
     if size is not None and size < 1:
         raise ValueError(f"size {size} is not at least 1")
     places = sorted({0, *at, *range(0, len(octets), size or len(octets) or 1), len(octets)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         yield octets[start:end]
 
 
