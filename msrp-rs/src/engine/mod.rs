@@ -51,6 +51,7 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod intercept;
 mod lifecycle;
 mod listeners;
 mod negotiation;
@@ -66,6 +67,7 @@ pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use intercept::Intercepted;
 pub use options::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
     SessionOptions, SetupPreference, TlsConfig, TlsVerify,
