@@ -31,7 +31,9 @@ mod hostile_tests;
 pub use connection::Connection;
 pub use event::{
     Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, SessionConfig, SessionKey, SessionMatch,
+    TransferKey,
 };
 pub use ids::IdSource;
+pub use session::PACE;
 pub use transfer::send_cost;

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     KeepAlive(SessionRef),
     /// Perhaps an incomplete message got no chunk for the idle limit.
     Incomplete(SessionRef),
+    /// Perhaps a chunk that nobody answers was written long enough ago.
+    Pace(SessionRef),
     /// The session's time to close is over.
     Close(SessionRef),
 }
