@@ -91,10 +91,10 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
+    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, SendOptions,
     SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, ReportMode};
+pub use proto::{CloseReason, Pacing, ReportMode, SessionMatch};
 pub use wire::{FailureReport, StatusCode};

@@ -56,6 +56,7 @@ mod lifecycle;
 mod listeners;
 mod negotiation;
 mod options;
+mod profile;
 mod session;
 mod slots;
 mod stats;
@@ -72,6 +73,7 @@ pub use options::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
     SessionOptions, SetupPreference, TlsConfig, TlsVerify,
 };
+pub use profile::Profile;
 pub use stats::Stats;
 
 use std::net::SocketAddr;
@@ -95,6 +97,7 @@ use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
+use profile::Treatment;
 use session::Session;
 
 /// The port of a session that listens nowhere (RFC 4145 §4.1).
@@ -245,6 +248,8 @@ impl Engine {
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
         let local = Local {
             accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
@@ -255,7 +260,7 @@ impl Engine {
                 None => Vec::new(),
             },
             listens: place.listens(),
-            chunk_len: options.chunk_len,
+            treatment,
             reports: options.reports,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
@@ -284,7 +289,15 @@ impl Engine {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
         let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),

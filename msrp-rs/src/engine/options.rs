@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::ListenerHandle;
+use super::profile::Profile;
 use crate::limits::Limits;
-use crate::proto::ReportMode;
+use crate::proto::{Pacing, ReportMode, SessionMatch};
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -119,7 +120,8 @@ pub enum ConnectionSharing {
 /// Most octets in the body of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChunkLen {
-    /// 2048, or unbounded where both ends are this engine and nothing stands between.
+    /// What the profile says; with [`Profile::Strict`] 2048, or unbounded where both ends are this engine and nothing
+    /// stands between.
     #[default]
     Auto,
     /// No bound.
@@ -151,8 +153,17 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
+    pub profile: Profile,
     /// Chunk length.
     pub chunk_len: ChunkLen,
+    /// Which URIs of incoming requests name the session. `None`: what the profile says.
+    pub session_match: Option<SessionMatch>,
+    /// How fast requests follow each other. `None`: what the profile says. With [`Pacing::One`] other sessions on the same
+    /// connection send one frame per write, too.
+    pub pacing: Option<Pacing>,
+    /// Whether no body may hold CRLF and seven hyphens; a chunk ends inside of them. `None`: what the profile says.
+    pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
     /// Who makes REPORTs.
@@ -178,7 +189,11 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            profile: Profile::default(),
             chunk_len: ChunkLen::default(),
+            session_match: None,
+            pacing: None,
+            dash_split: None,
             connection_sharing: ConnectionSharing::default(),
             reports: ReportMode::default(),
             keep_alive: None,

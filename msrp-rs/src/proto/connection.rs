@@ -24,7 +24,8 @@ use super::transfer::Phase;
 use super::work::steps;
 use super::write_queue::WriteQueue;
 use super::{
-    CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
+    CloseReason, Command, Directory, Event, IdSource, MessageEnd, Pacing, SessionConfig,
+    SessionKey, SessionMatch,
 };
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct Connection {
     next_serial: u64,
     pub(super) by_key: HashMap<SessionKey, usize>,
     pub(super) by_uri: HashMap<Uri, usize>,
+    /// Those for which the session-id decides.
+    pub(super) by_session_id: HashMap<String, usize>,
     /// To-Paths as they came, of requests that found their session: the last of each.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
@@ -81,6 +84,7 @@ impl Connection {
             next_serial: 0,
             by_key: HashMap::new(),
             by_uri: HashMap::new(),
+            by_session_id: HashMap::new(),
             by_text: HashMap::new(),
             early: Early::default(),
             current: Current::Nothing,
@@ -108,7 +112,11 @@ impl Connection {
         if self.closed.is_some() {
             return Err(Error::local(ErrorKind::Gone, "the connection is closed"));
         }
-        if self.by_key.contains_key(&key) || self.by_uri.contains_key(&config.local_uri) {
+        let session_id = config.local_uri.session_id().unwrap_or_default();
+        if self.by_key.contains_key(&key)
+            || self.by_uri.contains_key(&config.local_uri)
+            || self.by_session_id.contains_key(session_id)
+        {
             return Err(Error::invalid_argument(
                 "a session of this key or URI is on the connection already",
             ));
@@ -130,6 +138,14 @@ impl Connection {
         self.by_key.insert(key, reference.index);
         self.by_uri
             .insert(config.local_uri.clone(), reference.index);
+        if config.session_match == SessionMatch::SessionId
+            && let Some(id) = config.local_uri.session_id()
+        {
+            self.by_session_id.insert(id.to_owned(), reference.index);
+        }
+        if config.pacing == Pacing::One {
+            self.output.separate_frames();
+        }
         if let Some(interval) = config.keep_alive {
             self.timers.set(now + interval, Timer::KeepAlive(reference));
         }
@@ -287,6 +303,7 @@ impl Connection {
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Reports(session) => self.reports_overdue(now, session),
+                Timer::Pace(session) => self.pace_over(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
                         self.close_session(index);
@@ -378,6 +395,11 @@ impl Connection {
         self.schedule.forget(index);
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
+        if let Some(id) = session.config.local_uri.session_id()
+            && self.by_session_id.get(id) == Some(&index)
+        {
+            self.by_session_id.remove(id);
+        }
         if let Some(spelling) = &session.spelling {
             self.by_text.remove(spelling);
         }
@@ -435,7 +457,7 @@ impl Connection {
         if session.last_sent + interval <= now {
             // A session that may not send yet looks again an interval later.
             session.last_sent = now;
-            if session.may_send() {
+            if session.may_send() && session.has_room() {
                 self.queue_bodiless(
                     index,
                     Purpose::Notice { required: true },

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
-use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
+use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
 use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
 
 /// The request or response that is being read.
@@ -147,7 +147,8 @@ impl Connection {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let index = match self.by_uri.get(uri) {
+        let by_id = || self.by_session_id.get(uri.session_id()?);
+        let index = match self.by_uri.get(uri).or_else(by_id) {
             Some(&index) => index,
             None => {
                 if let Some(key) = self.early.find(uri) {
@@ -228,10 +229,13 @@ impl Connection {
         };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
         let from_path = match index {
-            Some(index) => self.sessions[index].from_path.clone(),
-            None if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
+            Some(index) if self.sessions[index].config.session_match == SessionMatch::Uri => {
+                self.sessions[index].from_path.clone()
+            }
+            // By whatever name the peer knows it.
+            _ if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
             // To-Path cannot be read: any URI of ours tells the peer who answers.
-            None => match self.sessions.iter().next() {
+            _ => match self.sessions.iter().next() {
                 Some((_, session)) => session.from_path.clone(),
                 None => Bytes::copy_from_slice(addressed),
             },
@@ -265,7 +269,10 @@ impl Connection {
         let comment = head.comment().unwrap_or_default().into_owned();
         let key = self.sessions[index].key;
         let transfer = match transaction.purpose {
-            Purpose::Bind | Purpose::Notice { .. } => None,
+            Purpose::Bind | Purpose::Notice { .. } => {
+                self.notice_answered(index);
+                None
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 Some(transfer)
@@ -320,7 +327,10 @@ impl Connection {
             Purpose::Bind | Purpose::Notice { required: true } => {
                 self.end_session(index, &CloseReason::BindTimeout)
             }
-            Purpose::Notice { required: false } => {}
+            Purpose::Notice { required: false } => {
+                self.notice_answered(index);
+                self.finish_closing(index, key);
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 self.fail_transfer(index, transfer, Failure::Timeout);

@@ -33,8 +33,10 @@ mod hostile_tests;
 pub use connection::Connection;
 pub use event::{
     Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey, Unconfirmed,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, SessionConfig, SessionKey, SessionMatch,
+    TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
 pub use refused::{RefusedType, RefusedTypes};
+pub use session::PACE;
 pub use transfer::send_cost;

@@ -18,6 +18,8 @@ pub(super) struct WriteQueue<M> {
     /// Responses, REPORTs and binding requests, in order, waiting for their turn.
     control: BytesMut,
     control_marks: Vec<(usize, M)>,
+    /// Where frames in the control lane end, but for the last.
+    control_ends: Vec<usize>,
     /// Encoded, after everything in `queue`.
     flat: BytesMut,
     queue: VecDeque<Bytes>,
@@ -25,6 +27,9 @@ pub(super) struct WriteQueue<M> {
     encoded: u64,
     written: u64,
     marks: VecDeque<(u64, M)>,
+    /// Where frames end that are encoded and not written to their end.
+    ends: VecDeque<u64>,
+    one_frame: bool,
 }
 
 impl<M> WriteQueue<M> {
@@ -32,12 +37,20 @@ impl<M> WriteQueue<M> {
         Self {
             control: BytesMut::new(),
             control_marks: Vec::new(),
+            control_ends: Vec::new(),
             flat: BytesMut::new(),
             queue: VecDeque::new(),
             encoded: 0,
             written: 0,
             marks: VecDeque::new(),
+            ends: VecDeque::new(),
+            one_frame: false,
         }
+    }
+
+    /// From now on `slices` gives octets of one frame only.
+    pub(super) fn separate_frames(&mut self) {
+        self.one_frame = true;
     }
 
     /// Octets in the control lane.
@@ -45,8 +58,11 @@ impl<M> WriteQueue<M> {
         self.control.len()
     }
 
-    /// The control lane, to append to.
+    /// The control lane, to append one frame to.
     pub(super) fn control(&mut self) -> &mut BytesMut {
+        if !self.control.is_empty() {
+            self.control_ends.push(self.control.len());
+        }
         &mut self.control
     }
 
@@ -59,6 +75,10 @@ impl<M> WriteQueue<M> {
     pub(super) fn take_control(&mut self) {
         for (offset, mark) in self.control_marks.drain(..) {
             self.marks.push_back((self.encoded + offset as u64, mark));
+        }
+        let last = (!self.control.is_empty()).then_some(self.control.len());
+        for offset in self.control_ends.drain(..).chain(last) {
+            self.ends.push_back(self.encoded + offset as u64);
         }
         self.encoded += self.control.len() as u64;
         if self.flat.is_empty() {
@@ -99,6 +119,11 @@ impl<M> WriteQueue<M> {
         self.marks.push_back((self.encoded, mark));
     }
 
+    /// What was encoded last ends a frame.
+    pub(super) fn end_frame(&mut self) {
+        self.ends.push_back(self.encoded);
+    }
+
     /// Makes everything that is encoded visible to `slices`.
     pub(super) fn seal(&mut self) {
         if !self.flat.is_empty() {
@@ -108,9 +133,18 @@ impl<M> WriteQueue<M> {
 
     /// Fills `slices` with what is to be written next; gives how many were filled.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut room = match self.ends.front() {
+            Some(end) if self.one_frame => end - self.written,
+            _ => u64::MAX,
+        };
         let mut filled = 0;
         for (slice, data) in slices.iter_mut().zip(&self.queue) {
-            *slice = IoSlice::new(data);
+            if room == 0 {
+                break;
+            }
+            let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
+            *slice = IoSlice::new(&data[..len]);
+            room -= len as u64;
             filled += 1;
         }
         filled
@@ -119,6 +153,7 @@ impl<M> WriteQueue<M> {
     /// `len` octets were written.
     pub(super) fn advance(&mut self, mut len: usize) {
         self.written += len as u64;
+        while self.ends.pop_front_if(|end| *end <= self.written).is_some() {}
         while len > 0 {
             let front = self
                 .queue
