@@ -192,6 +192,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             worker_threads: options.worker_threads.max(1) as usize,
             limits,
             tls,
+            trace: None,
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {

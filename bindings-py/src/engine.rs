@@ -27,11 +27,13 @@ impl Engine {
         worker_threads: &Bound<'_, PyAny>,
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
+        trace: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
             tls: options::tls(tls)?,
+            trace: options::trace(trace)?,
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {
@@ -103,6 +105,13 @@ impl Engine {
         ))
     }
 
+    /// Starts a trace, or ends it.
+    fn set_trace(&self, py: Python<'_>, trace: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let trace = options::trace(trace)?;
+        let engine = self.core.get();
+        py.detach(|| engine.set_trace(trace)).or_raise(py)
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         stats(py, &self.core.checked(py)?.stats())
     }
@@ -145,5 +154,6 @@ macro_rules! stats {
 
 stats! {
     connections unbound_connections sessions messages_sent messages_received bytes_sent bytes_received receive_held
-    send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed
+    send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed trace_written
+    trace_dropped
 }

@@ -92,7 +92,7 @@ pub use api::{
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
+    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

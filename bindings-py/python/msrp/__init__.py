@@ -52,6 +52,7 @@ from .types import (
     StateChanged,
     Stats,
     TLSConfig,
+    Trace,
     TransferFailed,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "TLSConfig",
     "TlsError",
     "TooLarge",
+    "Trace",
     "TransactionTimeout",
     "Transfer",
     "TransferFailed",

@@ -17,7 +17,7 @@ from . import _msrp
 from ._loop import Dispatcher
 from .exceptions import ForkedError, SessionClosed
 from .session import HANDLERS, Session
-from .types import Limits, Stats, TLSConfig, _tls
+from .types import Limits, Stats, TLSConfig, Trace, _tls, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -36,7 +36,8 @@ class Engine:
                 ...
 
     `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
-    for sessions and listeners that ask for TLS without a configuration of their own.
+    for sessions and listeners that ask for TLS without a configuration of their own. `trace`: the
+    path of a masked pcapng file of all that goes over its connections, or a `Trace`.
 
     An engine may serve several event loops; a session belongs to the loop that made it. After
     `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
@@ -61,12 +62,13 @@ class Engine:
         worker_threads: int = 1,
         limits: Limits | None = None,
         tls: TLSConfig | None = None,
+        trace: str | os.PathLike[str] | Trace | None = None,
     ) -> None:
         self._closed = True
         if limits is not None and not isinstance(limits, Limits):
             raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
-        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1])
+        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1], _trace(trace))
         self._pid = os.getpid()
         # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
         self._dispatchers: weakref.WeakKeyDictionary[
@@ -168,6 +170,14 @@ class Engine:
             bound.add_done_callback(lambda future: _unbind(core, future))
             raise
         return Listener(self, handle, secure)
+
+    def set_trace(self, trace: str | os.PathLike[str] | Trace | None) -> None:
+        """Starts a trace, or ends it with None. One that is there ends first; that may take up to
+        a second. Connections that exist are traced from their next request or response on.
+
+        Raises `ValueError` for options out of their range and for a file that cannot be made.
+        """
+        self._core.set_trace(_trace(trace))
 
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""

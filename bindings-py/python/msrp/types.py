@@ -22,6 +22,7 @@ __all__ = [
     "StateChanged",
     "Stats",
     "TLSConfig",
+    "Trace",
     "TransferFailed",
     "Uri",
 ]
@@ -176,6 +177,37 @@ class Stats:
     reading_paused: int
     protocol_errors: int
     messages_failed: int
+    #: Requests, responses and parts of long ones written into traces.
+    trace_written: int
+    #: The same, dropped because the trace's queue was full.
+    trace_dropped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A trace: what goes over the connections of an engine, as a pcapng file for tshark and
+    Wireshark. `docs/observability.md` tells what is in it.
+
+    ``path``: the file, made with mode 0600; it must not exist, and no link is followed.
+    ``secrets``: whether content, credentials and whole session-ids are written; without it each of
+    their octets is an ``x``. ``max_bytes``: most octets of a file; then the next one is begun.
+    ``files``: how many are kept, ``path``, before it ``path.1``, and so on. ``queue_bytes``: octets
+    that may wait to be written; what comes beyond them is dropped and counted.
+    """
+
+    path: str | os.PathLike[str]
+    secrets: bool = False
+    max_bytes: int = 64 * 1024 * 1024
+    files: int = 2
+    queue_bytes: int = 4 * 1024 * 1024
+
+
+def _trace(value: str | os.PathLike[str] | Trace | None) -> Trace | None:
+    if value is None or isinstance(value, Trace):
+        return value
+    if isinstance(value, str | os.PathLike):
+        return Trace(path=value)
+    raise TypeError(f"trace is a path or a Trace, not {type(value).__name__}")
 
 
 Pem: TypeAlias = str | os.PathLike[str] | bytes

@@ -132,6 +132,9 @@ impl Core {
             )
         })?;
         let context = Context::new(options.limits, IdSource::new(seed));
+        if let Some(trace) = options.trace {
+            context.trace.start(trace.into(), &context.log)?;
+        }
         let count = ENGINES.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             shared: Shared::new(count, context),
@@ -228,6 +231,7 @@ impl Core {
             }
         }
         self.tell_end();
+        self.shared.context.trace.stop();
     }
 
     fn tell_end(&self) {

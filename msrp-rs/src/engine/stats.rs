@@ -32,4 +32,8 @@ pub struct Stats {
     pub protocol_errors: u64,
     /// Messages sent that failed.
     pub messages_failed: u64,
+    /// Requests, responses and parts of long ones written into traces.
+    pub trace_written: u64,
+    /// Requests, responses and parts of long ones that are in no trace, because its queue was full.
+    pub trace_dropped: u64,
 }

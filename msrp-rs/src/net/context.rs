@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 use super::block::BlockPool;
 use super::dial::Targets;
 use super::inbox::{Control, Inbox};
+use super::log::Log;
 use super::memory::Memory;
 use super::registry::Registry;
+use super::trace::Trace;
 use super::unbound::Unbound;
 use crate::limits::Limits;
 use crate::proto::IdSource;
@@ -26,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) unbound: Unbound,
     pub(crate) targets: Targets,
+    pub(crate) log: Arc<Log>,
+    pub(crate) trace: Trace,
     ids: Mutex<IdSource>,
     connections: Mutex<HashMap<u64, Arc<Inbox>>>,
     connection_gone: Notify,
@@ -42,6 +46,8 @@ impl Context {
             registry: Registry::default(),
             unbound: Unbound::default(),
             targets: Targets::new(&limits),
+            log: Arc::default(),
+            trace: Trace::default(),
             ids: Mutex::new(ids),
             connections: Mutex::new(HashMap::new()),
             connection_gone: Notify::new(),

@@ -22,8 +22,10 @@ use tokio::time::Sleep;
 
 use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
+use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
 use super::registry::{Entry, Origin, Way};
+use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
@@ -87,8 +89,18 @@ impl Driver {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
-        let connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        let mut connection = Connection::new(Arc::clone(&context.limits), ids, now);
         let is_dialled = matches!(from.way, Way::Dialled(_));
+        if let Ok((local, peer)) = transport.addresses() {
+            let ends = Ends {
+                number: connected.inbox.id(),
+                local,
+                peer,
+                dialled: is_dialled,
+                secure: transport.is_secure(),
+            };
+            connection.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
+        }
         let unbound_until =
             matches!(from.way, Way::Accepted { .. }).then(|| now + context.limits.unbound);
         Self {
@@ -110,6 +122,11 @@ impl Driver {
 
     fn context(&self) -> &Arc<Context> {
         &self.connected.context
+    }
+
+    fn log(&self, level: LogLevel, text: &str) {
+        let log = &self.context().log;
+        log.connection(level, self.connected.inbox.id(), format_args!("{text}"));
     }
 
     /// One round through everything. True when something moved.
@@ -165,10 +182,7 @@ impl Driver {
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
         if !entry.trusts(&self.from) {
             // What was held came from somebody else: nothing of it is used.
-            tracing::warn!(
-                connection = self.connected.inbox.id(),
-                "certificate does not match"
-            );
+            self.log(LogLevel::Warn, "certificate does not match");
             entry.give_back(config);
             self.finish(now);
             return;
@@ -371,9 +385,9 @@ impl Driver {
                     && !connection.holds_early();
                 if let Some(reason) = connection.close_reason() {
                     let reason = kind_of(reason);
-                    tracing::debug!(connection = self.connected.inbox.id(), reason, "closing");
+                    self.log(LogLevel::Debug, &format!("closing: {reason}"));
                 } else if is_late {
-                    tracing::debug!(connection = self.connected.inbox.id(), "no session came");
+                    self.log(LogLevel::Debug, "no session came");
                 } else if !is_unused {
                     return false;
                 }
@@ -465,10 +479,7 @@ impl Future for Driver {
         match catch_unwind(AssertUnwindSafe(|| driver.run(cx))) {
             Ok(done) => done,
             Err(_) => {
-                tracing::error!(
-                    connection = driver.connected.inbox.id(),
-                    "connection task panicked"
-                );
+                driver.log(LogLevel::Error, "connection task panicked");
                 driver.abandon("internal error in the connection task", ErrorKind::Internal);
                 Poll::Ready(())
             }

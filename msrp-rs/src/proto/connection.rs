@@ -18,6 +18,7 @@ use super::inbound::Current;
 use super::outbound::{Mark, Schedule};
 use super::receive::Gather;
 use super::session::Session;
+use super::tap::{Received, Tap};
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
@@ -56,6 +57,7 @@ pub struct Connection {
     pub(super) transactions: Transactions,
     pub(super) timers: Timers,
     pub(super) pausing: Pausing,
+    pub(super) tap: Received,
     /// When output that waits must have moved.
     write_deadline: Option<Instant>,
     closed: Option<CloseReason>,
@@ -90,9 +92,15 @@ impl Connection {
             schedule: Schedule::default(),
             timers: Timers::default(),
             pausing: Pausing::default(),
+            tap: Received::default(),
             write_deadline: None,
             closed: None,
         }
+    }
+
+    /// Shows every frame from now on to `tap`. To be called before the first octet.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Received::new(tap);
     }
 
     /// Puts a session on this connection: the active side after its dial, or a passive one whose requests were held
@@ -179,7 +187,10 @@ impl Connection {
         self.parser.push(data);
         loop {
             match self.parser.next() {
-                Ok(Some(frame)) => self.handle_frame(now, frame, directory),
+                Ok(Some(frame)) => {
+                    self.tap.show(&frame);
+                    self.handle_frame(now, frame, directory);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.flush_gathered();
@@ -244,7 +255,7 @@ impl Connection {
         if len == 0 {
             return;
         }
-        self.output.advance(len);
+        self.output.advance(len, self.tap.tap());
         self.write_deadline = (self.output.len() > 0).then(|| now + self.limits.write_stall);
         self.handle_marks(now);
         self.update_pausing(now);

@@ -237,14 +237,16 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
-        encode_response(
-            self.output.control(),
-            &head.transaction_id(),
-            status,
-            comment,
-            to_path,
-            &from_path,
-        );
+        self.output.control(|out| {
+            encode_response(
+                out,
+                &head.transaction_id(),
+                status,
+                comment,
+                to_path,
+                &from_path,
+            );
+        });
     }
     // Responses
 

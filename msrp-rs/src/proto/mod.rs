@@ -19,6 +19,7 @@ mod ranges;
 mod receive;
 mod report;
 mod session;
+mod tap;
 mod timers;
 mod transaction;
 mod transfer;
@@ -34,4 +35,5 @@ pub use event::{
     MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
 };
 pub use ids::IdSource;
+pub use tap::{Direction, Tap};
 pub use transfer::send_cost;

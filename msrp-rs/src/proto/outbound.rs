@@ -237,9 +237,10 @@ impl Connection {
             headers: &[],
             content_type: None,
         };
-        let control = self.output.control();
-        head.encode(control);
-        encode_end_line(control, &id, continuation, false);
+        self.output.control(|out| {
+            head.encode(out);
+            encode_end_line(out, &id, continuation, false);
+        });
         self.output.mark_control(Mark::Notice(id));
         self.transactions.begin(id, session.reference, purpose);
     }
@@ -539,6 +540,7 @@ impl Connection {
         let after_body = transfer.content_type.is_some();
         self.output
             .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
+        self.output.end_frame();
         let last = continuation == Continuation::Complete;
         self.output.mark(Mark::ChunkEnd {
             session: reference,

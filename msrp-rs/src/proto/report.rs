@@ -188,7 +188,7 @@ impl Connection {
             status,
             comment,
         };
-        head.encode(self.output.control());
+        self.output.control(|out| head.encode(out));
     }
 }
 

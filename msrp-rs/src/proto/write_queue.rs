@@ -9,6 +9,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::tap::{Direction, Tap};
+
 /// Bodies below this are copied into the flat buffer: a slice of its own costs more than the copy.
 const FLATTEN: usize = 4096;
 
@@ -18,6 +20,8 @@ pub(super) struct WriteQueue<M> {
     /// Responses, REPORTs and binding requests, in order, waiting for their turn.
     control: BytesMut,
     control_marks: Vec<(usize, M)>,
+    /// Where its frames end.
+    control_ends: Vec<usize>,
     /// Encoded, after everything in `queue`.
     flat: BytesMut,
     queue: VecDeque<Bytes>,
@@ -25,6 +29,8 @@ pub(super) struct WriteQueue<M> {
     encoded: u64,
     written: u64,
     marks: VecDeque<(u64, M)>,
+    /// Where frames end that are not written yet.
+    ends: VecDeque<u64>,
 }
 
 impl<M> WriteQueue<M> {
@@ -32,11 +38,13 @@ impl<M> WriteQueue<M> {
         Self {
             control: BytesMut::new(),
             control_marks: Vec::new(),
+            control_ends: Vec::new(),
             flat: BytesMut::new(),
             queue: VecDeque::new(),
             encoded: 0,
             written: 0,
             marks: VecDeque::new(),
+            ends: VecDeque::new(),
         }
     }
 
@@ -45,9 +53,10 @@ impl<M> WriteQueue<M> {
         self.control.len()
     }
 
-    /// The control lane, to append to.
-    pub(super) fn control(&mut self) -> &mut BytesMut {
-        &mut self.control
+    /// Appends a whole frame to the control lane.
+    pub(super) fn control(&mut self, encode: impl FnOnce(&mut BytesMut)) {
+        encode(&mut self.control);
+        self.control_ends.push(self.control.len());
     }
 
     /// Something to happen when all that is in the control lane now was written.
@@ -60,6 +69,8 @@ impl<M> WriteQueue<M> {
         for (offset, mark) in self.control_marks.drain(..) {
             self.marks.push_back((self.encoded + offset as u64, mark));
         }
+        let ends = self.control_ends.drain(..);
+        self.ends.extend(ends.map(|end| self.encoded + end as u64));
         self.encoded += self.control.len() as u64;
         if self.flat.is_empty() {
             std::mem::swap(&mut self.flat, &mut self.control);
@@ -94,6 +105,11 @@ impl<M> WriteQueue<M> {
         }
     }
 
+    /// What is encoded now ends with a frame.
+    pub(super) fn end_frame(&mut self) {
+        self.ends.push_back(self.encoded);
+    }
+
     /// Something to happen when all that is encoded now was written.
     pub(super) fn mark(&mut self, mark: M) {
         self.marks.push_back((self.encoded, mark));
@@ -116,20 +132,35 @@ impl<M> WriteQueue<M> {
         filled
     }
 
-    /// `len` octets were written.
-    pub(super) fn advance(&mut self, mut len: usize) {
-        self.written += len as u64;
+    /// `len` octets were written; `tap` is shown them.
+    pub(super) fn advance(&mut self, mut len: usize, mut tap: Option<&mut (dyn Tap + 'static)>) {
         while len > 0 {
             let front = self
                 .queue
                 .front_mut()
                 .expect("only sealed octets can have been written");
-            if front.len() > len {
-                front.advance(len);
-                return;
+            let mut written = front.len().min(len);
+            let end = self.ends.front().copied();
+            if let Some(end) = end {
+                let rest = usize::try_from(end - self.written).unwrap_or(usize::MAX);
+                written = written.min(rest);
             }
-            len -= front.len();
-            self.queue.pop_front();
+            if let Some(tap) = &mut tap {
+                tap.octets(Direction::Sent, &front[..written]);
+            }
+            self.written += written as u64;
+            len -= written;
+            if written == front.len() {
+                self.queue.pop_front();
+            } else {
+                front.advance(written);
+            }
+            if end == Some(self.written) {
+                self.ends.pop_front();
+                if let Some(tap) = &mut tap {
+                    tap.end(Direction::Sent);
+                }
+            }
         }
     }
 
