@@ -1,5 +1,6 @@
 //! One session: its SDP side, its life, and the messages in both directions.
 
+use std::os::fd::IntoRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -142,6 +143,16 @@ impl Session {
 
     fn abort_session(&self, py: Python<'_>) -> PyResult<()> {
         self.core.get().abort_session(self.handle).or_raise(py)
+    }
+
+    /// Puts the caller into the session's connection: descriptors of the sockets towards the session and the peer.
+    fn intercept(&self, py: Python<'_>) -> PyResult<(i32, i32)> {
+        let engine = self.core.get();
+        let ends = py.detach(|| engine.intercept(self.handle)).or_raise(py)?;
+        Ok((
+            ends.session_side.into_raw_fd(),
+            ends.peer_side.into_raw_fd(),
+        ))
     }
 
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.

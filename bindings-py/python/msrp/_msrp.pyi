@@ -12,6 +12,7 @@ __all__ = [
     "Domain",
     "Engine",
     "Head",
+    "Parser",
     "Part",
     "Session",
     "Uri",
@@ -19,6 +20,8 @@ __all__ = [
     "cli",
     "default_limits",
     "error_table",
+    "parse_byte_range",
+    "parse_path",
 ]
 
 __version__: Final[str]
@@ -73,6 +76,7 @@ class Session:
     def open(self, timeout: float | None) -> None: ...
     def close(self, timeout: float | None) -> None: ...
     def abort_session(self) -> None: ...
+    def intercept(self) -> tuple[int, int]: ...
     def send(
         self,
         body: bytes | str,
@@ -132,6 +136,16 @@ class Part(Buffer):
     def __len__(self) -> int: ...
 
 @final
+class Parser:
+    def __new__(cls, limits: Limits) -> Parser: ...
+    def feed(
+        self, octets: bytes, /
+    ) -> tuple[list[tuple[Any, ...]], tuple[int, int, str] | None]: ...
+    def finish(self) -> tuple[int, int, str] | None: ...
+    @property
+    def offset(self) -> int: ...
+
+@final
 class Uri:
     def __new__(cls, text: str) -> Uri: ...
     @property
@@ -152,4 +166,8 @@ class Uri:
 
 def error_table() -> list[tuple[int, str, str]]: ...
 def default_limits() -> dict[str, float | None]: ...
+def parse_byte_range(
+    text: str,
+) -> tuple[tuple[int, int | None, int | None] | None, tuple[int, str] | None]: ...
+def parse_path(text: str) -> tuple[list[Uri] | None, tuple[int, str] | None]: ...
 def cli(argv: list[str]) -> int: ...

@@ -286,6 +286,14 @@ class Headers(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._fields)
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Headers):
+            return self._pairs == other._pairs
+        return Mapping.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._pairs))
+
     def __repr__(self) -> str:
         return f"Headers({self._pairs!r})"
 

@@ -57,6 +57,7 @@ impl Bench {
                 max_size: None,
                 reports: ReportMode::Auto,
                 keep_alive: None,
+                report_timeout: None,
                 first_message: 1,
             };
             let key = SessionKey(n as u64);
