@@ -96,5 +96,5 @@ pub use engine::{
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, ReportMode};
+pub use proto::{CloseReason, Counts, Histogram, ReportMode, Traffic};
 pub use wire::{FailureReport, StatusCode};

@@ -46,6 +46,7 @@ from .types import (
     Event,
     EventsLost,
     Headers,
+    Histogram,
     Limits,
     Report,
     State,
@@ -53,6 +54,7 @@ from .types import (
     Stats,
     TLSConfig,
     Trace,
+    Traffic,
     TransferFailed,
 )
 
@@ -68,6 +70,7 @@ __all__ = [
     "EventsLost",
     "ForkedError",
     "Headers",
+    "Histogram",
     "InternalError",
     "InvalidSdp",
     "InvalidUri",
@@ -90,6 +93,7 @@ __all__ = [
     "TlsError",
     "TooLarge",
     "Trace",
+    "Traffic",
     "TransactionTimeout",
     "Transfer",
     "TransferFailed",

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Literal, Self
 
 from . import _msrp
+from ._log import emit
 from ._loop import Dispatcher
 from .exceptions import ForkedError, SessionClosed
 from .session import HANDLERS, Session
-from .types import Limits, Stats, TLSConfig, Trace, _tls, _trace
+from .types import Limits, Stats, TLSConfig, Trace, _stats, _tls, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -181,7 +182,7 @@ class Engine:
 
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""
-        return Stats(**self._core.stats())
+        return _stats(self._core.stats())
 
     async def aclose(self) -> None:
         """Closes every session, giving what is under way up to 5 seconds, then the connections, and
@@ -206,6 +207,8 @@ class Engine:
             # Not in the loop's executor: that may be busy or gone, and this must be done.
             threading.Thread(target=self._join, name="msrp-aclose").start()
             await self._wait_joined()
+            # What was logged at the very end.
+            emit(self._core)
 
     def _join(self) -> None:
         try:

@@ -135,13 +135,14 @@ impl Core {
         if let Some(trace) = options.trace {
             context.trace.start(trace.into(), &context.log)?;
         }
+        let log = Arc::clone(&context.log);
         let count = ENGINES.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             shared: Shared::new(count, context),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
             listeners: Mutex::new(Slots::new(count)),
-            trust: Trust::default(),
+            trust: Trust::new(log),
             tls: options.tls,
             stopping: AtomicBool::new(false),
             end: Arc::default(),

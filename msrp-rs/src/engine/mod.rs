@@ -64,6 +64,7 @@ mod trust;
 mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
@@ -696,6 +697,7 @@ impl Engine {
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
+            counts: context.counters.snapshot(),
             trace_written: context.trace.counters.written.load(Relaxed),
             trace_dropped: context.trace.counters.dropped.load(Relaxed),
         }

@@ -18,7 +18,7 @@ use super::registry::Registry;
 use super::trace::Trace;
 use super::unbound::Unbound;
 use crate::limits::Limits;
-use crate::proto::IdSource;
+use crate::proto::{Counters, IdSource};
 
 /// Shared by the tasks of one engine.
 pub(crate) struct Context {
@@ -30,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) targets: Targets,
     pub(crate) log: Arc<Log>,
     pub(crate) trace: Trace,
+    pub(crate) counters: Arc<Counters>,
     ids: Mutex<IdSource>,
     connections: Mutex<HashMap<u64, Arc<Inbox>>>,
     connection_gone: Notify,
@@ -48,6 +49,7 @@ impl Context {
             targets: Targets::new(&limits),
             log: Arc::default(),
             trace: Trace::default(),
+            counters: Arc::default(),
             ids: Mutex::new(ids),
             connections: Mutex::new(HashMap::new()),
             connection_gone: Notify::new(),

@@ -90,6 +90,7 @@ impl Driver {
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
         let mut connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        connection.set_counters(Arc::clone(&context.counters));
         let is_dialled = matches!(from.way, Way::Dialled(_));
         if let Ok((local, peer)) = transport.addresses() {
             let ends = Ends {
@@ -140,6 +141,13 @@ impl Driver {
         let is_short = self.connected.context.memory.is_short();
         if is_short != self.is_short {
             self.is_short = is_short;
+            if self.connected.context.memory.take_exceeded() {
+                let limit = self.connected.context.limits.engine_memory;
+                let text = format_args!(
+                    "more than engine_memory, {limit} octets, is held: new chunks get 413"
+                );
+                self.connected.context.log.write(LogLevel::Warn, text);
+            }
             connection.set_memory_pressure(is_short);
         }
         if connection.poll_timeout().is_some_and(|at| at <= now) {

@@ -79,7 +79,7 @@ pub(crate) async fn accept(
                 let connected = context.enter();
                 context
                     .unbound
-                    .insert(&context.limits, peer.ip(), &connected.inbox);
+                    .insert(&context.limits, &context.log, peer.ip(), &connected.inbox);
                 context.log.connection(
                     LogLevel::Debug,
                     connected.inbox.id(),

@@ -9,10 +9,15 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::tap::{Direction, Tap};
+use super::counters::FrameKind;
+use super::tap::Observers;
+use crate::wire::Continuation;
 
 /// Bodies below this are copied into the flat buffer: a slice of its own costs more than the copy.
 const FLATTEN: usize = 4096;
+
+/// What a frame was, and how it ended.
+type Ended = (FrameKind, Continuation);
 
 /// The output of one connection.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub(super) struct WriteQueue<M> {
     control: BytesMut,
     control_marks: Vec<(usize, M)>,
     /// Where its frames end.
-    control_ends: Vec<usize>,
+    control_ends: Vec<(usize, Ended)>,
     /// Encoded, after everything in `queue`.
     flat: BytesMut,
     queue: VecDeque<Bytes>,
@@ -30,7 +35,7 @@ pub(super) struct WriteQueue<M> {
     written: u64,
     marks: VecDeque<(u64, M)>,
     /// Where frames end that are not written yet.
-    ends: VecDeque<u64>,
+    ends: VecDeque<(u64, Ended)>,
 }
 
 impl<M> WriteQueue<M> {
@@ -54,9 +59,9 @@ impl<M> WriteQueue<M> {
     }
 
     /// Appends a whole frame to the control lane.
-    pub(super) fn control(&mut self, encode: impl FnOnce(&mut BytesMut)) {
+    pub(super) fn control(&mut self, frame: Ended, encode: impl FnOnce(&mut BytesMut)) {
         encode(&mut self.control);
-        self.control_ends.push(self.control.len());
+        self.control_ends.push((self.control.len(), frame));
     }
 
     /// Something to happen when all that is in the control lane now was written.
@@ -70,7 +75,8 @@ impl<M> WriteQueue<M> {
             self.marks.push_back((self.encoded + offset as u64, mark));
         }
         let ends = self.control_ends.drain(..);
-        self.ends.extend(ends.map(|end| self.encoded + end as u64));
+        self.ends
+            .extend(ends.map(|(end, frame)| (self.encoded + end as u64, frame)));
         self.encoded += self.control.len() as u64;
         if self.flat.is_empty() {
             std::mem::swap(&mut self.flat, &mut self.control);
@@ -106,8 +112,8 @@ impl<M> WriteQueue<M> {
     }
 
     /// What is encoded now ends with a frame.
-    pub(super) fn end_frame(&mut self) {
-        self.ends.push_back(self.encoded);
+    pub(super) fn end_frame(&mut self, frame: Ended) {
+        self.ends.push_back((self.encoded, frame));
     }
 
     /// Something to happen when all that is encoded now was written.
@@ -132,8 +138,8 @@ impl<M> WriteQueue<M> {
         filled
     }
 
-    /// `len` octets were written; `tap` is shown them.
-    pub(super) fn advance(&mut self, mut len: usize, mut tap: Option<&mut (dyn Tap + 'static)>) {
+    /// `len` octets were written; `observers` see them.
+    pub(super) fn advance(&mut self, mut len: usize, observers: &mut Observers) {
         while len > 0 {
             let front = self
                 .queue
@@ -141,13 +147,11 @@ impl<M> WriteQueue<M> {
                 .expect("only sealed octets can have been written");
             let mut written = front.len().min(len);
             let end = self.ends.front().copied();
-            if let Some(end) = end {
+            if let Some((end, _)) = end {
                 let rest = usize::try_from(end - self.written).unwrap_or(usize::MAX);
                 written = written.min(rest);
             }
-            if let Some(tap) = &mut tap {
-                tap.octets(Direction::Sent, &front[..written]);
-            }
+            observers.sent(&front[..written]);
             self.written += written as u64;
             len -= written;
             if written == front.len() {
@@ -155,11 +159,11 @@ impl<M> WriteQueue<M> {
             } else {
                 front.advance(written);
             }
-            if end == Some(self.written) {
+            if let Some((end, frame)) = end
+                && end == self.written
+            {
                 self.ends.pop_front();
-                if let Some(tap) = &mut tap {
-                    tap.end(Direction::Sent);
-                }
+                observers.end_sent(frame);
             }
         }
     }
