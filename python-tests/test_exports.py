@@ -15,7 +15,7 @@ NAMES = """
     ForkedError Headers InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener Message
     MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
     Stats StatusError TLSConfig TlsError TooLarge TransactionTimeout Transfer TransferFailed
-    UnacceptedType Uri __version__
+    TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.

@@ -310,11 +310,17 @@ impl Session {
         message: u64,
         status: &Bound<'_, PyAny>,
         comment: &str,
+        octets: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let status = StatusCode(named("status", status)?);
-        self.core
-            .get()
-            .report(MessageHandle(message), status, comment)
-            .or_raise(py)
+        let (core, message) = (self.core.get(), MessageHandle(message));
+        match octets {
+            None => core.report(message, status, comment),
+            Some(octets) => {
+                let (start, end) = named("octets", octets)?;
+                core.report_range(message, start..end, status, comment)
+            }
+        }
+        .or_raise(py)
     }
 }

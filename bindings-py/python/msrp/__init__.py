@@ -56,6 +56,7 @@ from .types import (
     Trace,
     Traffic,
     TransferFailed,
+    TransferUnconfirmed,
 )
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "TransactionTimeout",
     "Transfer",
     "TransferFailed",
+    "TransferUnconfirmed",
     "UnacceptedType",
     "Uri",
     "__version__",

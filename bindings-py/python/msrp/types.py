@@ -104,13 +104,24 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferUnconfirmed:
+    """Success REPORTs that we asked for do not cover a message of ours: the session ended, their
+    time is over (``report_timeout``), or too many later messages were sent. Told once for a message
+    (RFC 4975 §7.1.1).
+    """
+
+    message_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """Nobody read the stream: so many of its oldest entries were dropped."""
 
     count: int
 
 
-Event: TypeAlias = StateChanged | Report | TransferFailed | EventsLost
+Event: TypeAlias = StateChanged | Report | TransferFailed | TransferUnconfirmed | EventsLost
 """What `Session.events` gives."""
 
 

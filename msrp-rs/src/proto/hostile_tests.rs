@@ -284,7 +284,7 @@ fn the_work_is_linear_in_what_the_peer_sends() {
             "{name}: {few} steps for 500, {many} for 2000"
         );
     }
-    covers!("C-016", "C-063", "T-63");
+    covers!("T-63");
 }
 
 fn limits() -> Limits {

@@ -96,10 +96,10 @@ impl Connection {
         let Some(reportable) = session.incoming.reportable.remove(&message) else {
             return;
         };
-        self.queue_success(index, &reportable);
+        self.queue_success(index, &reportable, StatusCode::OK.default_comment());
     }
 
-    /// The consumer makes a REPORT.
+    /// The consumer makes the REPORT about a message; an empty comment is the usual one.
     pub(super) fn report(
         &mut self,
         index: usize,
@@ -111,8 +111,12 @@ impl Connection {
         let Some(reportable) = session.incoming.reportable.remove(&message) else {
             return;
         };
+        let comment = match comment {
+            "" => status.default_comment(),
+            comment => comment,
+        };
         if status.is_success() {
-            self.queue_success(index, &reportable);
+            self.queue_success(index, &reportable, comment);
         } else if reportable.failures {
             let range = byte_range(0, reportable.length, Some(reportable.length));
             self.queue_report(
@@ -208,7 +212,7 @@ impl Connection {
     }
 
     /// One success REPORT for each range of which one was asked for (§7.1.3).
-    fn queue_success(&mut self, index: usize, reportable: &Reportable) {
+    fn queue_success(&mut self, index: usize, reportable: &Reportable, comment: &str) {
         if !reportable.success_report {
             return;
         }
@@ -221,7 +225,7 @@ impl Connection {
                 reportable.message_id,
                 &reportable.from_path,
                 StatusCode::OK,
-                "OK",
+                comment,
                 range,
             );
         }
