@@ -99,6 +99,7 @@ pub(crate) fn process(engine: &libmsrp_engine, max_events: usize) -> Result<()> 
         }
         dispatcher.give_back();
         dispatcher.deferred();
+        engine.log.write_queued(&engine.core);
         if !more || left == 0 {
             return Ok(());
         }
@@ -131,6 +132,7 @@ pub(crate) fn finish(engine: &libmsrp_engine) {
     }
     dispatcher.deferred();
     engine.tell_closed();
+    engine.log.write_queued(&engine.core);
     if let Some(log) = engine.log.take() {
         log.run();
     }

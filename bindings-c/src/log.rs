@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
+use msrp_core::engine::{Engine, LogLevel};
 use parking_lot::Mutex;
 
 use crate::deferred::{Release, Work};
@@ -22,10 +23,36 @@ pub enum libmsrp_log_level {
     Warn = 2,
     /// Sessions come and go.
     Info = 3,
-    /// Every message.
+    /// Every message; connections come and go.
     Debug = 4,
+    /// Every request and response, one line each.
+    Trace = 5,
 }
-enumerator!(libmsrp_log_level: Off, Error, Warn, Info, Debug);
+enumerator!(libmsrp_log_level: Off, Error, Warn, Info, Debug, Trace);
+
+impl From<LogLevel> for libmsrp_log_level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Trace => Self::Trace,
+        }
+    }
+}
+
+/// The core's level: none for `Off`.
+fn to_core(level: libmsrp_log_level) -> Option<LogLevel> {
+    match level {
+        libmsrp_log_level::Off => None,
+        libmsrp_log_level::Error => Some(LogLevel::Error),
+        libmsrp_log_level::Warn => Some(LogLevel::Warn),
+        libmsrp_log_level::Info => Some(LogLevel::Info),
+        libmsrp_log_level::Debug => Some(LogLevel::Debug),
+        libmsrp_log_level::Trace => Some(LogLevel::Trace),
+    }
+}
 
 /// Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
 /// credential, no body and no whole session-id. Runs where callbacks run.
@@ -61,6 +88,22 @@ impl Log {
         }
     }
 
+    /// Writes what the core has queued. Only on the dispatching thread.
+    pub(crate) fn write_queued(&self, core: &Engine) {
+        if self.0.lock().is_none() {
+            return;
+        }
+        let (records, lost) = core.take_log(QUEUED_AT_ONCE);
+        for record in records {
+            self.write(record.level.into(), || record.text);
+        }
+        if lost > 0 {
+            self.write(libmsrp_log_level::Warn, || {
+                format!("{lost} records of the log were dropped: more came than were taken")
+            });
+        }
+    }
+
     /// Stops logging; the user data is to be released.
     pub(crate) fn take(&self) -> Option<Release> {
         self.0.lock().take().map(|sink| sink.release)
@@ -68,7 +111,8 @@ impl Log {
 }
 
 /// Sends log records up to a level to a function. Replaces the one before, whose user data is released by
-/// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+/// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
+/// 256 KiB of them; more are dropped, and a record says how many.
 ///
 /// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
 ///
@@ -94,9 +138,13 @@ pub unsafe extern "C" fn libmsrp_engine_set_log(
                 user,
             },
         };
+        engine.core.set_log(log_fn.and_then(|_| to_core(level)))?;
         let old = engine.log.0.lock().replace(sink);
         if let Some(old) = old {
             engine.deferred.push(Work::Release(old.release));
         }
     })
 }
+
+/// Octets of the core's records that are written at once.
+const QUEUED_AT_ONCE: usize = 64 * 1024;

@@ -41,7 +41,7 @@ static void error_numbers(void) {
 static void enumerators(void) {
     CHECK(sizeof(libmsrp_result) == 4 && sizeof(libmsrp_state) == 4 && sizeof(libmsrp_body_verdict) == 4);
     CHECK(LIBMSRP_DISPATCH_HOST == 0 && LIBMSRP_DISPATCH_THREAD == 1);
-    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4);
+    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4 && LIBMSRP_LOG_LEVEL_TRACE == 5);
     CHECK(LIBMSRP_SETUP_ACTPASS == 0 && LIBMSRP_SETUP_ACTIVE == 1 && LIBMSRP_SETUP_PASSIVE == 2);
     CHECK(LIBMSRP_SHARING_PEER == 0 && LIBMSRP_SHARING_SESSION == 1);
     CHECK(LIBMSRP_REPORTS_AUTO == 0 && LIBMSRP_REPORTS_MANUAL == 1);

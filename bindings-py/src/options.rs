@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use msrp::engine::{
     ChunkLen, ConnectionSharing, ListenerHandle, PemSource, SendOptions, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify,
+    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::ReportMode;
@@ -123,6 +123,21 @@ pub(crate) fn tls(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsConfi
             other => return Err(unknown("verify", other, "'ca', 'fingerprint' or 'none'")),
         },
         server_name: object.getattr("server_name")?.extract()?,
+    }))
+}
+
+/// The options in a `msrp.Trace`, or none.
+pub(crate) fn trace(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TraceOptions>> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let get = |name: &str| object.getattr(name);
+    Ok(Some(TraceOptions {
+        path: named("trace.path", &get("path")?)?,
+        secrets: named("trace.secrets", &get("secrets")?)?,
+        max_bytes: named("trace.max_bytes", &get("max_bytes")?)?,
+        files: named("trace.files", &get("files")?)?,
+        queue_bytes: named("trace.queue_bytes", &get("queue_bytes")?)?,
     }))
 }
 

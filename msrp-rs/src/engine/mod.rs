@@ -64,6 +64,8 @@ mod translate;
 mod trust;
 mod validate;
 
+pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
@@ -71,7 +73,7 @@ pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;
@@ -183,6 +185,7 @@ impl Engine {
         let core = self.core()?;
         let domain = Domain::new(Arc::clone(&core.shared), wake)?;
         if let Some(ready) = domain.ready() {
+            core.shared.context.log.add_consumer(ready);
             core.add_domain(Arc::clone(ready));
         }
         Ok(domain)
@@ -707,7 +710,48 @@ impl Engine {
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
+            counts: context.counters.snapshot(),
+            trace_written: context.trace.counters.written.load(Relaxed),
+            trace_dropped: context.trace.counters.dropped.load(Relaxed),
         }
+    }
+
+    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a second
+    /// until what it holds is written. Connections that exist are traced from their next request or response on. A trace
+    /// also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, or the file and why it cannot be made; `Limit` if the system
+    /// gives no thread; `Gone` after `shutdown`; `Forked`.
+    pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
+        let core = self.core()?;
+        let context = &core.shared.context;
+        let Some(options) = options else {
+            context.trace.stop();
+            return Ok(());
+        };
+        core.check_running()?;
+        validate::trace(&options)?;
+        context.trace.start(options.into(), &context.log)
+    }
+
+    /// Queues the engine's log for [`take_log`](Self::take_log), up to this level; `None` ends it. Rust programs that
+    /// subscribe to `tracing` need it not: they get every record anyway, those of [`LogLevel::Trace`] with the target
+    /// `msrp::wire`, the others with `msrp`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn set_log(&self, level: Option<LogLevel>) -> Result<()> {
+        self.core()?.shared.context.log.set_level(level);
+        Ok(())
+    }
+
+    /// Records of the log that were queued, about `max_bytes` octets of them, and how many were dropped before because
+    /// the queue, 256 KiB, was full. When there are some, one domain of the engine is woken.
+    pub fn take_log(&self, max_bytes: usize) -> (Vec<LogRecord>, u64) {
+        self.core()
+            .map(|core| core.shared.context.log.take(max_bytes))
+            .unwrap_or_default()
     }
 
     /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain

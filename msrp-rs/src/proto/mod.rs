@@ -8,6 +8,7 @@
 
 mod bounded;
 mod connection;
+mod counters;
 mod credit;
 mod early;
 mod event;
@@ -21,6 +22,7 @@ mod refused;
 mod report;
 mod report_timer;
 mod session;
+mod tap;
 mod timers;
 mod transaction;
 mod transfer;
@@ -31,6 +33,7 @@ mod write_queue;
 mod hostile_tests;
 
 pub use connection::Connection;
+pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{
     Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
     MessageKey, OutgoingMessage, Pacing, ReportMode, SessionConfig, SessionKey, SessionMatch,
@@ -39,4 +42,5 @@ pub use event::{
 pub use ids::IdSource;
 pub use refused::{RefusedType, RefusedTypes};
 pub use session::PACE;
+pub use tap::{Direction, Tap};
 pub use transfer::send_cost;
