@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
+use msrp_core::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::deferred::{Release, Work};
@@ -35,7 +36,14 @@ pub type libmsrp_log_fn = Option<
 
 /// Where log records go.
 #[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<Option<Sink>>);
+pub(crate) struct Log(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sink: Option<Sink>,
+    /// The engine is being freed: no sink is taken any more.
+    closed: bool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Sink {
@@ -47,7 +55,7 @@ struct Sink {
 impl Log {
     /// Writes a record, if its level is wanted. Only on the dispatching thread.
     pub(crate) fn write(&self, level: libmsrp_log_level, text: impl FnOnce() -> String) {
-        let Some(sink) = *self.0.lock() else {
+        let Some(sink) = self.0.lock().sink else {
             return;
         };
         if level > sink.level {
@@ -61,19 +69,31 @@ impl Log {
         }
     }
 
-    /// Stops logging; the user data is to be released.
-    pub(crate) fn take(&self) -> Option<Release> {
-        self.0.lock().take().map(|sink| sink.release)
+    /// Stops logging for good; the user data is to be released.
+    pub(crate) fn close(&self) -> Option<Release> {
+        let mut state = self.0.lock();
+        state.closed = true;
+        state.sink.take().map(|sink| sink.release)
+    }
+
+    /// Gives the sink that it replaces.
+    fn replace(&self, sink: Sink) -> Result<Option<Sink>> {
+        let mut state = self.0.lock();
+        if state.closed {
+            return Err(Error::local(ErrorKind::Gone, "engine is being freed"));
+        }
+        Ok(state.sink.replace(sink))
     }
 }
 
 /// Sends log records up to a level to a function. Replaces the one before, whose user data is released by
 /// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
 ///
-/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+/// nothing is taken over.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+/// libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_engine_set_log(
     engine: *mut libmsrp_engine,
@@ -94,8 +114,7 @@ pub unsafe extern "C" fn libmsrp_engine_set_log(
                 user,
             },
         };
-        let old = engine.log.0.lock().replace(sink);
-        if let Some(old) = old {
+        if let Some(old) = engine.log.replace(sink)? {
             engine.deferred.push(Work::Release(old.release));
         }
     })

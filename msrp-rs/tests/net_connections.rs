@@ -119,7 +119,8 @@ fn a_peer_that_never_reads_is_a_write_stall() {
         ..SendOptions::default()
     };
     let body = SendBody::Bytes(vec![b'x'; 32 << 20].into());
-    let transfer = host.engine.send(session, options, body).expect("admitted");
+    let admitted = host.engine.send(session, options, body).expect("admitted");
+    let transfer = admitted.transfer;
     let closed = host.wait_closed(session);
     assert_eq!(closed.reason, CloseReason::WriteStall);
     assert_eq!(closed.error.expect("an error").kind, ErrorKind::Timeout);
@@ -198,7 +199,8 @@ fn a_consumer_that_stalls_alone_holds_its_peer_and_loses_nothing() {
     let transfer = a
         .engine
         .send(one, options, SendBody::Bytes(content.clone().into()))
-        .expect("admitted");
+        .expect("admitted")
+        .transfer;
     b.wait_event(two, "begun", |event| {
         matches!(event, Event::MessageBody { .. })
     });
@@ -328,10 +330,12 @@ fn above_the_memory_budget_send_says_again_and_then_writable() {
     let large = || SendBody::Bytes(vec![b'x'; 3 << 20].into());
     host.engine
         .send(session, options(), large())
-        .expect("within the budget");
+        .expect("within the budget")
+        .transfer;
     host.engine
         .send(session, options(), large())
-        .expect("the one that exceeds it");
+        .expect("the one that exceeds it")
+        .transfer;
     let error = host
         .engine
         .send(session, options(), large())
@@ -402,7 +406,8 @@ fn a_sender_is_told_of_room_that_a_closed_domain_has_left() {
     let body = SendBody::Bytes(vec![b'x'; 300 * 1024].into());
     host.engine
         .send(holder, SendOptions::default(), body)
-        .expect("the one that exceeds it");
+        .expect("the one that exceeds it")
+        .transfer;
     wait_refused_then(&host, sender, || other.close());
 }
 

@@ -67,8 +67,8 @@ pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use options::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody,
+    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify,
 };
 pub use stats::Stats;
 
@@ -229,7 +229,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
-        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
         let context = &core.shared.context;
@@ -484,7 +484,7 @@ impl Engine {
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
-    ) -> Result<TransferHandle> {
+    ) -> Result<Admitted> {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
@@ -513,8 +513,10 @@ impl Engine {
             }
         }
         let context = &core.shared.context;
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
-            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
+            message_id: Some(message_id),
             content_type: options.content_type,
             headers: options.headers,
             success_report: options.success_report,
@@ -534,10 +536,15 @@ impl Engine {
             core.handle
                 .spawn(file::feed(mailbox, key, source, file, len));
         }
-        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, key.0)),
+            message_id: told_id,
+            total: len,
+        })
     }
 
-    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
+    /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
+    /// have; [`send`](Self::send) tells it in any case.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.message_id(key)

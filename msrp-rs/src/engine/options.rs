@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ListenerHandle;
+use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 use crate::proto::ReportMode;
 use crate::wire::FailureReport;
@@ -218,4 +218,16 @@ pub enum SendBody {
     File(PathBuf),
     /// Octets that the host pushes when asked, and their number if known. Takes a transfer slot.
     Stream(Option<u64>),
+}
+
+/// A message that was admitted: it will be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// Names it from now on.
+    pub transfer: TransferHandle,
+    /// Its Message-ID: the one of the options, or the engine's.
+    pub message_id: String,
+    /// Its length in octets, if known.
+    pub total: Option<u64>,
 }
