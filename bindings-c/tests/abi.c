@@ -121,13 +121,14 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_closed, 72);
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
 
-    CHECK(sizeof(libmsrp_send_options) == 64);
+    CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
     CHECK_OFFSET(libmsrp_send_options, message_id, 24);
     CHECK_OFFSET(libmsrp_send_options, headers, 40);
     CHECK_OFFSET(libmsrp_send_options, header_count, 48);
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
+    CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
 
     CHECK(sizeof(libmsrp_message_info) == 72);
     CHECK_OFFSET(libmsrp_message_info, message_id, 8);

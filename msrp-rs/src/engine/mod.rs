@@ -72,8 +72,8 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody,
+    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;
@@ -238,7 +238,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
-        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
         let context = &core.shared.context;
@@ -504,7 +504,7 @@ impl Engine {
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
-    ) -> Result<TransferHandle> {
+    ) -> Result<Admitted> {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
@@ -533,8 +533,10 @@ impl Engine {
             }
         }
         let context = &core.shared.context;
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
-            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
+            message_id: Some(message_id),
             // Without the blanks that the grammar does not have (RFC 4975 §9).
             content_type: media_type.to_canonical(),
             headers: options.headers,
@@ -555,10 +557,15 @@ impl Engine {
             core.handle
                 .spawn(file::feed(mailbox, key, source, file, len));
         }
-        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, key.0)),
+            message_id: told_id,
+            total: len,
+        })
     }
 
-    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
+    /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
+    /// have; [`send`](Self::send) tells it in any case.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.message_id(key)

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ListenerHandle;
 use super::profile::Profile;
+use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
@@ -288,4 +288,16 @@ pub enum SendBody {
     File(PathBuf),
     /// Octets that the host pushes when asked, and their number if known. Takes a transfer slot.
     Stream(Option<u64>),
+}
+
+/// A message that was admitted: it will be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// Names it from now on.
+    pub transfer: TransferHandle,
+    /// Its Message-ID: the one of the options, or the engine's.
+    pub message_id: String,
+    /// Its length in octets, if known.
+    pub total: Option<u64>,
 }
