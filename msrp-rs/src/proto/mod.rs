@@ -22,7 +22,7 @@ mod session;
 mod timers;
 mod transaction;
 mod transfer;
-mod work;
+pub(crate) mod work;
 mod write_queue;
 
 #[cfg(test)]

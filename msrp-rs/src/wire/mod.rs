@@ -25,7 +25,7 @@ mod scanner;
 mod status;
 mod token;
 mod uri;
-mod work;
+pub(crate) mod work;
 
 pub use byte_range::ByteRange;
 pub use encoder::{
