@@ -88,7 +88,7 @@ fn action(input: &mut Input<'_>) -> Action {
             session: session(input),
             len: match input.byte() {
                 0 => None,
-                1 => Some(70_000),
+                1 => Some(9000),
                 2..64 => Some(input.number() % MAX_LEN),
                 len => Some(usize::from(len) - 64),
             },
@@ -137,7 +137,7 @@ fn status(input: &mut Input<'_>) -> u16 {
     }
 }
 
-const MAX_ACTIONS: usize = 80;
+const MAX_ACTIONS: usize = 60;
 
 /// Longest body of one action.
-const MAX_LEN: usize = 24_000;
+const MAX_LEN: usize = 5000;

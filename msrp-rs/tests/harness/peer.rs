@@ -5,7 +5,7 @@
 //! message that was accepted for sending has one outcome; windows and credits balance; buffers keep their bounds; no
 //! timer fires for nothing; the work is linear in the octets.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -143,16 +143,17 @@ impl Talk {
     pub fn new(narrow: bool) -> Self {
         let mut limits = Limits::default();
         if narrow {
-            limits.receive_window = 20_000;
-            limits.connection_slack = 20_000;
+            limits.receive_window = 4000;
+            limits.connection_slack = 4000;
+            limits.small_message = 2000;
             limits.incomplete_messages = 3;
             limits.gaps = 4;
             limits.remembered_ids = 4;
             limits.max_transactions = 6;
-            limits.early_len = 20_000;
+            limits.early_len = 4000;
             limits.control_lane = 2000;
-            limits.write_ahead = 8192;
-            limits.read_ahead = 16 * 1024;
+            limits.write_ahead = 4096;
+            limits.read_ahead = 4096;
         }
         limits.incomplete_idle = Duration::from_secs(20);
         let mut bench = Bench::limited(&limits);
@@ -208,18 +209,19 @@ impl Talk {
     fn feed(&mut self, octets: &[u8]) {
         self.unfed.extend_from_slice(octets);
         let len = self.unfed.len().saturating_sub(self.hold_back);
-        let mut waiting: VecDeque<u8> = self.unfed.drain(..len).collect();
-        while !waiting.is_empty() && self.bench.side.connection.reading_allowed() {
-            let len = waiting.len().min(self.bench.split);
-            let block: Vec<u8> = waiting.drain(..len).collect();
-            self.block = self.block.max(len);
-            self.fed += len;
+        let mut at = 0;
+        while at < len && self.bench.side.connection.reading_allowed() {
+            let end = at + self.bench.split.min(len - at);
+            let block = Bytes::copy_from_slice(&self.unfed[at..end]);
+            self.block = self.block.max(block.len());
+            self.fed += block.len();
             let side = &mut self.bench.side;
             side.connection
-                .handle_input(self.bench.now, block.into(), &mut side.table);
+                .handle_input(self.bench.now, block, &mut side.table);
             self.collect();
+            at = end;
         }
-        self.unfed.splice(0..0, waiting);
+        self.unfed.drain(..at);
         self.settle();
     }
 
@@ -471,10 +473,9 @@ impl Talk {
                     ""
                 };
                 let headers = format!("Message-ID: mess{message}\r\n{range}{success}{failure}");
-                let body: String = (0..len as u64)
-                    .map(|at| content(message, start.wrapping_sub(1).wrapping_add(at)))
-                    .collect();
-                let body = typed.then_some(&*body);
+                let body = content(message, start.wrapping_sub(1), len);
+                let body = std::str::from_utf8(&body).expect("letters");
+                let body = typed.then_some(body);
                 let text = of(&send(&id, &headers, body, flag), session);
                 self.feed(text.as_bytes());
             }
@@ -712,9 +713,17 @@ fn find(all: &mut [Said], session: SessionKey, name: TransferKey) -> &mut Said {
     said
 }
 
-/// The octet at `at` of the peer's messages of this name.
-fn content(message: u8, at: u64) -> char {
-    char::from(b'a' + ((at % 251 + u64::from(message) * 7) % 26) as u8)
+/// What stands at `offset` in the peer's messages of this name.
+fn content(message: u8, offset: u64, len: usize) -> Vec<u8> {
+    let mut content = Vec::with_capacity(len);
+    let mut at = (offset % PERIOD as u64) as usize;
+    at = (at + 7 * usize::from(message)) % PERIOD;
+    while content.len() < len {
+        let end = PERIOD.min(at + len - content.len());
+        content.extend_from_slice(&PATTERN[at..end]);
+        at = 0;
+    }
+    content
 }
 
 /// A message of the peer has at each place what the peer says there.
@@ -723,9 +732,21 @@ fn check_content(wild: bool, id: &str, octets: &[u8]) {
         return;
     }
     let message: u8 = id["mess".len()..].parse().expect("a name that was given");
-    let is_content = |(at, octet): (usize, &u8)| char::from(*octet) == content(message, at as u64);
-    assert!(octets.iter().enumerate().all(is_content), "{id} has changed");
+    assert!(octets == content(message, 0, octets.len()), "{id} has changed");
 }
+
+/// Letters that do not come again soon.
+const PATTERN: [u8; PERIOD] = {
+    let mut pattern = [b'a'; PERIOD];
+    let mut at = 0;
+    while at < PERIOD {
+        pattern[at] = b'a' + (at * at % 26) as u8;
+        at += 1;
+    }
+    pattern
+};
+
+const PERIOD: usize = 251;
 
 fn of(text: &str, session: u64) -> String {
     let name = format!("session{session:012}");
