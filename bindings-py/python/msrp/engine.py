@@ -17,7 +17,7 @@ from . import _msrp
 from ._loop import Dispatcher
 from .exceptions import ForkedError, SessionClosed
 from .session import HANDLERS, Session
-from .types import Limits, Stats, TLSConfig, _tls
+from .types import Limits, Profile, Stats, TLSConfig, _tls
 
 __all__ = ["Engine", "Listener"]
 
@@ -91,7 +91,11 @@ class Engine:
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
         max_size: int | None = None,
+        profile: Profile | str = "strict",
         chunk_len: int | None = None,
+        session_match: Literal["uri", "session-id"] | None = None,
+        pacing: Literal["pipelined", "one"] | None = None,
+        dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
         reports: Literal["auto", "manual"] = "auto",
         keep_alive: float | None = None,
@@ -103,10 +107,14 @@ class Engine:
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
         side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
-        `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
-        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
-        own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
-        seconds without anything sent.
+        `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
+        unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
+        careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
+        requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
+        when the one before is answered, and each in a write of its own. `dash_split`: no chunk
+        holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
+        connection of its own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs
+        after so many seconds without anything sent.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -130,7 +138,11 @@ class Engine:
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
                 "max_size": max_size,
+                "profile": profile,
                 "chunk_len": chunk_len,
+                "session_match": session_match,
+                "pacing": pacing,
+                "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
                 "reports": reports,
                 "keep_alive": keep_alive,
