@@ -216,7 +216,6 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
-        ..SessionOptions::default()
     })
 }
 
