@@ -37,13 +37,16 @@
  * WHERE THE HOST'S FUNCTIONS RUN
  *                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
  *   ---------------------------------+---------------------------+-------------------------+----------------------
- *   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
- *   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
- *   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+ *   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+ *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+ *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
- *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+ *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+ *   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+ *   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
  *
  * INSIDE CALLBACKS
  *   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
@@ -529,6 +532,13 @@ enum libmsrp_transfer_event
      * It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
      */
     LIBMSRP_TRANSFER_EVENT_FAILED = 4,
+    /**
+     * The success REPORTs that were asked for do not cover it (RFC 4975 §7.1.1): the session ended first (then this comes
+     * before on_closed), libmsrp_session_options.report_timeout_ms is over, or
+     * libmsrp_limits.remembered_ids later messages were acknowledged. Told once; where the time is over,
+     * LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same.
+     */
+    LIBMSRP_TRANSFER_EVENT_UNCONFIRMED = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -802,8 +812,8 @@ typedef struct libmsrp_limits {
 } libmsrp_limits;
 
 /**
- * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
- * on_release.
+ * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+ * free_fn and log_fn may still come.
  */
 typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *user);
 
@@ -1020,6 +1030,11 @@ typedef struct libmsrp_session_options {
      * Who makes REPORTs. Default: the library.
      */
     libmsrp_reports reports;
+    /**
+     * Our own time for success REPORTs, from the last octet of a message that asked for them; then
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
+     */
+    int64_t report_timeout_ms;
 } libmsrp_session_options;
 
 /**
@@ -1149,7 +1164,7 @@ typedef struct libmsrp_transfer_info {
      */
     libmsrp_transfer_event event;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: why. Else LIBMSRP_OK.
      */
     libmsrp_result result;
     /**
@@ -1161,7 +1176,7 @@ typedef struct libmsrp_transfer_info {
      */
     uint64_t total_bytes;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: the text of that. Else empty.
      */
     struct libmsrp_slice text;
     /**
@@ -1320,13 +1335,19 @@ typedef struct libmsrp_send_options {
      */
     size_t header_count;
     /**
-     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells, or
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED that they did not come.
      */
     int32_t success_report;
     /**
      * Which failures to ask for. Default: all.
      */
     libmsrp_failure_report failure_report;
+    /**
+     * Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
+     * the transfer's handle. Default: NULL, nowhere.
+     */
+    struct libmsrp_text **message_id_out;
 } libmsrp_send_options;
 
 /**
@@ -1522,10 +1543,11 @@ libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
  * Sends log records up to a level to a function. Replaces the one before, whose user data is released by
  * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
  *
- * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+ * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+ * nothing is taken over.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+ * libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
                                       libmsrp_log_level level,
@@ -1597,8 +1619,8 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
                                       size_t comment_len);
 
 /**
- * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
- * not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+ * Sends the REPORT about a message, which is complete, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One
+ * that the sender did not ask for is not sent; once it was said, nothing more is. Retain the message to report after its last callback. Control characters of the comment
  * are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
@@ -1610,6 +1632,24 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       uint16_t status,
                                       const uint8_t *comment,
                                       size_t comment_len);
+
+/**
+ * Sends a REPORT about len octets of a message from the 0-based position offset on, in a session with
+ * LIBMSRP_REPORTS_MANUAL (RFC 4975 §7.1.3): as often as wanted, also while the message goes on, so that its sender sees
+ * how far it got. 200 is told only of octets in chunks that have ended and asked for it, in one REPORT for each range
+ * without a gap; a failure only to a sender that wants to hear of it.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
+ * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
+                                            libmsrp_message message,
+                                            uint64_t offset,
+                                            uint64_t len,
+                                            uint16_t status,
+                                            const uint8_t *comment,
+                                            size_t comment_len);
 
 /**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
@@ -1911,7 +1951,7 @@ void libmsrp_tls_free(struct libmsrp_tls *tls);
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
  * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
- * take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
@@ -1982,7 +2022,8 @@ libmsrp_result libmsrp_transfer_progress(struct libmsrp_engine *engine,
                                          uint64_t *total_bytes);
 
 /**
- * The Message-ID of a transfer. *out is for libmsrp_text_free().
+ * The Message-ID of a transfer, while its session lives. *out is for libmsrp_text_free(). Where another thread runs
+ * the callbacks, the session may end before this is asked: libmsrp_send_options.message_id_out cannot come too late.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
  * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

@@ -53,11 +53,15 @@ impl Bench {
                 remote_path: UriPath::parse(b"msrp://a.example:2855/x;tcp", 8).expect("a path"),
                 active: false,
                 chunk_len: 2048,
+                session_match: SessionMatch::Uri,
+                pacing: Pacing::Pipelined,
+                dash_split: false,
                 accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
                 max_size: None,
                 reports: ReportMode::Auto,
                 methods: Arc::from([]),
                 keep_alive: None,
+                report_timeout: None,
                 first_message: 1,
             };
             let key = SessionKey(n as u64);

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::connection::Connection;
+use super::counters::FrameKind;
 use super::outbound::Mark;
 use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::Purpose;
 use super::transfer::{Outgoing, Phase};
 use super::{Answer, Event, MessageKey, RequestHead};
 use crate::wire::{
-    Head, HeaderName, Method, RequestHead as HeadToWrite, StatusCode, TransactionId, is_content,
+    Continuation, Head, HeaderName, Method, RequestHead as HeadToWrite, StatusCode, TransactionId,
+    is_content,
 };
 
 /// Requests that may wait for the consumer's answer, per session. Beyond: 413.
@@ -165,10 +167,12 @@ impl Connection {
         outgoing.phase = Phase::Encoded;
         outgoing.drop_rest();
         let (name, large) = (outgoing.key, outgoing.large);
+        let kind = FrameKind::from(&outgoing.method);
         session.outgoing.unanswered += 1;
         session.outgoing.dequeue(transfer);
         self.transactions
             .begin(id, reference, Purpose::Chunk(transfer));
+        self.output.end_frame((kind, Continuation::Complete));
         self.output.mark(Mark::ChunkEnd {
             session: reference,
             transfer,
