@@ -12,6 +12,7 @@ use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
+use crate::mutant::{self, Mutant};
 use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
 
 /// The request or response that is being read.
@@ -126,7 +127,11 @@ impl Connection {
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),
             Some(Method::Report) => self.handle_report(index, &head),
-            _ => self.respond(Some(index), &head, StatusCode::NOT_IMPLEMENTED, None),
+            _ => {
+                let status = StatusCode::NOT_IMPLEMENTED;
+                let status = mutant::swap(Mutant::UnknownMethodOk, status, || StatusCode::OK);
+                self.respond(Some(index), &head, status, None)
+            }
         }
     }
 
@@ -143,11 +148,13 @@ impl Connection {
         let path = head
             .to_path()
             .map_err(|_| Unrouted::Answer(StatusCode::BAD_REQUEST))?;
-        if path.len() != 1 {
+        if path.len() != 1 && !mutant::on(Mutant::LongToPathTaken) {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let index = match self.by_uri.get(uri) {
+        let known = self.by_uri.get(uri);
+        let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.values().next());
+        let index = match known {
             Some(&index) => index,
             None => {
                 if let Some(key) = self.early.find(uri) {
@@ -181,15 +188,19 @@ impl Connection {
         uri: &Uri,
         directory: &mut dyn Directory,
     ) -> Result<usize, Unrouted> {
+        let (unknown, bound) = (
+            StatusCode::NO_SUCH_SESSION,
+            StatusCode::SESSION_ALREADY_BOUND,
+        );
+        let answer_unknown = mutant::swap(Mutant::UnknownIsBound, unknown, || bound);
+        let answer_bound = mutant::swap(Mutant::BoundIsUnknown, bound, || unknown);
         match directory.lookup(uri) {
             Lookup::Ready(key, config) if !self.has_ended(key) => {
                 Ok(self.insert(now, key, *config))
             }
-            Lookup::Ready(..) | Lookup::Unknown => {
-                Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION))
-            }
+            Lookup::Ready(..) | Lookup::Unknown => Err(Unrouted::Answer(answer_unknown)),
             Lookup::NotReady(key) => Err(Unrouted::Hold(key, uri.clone())),
-            Lookup::BoundElsewhere => Err(Unrouted::Answer(StatusCode::SESSION_ALREADY_BOUND)),
+            Lookup::BoundElsewhere => Err(Unrouted::Answer(answer_bound)),
         }
     }
 
@@ -212,20 +223,21 @@ impl Connection {
     ) {
         let silent = match head.failure_report() {
             FailureReport::Yes => false,
-            FailureReport::Partial => status.is_success(),
-            FailureReport::No => true,
+            FailureReport::Partial if mutant::on(Mutant::PartialFailureSilent) => true,
+            FailureReport::Partial => status.is_success() && !mutant::on(Mutant::PartialAnswered),
+            FailureReport::No => !mutant::on(Mutant::NoAnswered),
         };
-        if silent || head.is_report() {
+        let silent = silent || (status.is_success() && mutant::on(Mutant::NoResponse));
+        if silent || (head.is_report() && !mutant::on(Mutant::ReportAnswered)) {
             return;
         }
         let Some(from) = head.from_path_text() else {
             return;
         };
-        let to_path = if head.method() == Some(&Method::Send) {
-            first_uri(from)
-        } else {
-            from
-        };
+        let is_send = head.method() == Some(&Method::Send);
+        let is_send = mutant::swap(Mutant::WholePathAnswered, is_send, || false);
+        let is_send = mutant::swap(Mutant::FirstUriAnswered, is_send, || true);
+        let to_path = if is_send { first_uri(from) } else { from };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
         let from_path = match index {
             Some(index) => self.sessions[index].from_path.clone(),
@@ -237,9 +249,13 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
+        let id = head.transaction_id();
+        let id = mutant::swap(Mutant::ForeignTransactionId, id, || {
+            self.ids.transaction_id()
+        });
         encode_response(
             self.output.control(),
-            &head.transaction_id(),
+            &id,
             status,
             comment,
             to_path,
@@ -249,7 +265,8 @@ impl Connection {
     // Responses
 
     fn handle_response(&mut self, head: &Head) {
-        if head.fault().is_some()
+        if mutant::on(Mutant::ResponsesIgnored)
+            || head.fault().is_some()
             || head.to_path_text().is_none()
             || head.from_path_text().is_none()
         {
@@ -277,7 +294,8 @@ impl Connection {
         };
         let failure = match status {
             status if status.is_success() => None,
-            StatusCode::TIMEOUT => Some(Failure::Timeout),
+            StatusCode::STOP_SENDING if mutant::on(Mutant::StopIgnored) => None,
+            StatusCode::TIMEOUT if !mutant::on(Mutant::TimeoutIsStatus) => Some(Failure::Timeout),
             code => Some(Failure::Status {
                 code,
                 comment: comment.clone(),
@@ -337,7 +355,7 @@ enum Unrouted {
 }
 
 /// The leftmost URI of a path as it came.
-fn first_uri(path: &[u8]) -> &[u8] {
+pub(super) fn first_uri(path: &[u8]) -> &[u8] {
     path.trim_ascii()
         .split(|octet| matches!(octet, b' ' | b'\t'))
         .next()
@@ -349,5 +367,5 @@ pub(super) fn ends_session(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::NO_SUCH_SESSION | StatusCode::SESSION_ALREADY_BOUND
-    )
+    ) && !mutant::on(Mutant::SessionOutlives481)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::TransferKey;
 use super::work::steps;
+use crate::mutant::{self, Mutant};
 use crate::wire::TransactionId;
 
 /// A session in the connection's table; `serial` tells it from a later one in the same place.
@@ -72,7 +73,7 @@ impl Transactions {
     }
 
     pub(super) fn contains(&self, id: &TransactionId) -> bool {
-        self.live.contains_key(id)
+        self.live.contains_key(id) && !mutant::on(Mutant::TransactionIdReused)
     }
 
     pub(super) fn begin(&mut self, id: TransactionId, session: SessionRef, purpose: Purpose) {
@@ -90,8 +91,8 @@ impl Transactions {
     /// The last octet was written: the time runs.
     pub(super) fn start_timer(&mut self, id: TransactionId, now: Instant) {
         if self.live.contains_key(&id) {
-            self.deadlines
-                .push_back((self.elapsed(now) + self.timeout, id));
+            let timeout = self.timeout / if mutant::on(Mutant::TimerEarly) { 2 } else { 1 };
+            self.deadlines.push_back((self.elapsed(now) + timeout, id));
         }
     }
 
