@@ -26,6 +26,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,9 +41,11 @@ RESULT = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)$", re.M
 PANIC = re.compile(r"panicked at ([^\n:]+):(\d+):\d+:")
 TEST_FILE = re.compile(r"(?:^|/)(?:tests|\w+_tests)(?:/|\.rs$)")
 # Far beyond what the tests of one line take.
-DEADLINE = 300.0
+DEADLINE = 240.0
 # What a fault may make a test program take.
 MEMORY = 16 << 30
+# Panics are told when they happen; result lines are whole when there are several threads.
+AT_ONCE = ["--nocapture", "--test-threads=2", "--exact"]
 # Pure and quick ones first: the first that fails decides.
 ORDER = ["msrp", "wire_", "proto_", "sdp_", "api_", "engine_", "net_"]
 
@@ -127,7 +130,7 @@ def run(program: Program, arguments: list[str], **extra_env: str) -> Run:
     if "MSRP_MUTANT" in extra_env:
         # What fails is enough; the smallest case is of no interest.
         quiet |= {"PROPTEST_MAX_SHRINK_ITERS": "0"}
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
+    with tempfile.NamedTemporaryFile() as output:
         child = subprocess.Popen(
             [program.path, *arguments],
             cwd=PACKAGE,
@@ -138,15 +141,30 @@ def run(program: Program, arguments: list[str], **extra_env: str) -> Run:
             start_new_session=True,
             preexec_fn=limit,
         )
-        status: int | None
         try:
-            status = child.wait(DEADLINE)
+            status, text = wait(child, Path(output.name), until_failed="MSRP_MUTANT" in extra_env)
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    return Run(text, status)
+
+
+def wait(
+    child: subprocess.Popen[bytes], output: Path, until_failed: bool
+) -> tuple[int | None, str]:
+    """Its status, if it ends, and what it said. With `until_failed` one test that fails is enough."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            status = child.wait(0.2)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
             status = None
-        output.seek(0)
-        return Run(output.read(), status)
+        text = output.read_text(errors="replace")
+        if status is not None or time.monotonic() > deadline:
+            return status, text
+        if until_failed and any(result == "FAILED" for _, result in RESULT.findall(text)):
+            return status, text
 
 
 def names_of(program: Program) -> list[str]:
@@ -212,7 +230,7 @@ def attack(mutant: Mutant, tests: Tests) -> tuple[str, str]:
         return "unseen", ""
     worst, told = "lives", sum(map(len, asked.values()))
     for program, names in asked.items():
-        done = run(program, ["--exact", *sorted(names)], MSRP_MUTANT=mutant.name)
+        done = run(program, [*AT_ONCE, *sorted(names)], MSRP_MUTANT=mutant.name)
         verdict = judge(done)
         if verdict == "caught":
             return verdict, f"{program.name}: {done.failed[0].split('::')[-1]}"

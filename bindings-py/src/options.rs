@@ -170,6 +170,10 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "manual" => ReportMode::Manual,
             other => return Err(unknown("reports", other, "'auto' or 'manual'")),
         },
+        report_timeout: keywords
+            .get::<Option<f64>>("report_timeout")?
+            .map(|value| seconds("report_timeout", value))
+            .transpose()?,
         keep_alive: keywords
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))

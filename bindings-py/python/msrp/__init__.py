@@ -53,6 +53,7 @@ from .types import (
     Stats,
     TLSConfig,
     TransferFailed,
+    TransferUnconfirmed,
 )
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "TransactionTimeout",
     "Transfer",
     "TransferFailed",
+    "TransferUnconfirmed",
     "UnacceptedType",
     "Uri",
     "__version__",

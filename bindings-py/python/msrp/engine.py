@@ -95,6 +95,7 @@ class Engine:
         connection_sharing: Literal["peer", "session"] = "peer",
         reports: Literal["auto", "manual"] = "auto",
         keep_alive: float | None = None,
+        report_timeout: float | None = None,
     ) -> Session:
         """A new session of the running event loop. It listens on `listener`, or on a port of its
         own at `host`.
@@ -106,7 +107,9 @@ class Engine:
         `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
         that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
         own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
-        seconds without anything sent.
+        seconds without anything sent. `report_timeout`: our own time for success REPORTs, in
+        seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1); then
+        `TransferUnconfirmed`. None: they may come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -134,6 +137,7 @@ class Engine:
                 "connection_sharing": connection_sharing,
                 "reports": reports,
                 "keep_alive": keep_alive,
+                "report_timeout": report_timeout,
             },
         )
         return Session(self, core, dispatcher)

@@ -101,13 +101,24 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferUnconfirmed:
+    """Success REPORTs that we asked for do not cover a message of ours: the session ended, their
+    time is over (``report_timeout``), or too many later messages were sent. Told once for a message
+    (RFC 4975 §7.1.1).
+    """
+
+    message_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """Nobody read the stream: so many of its oldest entries were dropped."""
 
     count: int
 
 
-Event: TypeAlias = StateChanged | Report | TransferFailed | EventsLost
+Event: TypeAlias = StateChanged | Report | TransferFailed | TransferUnconfirmed | EventsLost
 """What `Session.events` gives."""
 
 
@@ -253,6 +264,14 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Headers):
+            return self._pairs == other._pairs
+        return Mapping.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._pairs))
 
     def __repr__(self) -> str:
         return f"Headers({self._pairs!r})"

@@ -51,6 +51,7 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod intercept;
 mod lifecycle;
 mod listeners;
 mod negotiation;
@@ -66,6 +67,7 @@ pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use intercept::Intercepted;
 pub use options::{
     ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
     SessionOptions, SetupPreference, TlsConfig, TlsVerify,
@@ -73,6 +75,7 @@ pub use options::{
 pub use stats::Stats;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -255,6 +258,7 @@ impl Engine {
             chunk_len: options.chunk_len,
             reports: options.reports,
             keep_alive: options.keep_alive,
+            report_timeout: options.report_timeout,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -477,7 +481,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Again` when the window or the transfer slots are full ([`Event::Writable`] follows), `TooLarge` beyond the
-    /// peer's max-size, `UnacceptedType`, `InvalidArgument` (also before `set_remote`, and for a file that cannot be
+    /// peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415), `InvalidArgument` (also before `set_remote`, and for a file that cannot be
     /// read), `Gone`, `Forked`.
     pub fn send(
         &self,
@@ -515,7 +519,8 @@ impl Engine {
         let context = &core.shared.context;
         let message = Box::new(OutgoingMessage {
             message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
-            content_type: options.content_type,
+            // Without the blanks that the grammar does not have (RFC 4975 §9).
+            content_type: media_type.to_canonical(),
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,
@@ -614,11 +619,48 @@ impl Engine {
             .judge(key, Command::Reject(key, status, comment.to_owned()))
     }
 
-    /// Makes a REPORT, where the session's reports are manual.
+    /// Makes the REPORT about a message that is complete, where the session's reports are manual: one for each range
+    /// that asked for it if `status` is 200. Said once; `report_range` tells of parts.
     ///
     /// # Errors
     /// `InvalidArgument` where they are not, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
+        let comment = comment.to_owned();
+        self.make_report(message, status, |key| Command::Report(key, status, comment))
+    }
+
+    /// Makes a REPORT about octets of a message, where the session's reports are manual: as often as wanted, also while
+    /// the message goes on (RFC 4975 §7.1.3). `octets` are 0-based positions. Success is told only of octets in chunks
+    /// that have ended and asked for it, in one REPORT for each range without a gap; a failure that the sender did not
+    /// want to hear of, not at all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where they are not, or for an empty range, `Gone`, `Forked`.
+    pub fn report_range(
+        &self,
+        message: MessageHandle,
+        octets: Range<u64>,
+        status: StatusCode,
+        comment: &str,
+    ) -> Result<()> {
+        if octets.is_empty() {
+            return Err(Error::invalid_argument(format!(
+                "octets {} to {} of a message are none",
+                octets.start, octets.end
+            )));
+        }
+        let (comment, Range { start, end }) = (comment.to_owned(), octets);
+        self.make_report(message, status, |key| {
+            Command::ReportRange(key, start, end, status, comment)
+        })
+    }
+
+    fn make_report(
+        &self,
+        message: MessageHandle,
+        status: StatusCode,
+        command: impl FnOnce(proto::MessageKey) -> Command,
+    ) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
         validate::status(status)?;
         if !session.manual_reports {
@@ -626,9 +668,7 @@ impl Engine {
                 "reports of this session are automatic",
             ));
         }
-        session
-            .mailbox()
-            .judge(key, Command::Report(key, status, comment.to_owned()))
+        session.mailbox().judge(key, command(key))
     }
 
     /// Counters and sizes now. In a forked child all are 0.

@@ -159,6 +159,10 @@ pub struct SessionOptions {
     pub reports: ReportMode,
     /// Bodiless SENDs while nothing else is sent.
     pub keep_alive: Option<Duration>,
+    /// Our own time for success REPORTs (RFC 4975 §7.1.1), from the last octet of a message that asked for them; then
+    /// [`Event::Unconfirmed`](super::Event::Unconfirmed). `None`: they may come as long as the session lasts. There is
+    /// no value that fits all: the RFC names two minutes for chat.
+    pub report_timeout: Option<Duration>,
 }
 
 impl Default for SessionOptions {
@@ -178,6 +182,7 @@ impl Default for SessionOptions {
             connection_sharing: ConnectionSharing::default(),
             reports: ReportMode::default(),
             keep_alive: None,
+            report_timeout: None,
         }
     }
 }

@@ -42,6 +42,9 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         }
         time("keep_alive", interval)?;
     }
+    if let Some(timeout) = options.report_timeout {
+        time("report_timeout", timeout)?;
+    }
     if options.accept_types.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::invalid_argument(
             "accept_types is empty: give at least one type, or * (RFC 4975 §8.6)",

@@ -153,6 +153,11 @@ impl Driver {
                         self.finish(now);
                     }
                 }
+                Control::Detour(detour) => {
+                    if let Err(error) = detour.take(&mut self.transport) {
+                        self.lose(now, &error);
+                    }
+                }
             }
         }
         for mailbox in dirty.drain(..) {

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_rustls::TlsStream;
 
 use super::block::{self, BlockPool};
+use super::detour;
 use super::socket::PeerSocket;
 
 /// Most plaintext in one write to TLS: one record.
@@ -58,6 +59,18 @@ impl Transport {
             unflushed: 0,
             may_hold_input: true,
         }
+    }
+
+    /// Goes on with `inside`; the stream so far is carried to and from `outside`, by a task of its own.
+    pub(crate) fn detour(&mut self, inside: PeerSocket, outside: PeerSocket) {
+        // What was taken and is not flushed is flushed there, before anything else.
+        self.may_hold_input = false;
+        match std::mem::replace(&mut self.stream, Stream::Tcp(inside)) {
+            Stream::Tcp(stream) => tokio::spawn(detour::carry(stream, |stream| stream, outside)),
+            Stream::Tls(stream) => {
+                tokio::spawn(detour::carry(stream, |stream| stream.get_ref().0, outside))
+            }
+        };
     }
 
     fn socket(&self) -> &PeerSocket {

@@ -161,6 +161,9 @@ impl Connection {
             Command::Report(message, status, comment) => {
                 self.report(index, message, status, &comment)
             }
+            Command::ReportRange(message, start, end, status, comment) => {
+                self.report_range(index, message, (start, end), status, &comment)
+            }
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
@@ -284,6 +287,7 @@ impl Connection {
                 Timer::Early(key) => self.early_expired(now, key),
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
+                Timer::Reports(session) => self.reports_overdue(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
                         self.close_session(index);

@@ -302,7 +302,9 @@ impl Connection {
             }),
         };
         match (transfer, failure) {
-            (Some(transfer), Some(failure)) => self.fail_transfer(index, transfer, failure),
+            (Some(transfer), Some(failure)) => {
+                self.fail_with_status(index, transfer, status, failure);
+            }
             (Some(transfer), None) => self.settle(index, transfer),
             (None, _) => {}
         }

@@ -17,7 +17,9 @@ mod message;
 mod outbound;
 mod ranges;
 mod receive;
+mod refused;
 mod report;
+mod report_timer;
 mod session;
 mod timers;
 mod transaction;
@@ -31,7 +33,8 @@ mod hostile_tests;
 pub use connection::Connection;
 pub use event::{
     Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
+pub use refused::{RefusedType, RefusedTypes};
 pub use transfer::send_cost;

@@ -17,7 +17,7 @@ use super::session::INTERRUPTIBLE;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
-use super::{Event, Failure, OutgoingMessage, TransferKey};
+use super::{Event, Failure, OutgoingMessage, TransferKey, Unconfirmed};
 use crate::mutant::{self, Mutant};
 use crate::wire::{
     ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
@@ -145,6 +145,10 @@ impl Connection {
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
         sending.by_id.insert(id, transfer);
+        if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
+            self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
+            return;
+        }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
             self.events
@@ -245,7 +249,8 @@ impl Connection {
         self.transactions.begin(id, session.reference, purpose);
     }
 
-    fn new_transaction_id(&mut self) -> TransactionId {
+    /// An id that no request of ours under way has (RFC 4975 §7.1).
+    pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
             if !self.transactions.contains(&id) || mutant::on(Mutant::TransactionIdReused) {
@@ -609,6 +614,7 @@ impl Connection {
                     outgoing.unwritten -= 1;
                     if last && outgoing.phase == Phase::Encoded {
                         sending.released += outgoing.window_cost();
+                        self.await_report(now, index, transfer);
                     }
                     let key = self.sessions[index].key;
                     // Without large messages under way this is the only thing that is told of.
@@ -678,13 +684,14 @@ impl Connection {
         match outgoing.phase {
             Phase::Encoded => {
                 outgoing.phase = Phase::Acknowledged;
-                self.events
-                    .push_back((key, Event::Acknowledged(outgoing.key)));
+                let acknowledged = Event::Acknowledged(outgoing.key);
                 if outgoing.delivered || outgoing.content_type.is_none() {
                     sending.remove(transfer);
-                } else {
-                    sending.remember(transfer);
+                } else if let Some(forgotten) = sending.remember(transfer) {
+                    let event = Event::Unconfirmed(forgotten, Unconfirmed::Forgotten);
+                    self.events.push_back((key, event));
                 }
+                self.events.push_back((key, acknowledged));
             }
             Phase::Failed => sending.remove(transfer),
             Phase::Sending | Phase::Acknowledged | Phase::FailedLate => {}

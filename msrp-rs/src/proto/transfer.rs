@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::ranges::RangeSet;
+use super::refused::RefusedType;
 use super::{Body, OutgoingMessage, TransferKey};
 use crate::wire::{FailureReport, MessageId};
 
@@ -21,6 +22,8 @@ pub(super) struct Outgoing {
     pub(super) key: TransferKey,
     pub(super) id: MessageId,
     pub(super) content_type: Option<String>,
+    /// What a 415 to it forbids, where that is not simply its type.
+    wrapped: Option<RefusedType>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) success_report: bool,
     pub(super) failure_report: FailureReport,
@@ -98,6 +101,7 @@ impl Outgoing {
             ..
         } = message;
         let bodiless = matches!(body, Body::None);
+        let wrapped = RefusedType::wrapped(&content_type, &body);
         let (source, large) = match body {
             Body::None => (
                 Source::Whole {
@@ -128,6 +132,7 @@ impl Outgoing {
             key,
             id,
             content_type: (!bodiless).then_some(content_type),
+            wrapped,
             headers,
             success_report,
             failure_report,
@@ -142,6 +147,18 @@ impl Outgoing {
             delivered: false,
             in_lane: false,
         }
+    }
+
+    /// What a 415 to it forbids; `None` where that is not known.
+    pub(super) fn refusable(&self) -> Option<RefusedType> {
+        let own = || RefusedType::own(self.content_type.as_deref()?);
+        self.wrapped.clone().or_else(own)
+    }
+
+    /// Whether it has not failed, and success REPORTs that were asked for are still missing.
+    pub(super) fn awaits_report(&self) -> bool {
+        let failed = matches!(self.phase, Phase::Failed | Phase::FailedLate);
+        self.success_report && !self.delivered && !failed
     }
 
     /// The length of the whole message, as far as it is known.

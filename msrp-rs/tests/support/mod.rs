@@ -7,6 +7,7 @@
 )]
 
 pub mod bench;
+pub mod strict;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
@@ -141,6 +142,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
         max_size: None,
         reports: ReportMode::Auto,
         keep_alive: None,
+        report_timeout: None,
         first_message: 1,
     }
 }
