@@ -153,7 +153,7 @@ def run(program: Program, arguments: list[str], **extra_env: str) -> Run:
 def wait(
     child: subprocess.Popen[bytes], output: Path, until_failed: bool
 ) -> tuple[int | None, str]:
-    """Its status, if it ends, and what it said. With `until_failed` one test that fails is enough."""
+    """Its status, if it ends, and what it said. With `until_failed` one failed test is enough."""
     deadline = time.monotonic() + DEADLINE
     while True:
         try:
