@@ -41,7 +41,7 @@ static void error_numbers(void) {
 static void enumerators(void) {
     CHECK(sizeof(libmsrp_result) == 4 && sizeof(libmsrp_state) == 4 && sizeof(libmsrp_body_verdict) == 4);
     CHECK(LIBMSRP_DISPATCH_HOST == 0 && LIBMSRP_DISPATCH_THREAD == 1);
-    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4);
+    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4 && LIBMSRP_LOG_LEVEL_TRACE == 5);
     CHECK(LIBMSRP_SETUP_ACTPASS == 0 && LIBMSRP_SETUP_ACTIVE == 1 && LIBMSRP_SETUP_PASSIVE == 2);
     CHECK(LIBMSRP_SHARING_PEER == 0 && LIBMSRP_SHARING_SESSION == 1);
     CHECK(LIBMSRP_REPORTS_AUTO == 0 && LIBMSRP_REPORTS_MANUAL == 1);
@@ -56,6 +56,7 @@ static void enumerators(void) {
     CHECK(LIBMSRP_BODY_CONSUMED == 0 && LIBMSRP_BODY_LATER == 1);
     CHECK(LIBMSRP_END_COMPLETE == 0 && LIBMSRP_END_ABORTED == 1 && LIBMSRP_END_SESSION_CLOSED == 4);
     CHECK(LIBMSRP_TRANSFER_EVENT_PROGRESS == 0 && LIBMSRP_TRANSFER_EVENT_FAILED == 4);
+    CHECK(LIBMSRP_TRANSFER_EVENT_UNCONFIRMED == 5);
     CHECK(LIBMSRP_CLOSE_REASON_LOCAL == 0 && LIBMSRP_CLOSE_REASON_BIND_TIMEOUT == 6);
     CHECK(LIBMSRP_PEM_FILE == 0 && LIBMSRP_PEM_TEXT == 1);
     CHECK(LIBMSRP_VERIFY_CA == 0 && LIBMSRP_VERIFY_FINGERPRINT == 1 && LIBMSRP_VERIFY_NONE == 2);
@@ -96,7 +97,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
 
-    CHECK(sizeof(libmsrp_session_options) == 144);
+    CHECK(sizeof(libmsrp_session_options) == 152);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -112,10 +113,11 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, setup, 116);
     CHECK_OFFSET(libmsrp_session_options, connection_sharing, 120);
     CHECK_OFFSET(libmsrp_session_options, reports, 124);
-    CHECK_OFFSET(libmsrp_session_options, profile, 128);
-    CHECK_OFFSET(libmsrp_session_options, session_match, 132);
-    CHECK_OFFSET(libmsrp_session_options, pacing, 136);
-    CHECK_OFFSET(libmsrp_session_options, dash_split, 140);
+    CHECK_OFFSET(libmsrp_session_options, report_timeout_ms, 128);
+    CHECK_OFFSET(libmsrp_session_options, profile, 136);
+    CHECK_OFFSET(libmsrp_session_options, session_match, 140);
+    CHECK_OFFSET(libmsrp_session_options, pacing, 144);
+    CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
 
     CHECK(sizeof(libmsrp_session_callbacks) == 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
@@ -129,13 +131,14 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_closed, 72);
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
 
-    CHECK(sizeof(libmsrp_send_options) == 64);
+    CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
     CHECK_OFFSET(libmsrp_send_options, message_id, 24);
     CHECK_OFFSET(libmsrp_send_options, headers, 40);
     CHECK_OFFSET(libmsrp_send_options, header_count, 48);
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
+    CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
 
     CHECK(sizeof(libmsrp_message_info) == 72);
     CHECK_OFFSET(libmsrp_message_info, message_id, 8);

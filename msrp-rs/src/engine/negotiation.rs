@@ -42,6 +42,7 @@ pub(super) struct Local {
     pub(super) treatment: Treatment,
     pub(super) reports: ReportMode,
     pub(super) keep_alive: Option<std::time::Duration>,
+    pub(super) report_timeout: Option<std::time::Duration>,
 }
 
 /// The peer's side.
@@ -161,6 +162,7 @@ impl Negotiation {
             }
         };
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
+        refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let remote = Remote {
             path: theirs.path.clone(),
             active: role == Setup::Active,
@@ -182,6 +184,7 @@ impl Negotiation {
             ));
         }
         self.refuse_cleartext(&path, ErrorKind::InvalidUri)?;
+        refuse_transport(&path, active, ErrorKind::InvalidUri)?;
         if !active && !self.local.listens {
             return Err(Error::invalid_argument(
                 "session listens nowhere: it can only be active",
@@ -242,6 +245,7 @@ impl Negotiation {
             max_size: self.local.max_size,
             reports: self.local.reports,
             keep_alive: self.local.keep_alive,
+            report_timeout: self.local.report_timeout,
             first_message,
         }
     }
@@ -294,6 +298,18 @@ impl Negotiation {
         remote.active = was_active.unwrap_or(remote.active);
         self.remote = Some(remote);
     }
+}
+
+/// Transports of other letters than `tcp` are legal (RFC 4975 §9), but we connect by TCP only.
+fn refuse_transport(path: &UriPath, active: bool, kind: ErrorKind) -> Result<()> {
+    let transport = path.first().transport();
+    if active && !transport.eq_ignore_ascii_case("tcp") {
+        let text = format!(
+            "the peer's path begins with a URI of transport {transport}, and only tcp can be dialled"
+        );
+        return Err(Error::remote(kind, text));
+    }
+    Ok(())
 }
 
 impl Remote {

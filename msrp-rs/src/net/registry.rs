@@ -193,7 +193,9 @@ impl Entry {
                         state.binding = Binding::NotReady(None);
                     }
                 }
-                Err(Control::Finish | Control::Evict) => return SetReady::Ended,
+                Err(Control::Finish | Control::Evict | Control::Detour(_)) => {
+                    return SetReady::Ended;
+                }
             }
         }
     }
@@ -219,7 +221,15 @@ impl Entry {
                 }
                 Bind::ConnectionClosed
             }
-            Err(Control::Finish | Control::Evict) => Bind::ConnectionClosed,
+            Err(Control::Finish | Control::Evict | Control::Detour(_)) => Bind::ConnectionClosed,
+        }
+    }
+
+    /// The connection that serves the session now.
+    pub(crate) fn connection(&self) -> Option<Arc<Inbox>> {
+        match &self.state.lock().binding {
+            Binding::Bound(connection) => Some(Arc::clone(connection)),
+            _ => None,
         }
     }
 

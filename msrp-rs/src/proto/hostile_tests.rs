@@ -60,6 +60,7 @@ impl Bench {
                 max_size: None,
                 reports: ReportMode::Auto,
                 keep_alive: None,
+                report_timeout: None,
                 first_message: 1,
             };
             let key = SessionKey(n as u64);
@@ -286,7 +287,7 @@ fn the_work_is_linear_in_what_the_peer_sends() {
             "{name}: {few} steps for 500, {many} for 2000"
         );
     }
-    covers!("C-016", "C-063", "T-63");
+    covers!("T-63");
 }
 
 fn limits() -> Limits {

@@ -12,13 +12,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
 use super::session::{INTERRUPTIBLE, PACE, Quiet};
 use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
-use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey};
+use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey, Unconfirmed};
 use crate::wire::{
     ByteRange, Continuation, DashLineScanner, EndLineScanner, FailureReport, MessageId, SendHead,
     TransactionId, encode_end_line,
@@ -142,11 +143,15 @@ impl Connection {
         session.last_sent = now;
         let full_chunk = session.full_chunk();
         let sending = &mut session.outgoing;
-        let transfer = Outgoing::new(key, id, message, self.limits.small_message);
+        let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
         sending.by_id.insert(id, transfer);
+        if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
+            self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
+            return;
+        }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
             self.events
@@ -248,14 +253,16 @@ impl Connection {
             headers: &[],
             content_type: None,
         };
-        let control = self.output.control();
-        head.encode(control);
-        encode_end_line(control, &id, continuation, false);
+        self.output.control((FrameKind::Send, continuation), |out| {
+            head.encode(out);
+            encode_end_line(out, &id, continuation, false);
+        });
         self.output.mark_control(Mark::Notice(id));
         self.transactions.begin(id, session.reference, purpose);
     }
 
-    fn new_transaction_id(&mut self) -> TransactionId {
+    /// An id that no request of ours under way has (RFC 4975 §7.1).
+    pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
             if !self.transactions.contains(&id) {
@@ -367,6 +374,13 @@ impl Connection {
         };
         let transfer = &mut session.outgoing.transfers[transfer_index];
         let small = !transfer.large;
+        let clock = self.clock;
+        if transfer.begun.is_none() {
+            let waited = clock.saturating_duration_since(transfer.queued);
+            let count = |counters: &Counters| counters.queue_time.record_time(waited);
+            self.observers.count(count);
+        }
+        transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
         let mut exact = match rest {
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
@@ -561,7 +575,11 @@ impl Connection {
         let after_body = transfer.content_type.is_some();
         self.output
             .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
-        self.output.end_frame();
+        self.output.end_frame((FrameKind::Send, continuation));
+        if after_body {
+            let count = |counters: &Counters| counters.chunk_sent.record(open.len);
+            self.observers.count(count);
+        }
         let last = continuation == Continuation::Complete;
         self.output.mark(Mark::ChunkEnd {
             session: reference,
@@ -629,6 +647,7 @@ impl Connection {
                     let outgoing = &sending.transfers[transfer];
                     if last && outgoing.phase == Phase::Encoded {
                         sending.released += outgoing.window_cost();
+                        self.await_report(now, index, transfer);
                     }
                     let key = self.sessions[index].key;
                     // Without large messages under way this is the only thing that is told of.
@@ -718,13 +737,19 @@ impl Connection {
         match outgoing.phase {
             Phase::Encoded => {
                 outgoing.phase = Phase::Acknowledged;
-                self.events
-                    .push_back((key, Event::Acknowledged(outgoing.key)));
+                if let Some(begun) = outgoing.begun {
+                    let time = self.clock.saturating_duration_since(begun);
+                    let count = |counters: &Counters| counters.message_time.record_time(time);
+                    self.observers.count(count);
+                }
+                let acknowledged = Event::Acknowledged(outgoing.key);
                 if outgoing.delivered || outgoing.content_type.is_none() {
                     sending.remove(transfer);
-                } else {
-                    sending.remember(transfer);
+                } else if let Some(forgotten) = sending.remember(transfer) {
+                    let event = Event::Unconfirmed(forgotten, Unconfirmed::Forgotten);
+                    self.events.push_back((key, event));
                 }
+                self.events.push_back((key, acknowledged));
             }
             Phase::Failed => sending.remove(transfer),
             Phase::Sending | Phase::Acknowledged | Phase::FailedLate => {}

@@ -13,6 +13,8 @@ use super::bounded::BoundedMap;
 use super::message::Incoming;
 use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
+use super::refused::RefusedTypes;
+use super::report_timer::Awaited;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
@@ -68,6 +70,10 @@ pub(super) struct Sending {
     pub(super) aborts: VecDeque<MessageId>,
     /// Octets of the send window to be given back with the next event.
     pub(super) released: usize,
+    /// Types that the peer answered with 415.
+    pub(super) refused: RefusedTypes,
+    /// Messages whose success REPORTs have a time, in its order.
+    pub(super) awaited: Awaited,
     max_unanswered: usize,
     max_remembered: usize,
 }
@@ -170,6 +176,8 @@ impl Session {
                 quiet: None,
                 aborts: VecDeque::new(),
                 released: 0,
+                refused: RefusedTypes::default(),
+                awaited: Awaited::default(),
                 max_unanswered: limits.max_transactions,
             },
             incoming: Receiving {
@@ -281,14 +289,18 @@ impl Sending {
         first.front().or_else(|| second.front()).copied()
     }
 
-    /// Keeps an acknowledged message for late REPORTs, and forgets the oldest such one instead.
-    pub(super) fn remember(&mut self, index: usize) {
+    /// Keeps an acknowledged message for late REPORTs, and forgets the oldest such one instead. Gives that one if it
+    /// waited for success REPORTs.
+    pub(super) fn remember(&mut self, index: usize) -> Option<TransferKey> {
         self.remembered.push_back(index);
-        if self.remembered.len() > self.max_remembered
-            && let Some(oldest) = self.remembered.pop_front()
-        {
-            self.remove(oldest);
+        if self.remembered.len() <= self.max_remembered {
+            return None;
         }
+        let oldest = self.remembered.pop_front()?;
+        let transfer = &self.transfers[oldest];
+        let waited = transfer.awaits_report().then_some(transfer.key);
+        self.remove(oldest);
+        waited
     }
 
     /// Forgets a message that is not remembered.
