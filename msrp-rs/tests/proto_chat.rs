@@ -77,9 +77,7 @@ fn a_chat_line_each_way_is_acknowledged() {
             .chain(&pair.b.frames())
             .all(|(head, ..)| !head.is_report())
     );
-    covers!(
-        "C-007", "C-050", "C-108", "C-170", "C-175", "C-176"
-    );
+    covers!("C-007", "C-050", "C-108", "C-170", "C-175", "C-176");
 }
 
 #[test]

@@ -205,9 +205,7 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             );
         }
     }
-    covers!(
-        "C-147", "C-148", "C-149", "C-151", "T-26", "T-27"
-    );
+    covers!("C-147", "C-148", "C-149", "C-151", "T-26", "T-27");
 }
 
 #[test]
@@ -566,9 +564,7 @@ fn rfc4975_10_2_faults_inside_a_sound_frame_are_400() {
         [400]
     );
     assert!(bench.closed().is_none());
-    covers!(
-        "C-020", "C-030", "C-034", "C-035", "C-064", "C-167"
-    );
+    covers!("C-020", "C-030", "C-034", "C-035", "C-064", "C-167");
 }
 
 #[test]

@@ -15,7 +15,12 @@ fn chunk(n: u8, range: &str, body: &str, flag: char) -> String {
         "" => String::new(),
         range => format!("Byte-Range: {range}\r\n"),
     };
-    send(&format!("tid{n}"), &format!("Message-ID: m1xx\r\n{range}"), Some(body), flag)
+    send(
+        &format!("tid{n}"),
+        &format!("Message-ID: m1xx\r\n{range}"),
+        Some(body),
+        flag,
+    )
 }
 
 #[test]
@@ -56,8 +61,14 @@ fn rfc4975_7_3_1_the_last_chunk_fixes_the_length_and_nothing_else_does() {
 #[test]
 fn rfc4975_7_3_1_of_octets_that_came_twice_the_last_win() {
     let mut bench = Bench::new();
-    assert_eq!(bench.codes(chunk(1, "1-100/*", &"a".repeat(100), '+')), [200]);
-    assert_eq!(bench.codes(chunk(2, "50-150/*", &"b".repeat(101), '$')), [200]);
+    assert_eq!(
+        bench.codes(chunk(1, "1-100/*", &"a".repeat(100), '+')),
+        [200]
+    );
+    assert_eq!(
+        bench.codes(chunk(2, "50-150/*", &"b".repeat(101), '$')),
+        [200]
+    );
     let expected = "a".repeat(49) + &"b".repeat(101);
     assert_eq!(bench.contents(), [(expected.into_bytes(), true)]);
     covers!("C-153");
@@ -73,11 +84,20 @@ fn rfc4975_7_3_1_octets_beyond_a_complete_message_are_a_repeat() {
     assert_eq!(bench.side.take(), []);
     // A fixed end: beyond it 400, and the message is not touched.
     let mut bench = Bench::new();
-    assert_eq!(bench.codes(chunk(1, "101-150/*", &"y".repeat(50), '$')), [200]);
+    assert_eq!(
+        bench.codes(chunk(1, "101-150/*", &"y".repeat(50), '$')),
+        [200]
+    );
     assert_eq!(bench.codes(chunk(2, "200-210/*", "beyond", '+')), [400]);
-    assert_eq!(bench.codes(chunk(3, "140-160/*", &"z".repeat(21), '+')), [400]);
+    assert_eq!(
+        bench.codes(chunk(3, "140-160/*", &"z".repeat(21), '+')),
+        [400]
+    );
     // A total that changes is nobody's business.
-    assert_eq!(bench.codes(chunk(4, "1-100/7", &"x".repeat(100), '+')), [200]);
+    assert_eq!(
+        bench.codes(chunk(4, "1-100/7", &"x".repeat(100), '+')),
+        [200]
+    );
     let (content, complete) = bench.contents().remove(0);
     assert!(complete && content.len() == 150 && content.starts_with(&[b'x'; 100]));
     covers!("C-156");
@@ -86,28 +106,54 @@ fn rfc4975_7_3_1_octets_beyond_a_complete_message_are_a_repeat() {
 #[test]
 fn rfc4975_7_1_a_send_without_content_is_answered_reported_and_not_shown() {
     let mut bench = Bench::new();
-    assert_eq!(bench.codes(send("tid1", "Message-ID: m1xx\r\n", None, '$')), [200]);
+    assert_eq!(
+        bench.codes(send("tid1", "Message-ID: m1xx\r\n", None, '$')),
+        [200]
+    );
     assert_eq!(bench.side.take(), [Event::Bound]);
-    let answer = bench.feed(send("tid2", "Message-ID: m2xx\r\nSuccess-Report: yes\r\n", None, '$'));
+    let answer = bench.feed(send(
+        "tid2",
+        "Message-ID: m2xx\r\nSuccess-Report: yes\r\n",
+        None,
+        '$',
+    ));
     let said = frames(answer.as_bytes());
     assert_eq!(said.len(), 2, "{answer}");
     assert_eq!(said[0].0.status().expect("a response").0, 200);
     assert!(said[1].0.is_report());
-    assert_eq!(said[1].0.byte_range().expect("a range").to_string(), "1-0/0");
-    for (asked, flag) in [("Failure-Report: no\r\n", '$'), ("Failure-Report: partial\r\n", '+')] {
+    assert_eq!(
+        said[1].0.byte_range().expect("a range").to_string(),
+        "1-0/0"
+    );
+    for (asked, flag) in [
+        ("Failure-Report: no\r\n", '$'),
+        ("Failure-Report: partial\r\n", '+'),
+    ] {
         assert_eq!(bench.feed(send("tid3", asked, None, flag)), "");
     }
     // With the id of a message under way `$` and `+` change nothing, and `#` ends it.
     assert_eq!(bench.codes(chunk(4, "1-4/8", "1234", '+')), [200]);
     bench.side.take();
     for flag in ['$', '+'] {
-        assert_eq!(bench.codes(send("tid5", "Message-ID: m1xx\r\n", None, flag)), [200]);
+        assert_eq!(
+            bench.codes(send("tid5", "Message-ID: m1xx\r\n", None, flag)),
+            [200]
+        );
         assert_eq!(bench.side.take(), []);
     }
-    assert_eq!(bench.codes(send("tid6", "Message-ID: m1xx\r\n", None, '#')), [200]);
+    assert_eq!(
+        bench.codes(send("tid6", "Message-ID: m1xx\r\n", None, '#')),
+        [200]
+    );
     let told = bench.side.take();
     assert!(
-        matches!(&told[..], [Event::MessageEnd { end: MessageEnd::Aborted, .. }]),
+        matches!(
+            &told[..],
+            [Event::MessageEnd {
+                end: MessageEnd::Aborted,
+                ..
+            }]
+        ),
         "{told:?}"
     );
     covers!("C-166", "T-55");
@@ -118,9 +164,15 @@ fn rfc4975_5_4_a_send_without_content_passes_whatever_types_are_taken() {
     let mut bench = Bench::with(|config| {
         config.accept_types = Arc::from([MediaRange::parse("message/cpim").expect("a range")]);
     });
-    assert_eq!(bench.codes(send("tid1", "Message-ID: m1xx\r\n", None, '$')), [200]);
+    assert_eq!(
+        bench.codes(send("tid1", "Message-ID: m1xx\r\n", None, '$')),
+        [200]
+    );
     assert_eq!(bench.side.take(), [Event::Bound]);
-    assert_eq!(bench.codes(send("tid2", "Message-ID: m2xx\r\n", Some("hi"), '$')), [415]);
+    assert_eq!(
+        bench.codes(send("tid2", "Message-ID: m2xx\r\n", Some("hi"), '$')),
+        [415]
+    );
     covers!("T-68");
 }
 
@@ -145,15 +197,27 @@ fn rfc4975_7_1_4_each_send_is_answered_as_it_asks() {
         send(&format!("tid{n}"), &headers, Some(body), flag)
     };
     let mut bench = Bench::with(|config| config.reports = ReportMode::Manual);
-    assert_eq!(bench.codes(asking(1, "1-2/8", "12", "Failure-Report: yes\r\n", '+')), [200]);
-    assert_eq!(bench.codes(asking(2, "3-4/8", "34", "Failure-Report: no\r\n", '+')), [0u16; 0]);
+    assert_eq!(
+        bench.codes(asking(1, "1-2/8", "12", "Failure-Report: yes\r\n", '+')),
+        [200]
+    );
+    assert_eq!(
+        bench.codes(asking(2, "3-4/8", "34", "Failure-Report: no\r\n", '+')),
+        [0u16; 0]
+    );
     let partial = "Failure-Report: partial\r\n";
-    assert_eq!(bench.codes(asking(3, "5-6/8", "56", partial, '+')), [0u16; 0]);
+    assert_eq!(
+        bench.codes(asking(3, "5-6/8", "56", partial, '+')),
+        [0u16; 0]
+    );
     assert_eq!(bench.codes(asking(4, "7-8/8", "78", "", '$')), [200]);
     // And in case of a failure.
     let mut bench = Bench::new();
     bench.feed(asking(1, "5-8/8", "5678", "", '$'));
-    assert_eq!(bench.codes(asking(2, "9-9/*", "9", "Failure-Report: no\r\n", '+')), [0u16; 0]);
+    assert_eq!(
+        bench.codes(asking(2, "9-9/*", "9", "Failure-Report: no\r\n", '+')),
+        [0u16; 0]
+    );
     assert_eq!(bench.codes(asking(3, "9-9/*", "9", partial, '+')), [400]);
     assert_eq!(bench.codes(asking(4, "9-9/*", "9", "", '+')), [400]);
     // Success is told of what asked for it alone.

@@ -159,8 +159,11 @@ impl Connection {
                     open.from_path.clone(),
                     open.head.failure_report != FailureReport::No,
                     // Before the end is here, what was announced (§7.1.4).
-                    open.length()
-                        .or_else(|| open.head.total.filter(|total| *total >= open.received_end())),
+                    open.length().or_else(|| {
+                        open.head
+                            .total
+                            .filter(|total| *total >= open.received_end())
+                    }),
                     &open.confirmable,
                     open.received_end(),
                 )
