@@ -390,10 +390,13 @@ impl Talk {
                     assert!(said.left != ended, "{said:?}");
                 }
             }
+            Event::Unconfirmed(name, _) => {
+                let said = find(all, key, name);
+                assert!(!said.failed && !said.delivered);
+            }
             Event::Progress(..)
             | Event::Accepted(_)
             | Event::Report { .. }
-            | Event::Unconfirmed(..)
             | Event::TypeRefused(_)
             | Event::Response(..) => {}
             Event::Request { .. } => panic!("no session answers other methods"),
