@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msrp::{
     ChunkLen, CloseReason, Engine, EngineOptions, PemSource, ReportMode, Session, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify,
+    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use serde_json::json;
 
@@ -80,6 +80,14 @@ pub(crate) struct Args {
     /// Trust any certificate. The peer may then be anyone.
     #[arg(long, requires = "tls", help_heading = "TLS")]
     insecure: bool,
+
+    /// Write what goes over the connection into a new pcapng file, for tshark and Wireshark.
+    #[arg(long, value_name = "FILE", help_heading = "Trace")]
+    trace: Option<PathBuf>,
+
+    /// Do not mask content, credentials and session-ids in the trace.
+    #[arg(long, requires = "trace", help_heading = "Trace")]
+    trace_secrets: bool,
 }
 
 /// `HOST:PORT`, with IPv6 addresses in brackets.
@@ -143,7 +151,7 @@ async fn hold(
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
-    let (mut whole, mut options) = (EngineOptions::default(), args.options());
+    let (mut whole, mut options) = (args.engine_options(), args.options());
     if manner.attended {
         whole.limits.stall = None;
         options.reports = ReportMode::Manual;
@@ -176,6 +184,16 @@ impl Args {
     /// Whether the rendezvous needs standard input.
     pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
         self.rendezvous.reads_standard_input(habit)
+    }
+
+    fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            trace: self.trace.as_ref().map(|path| TraceOptions {
+                secrets: self.trace_secrets,
+                ..TraceOptions::new(path)
+            }),
+            ..EngineOptions::default()
+        }
     }
 
     fn options(&self) -> SessionOptions {

@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use slab::Slab;
 
+use super::counters::Counters;
 use super::credit::Pausing;
 use super::early::Early;
 use super::inbound::Current;
 use super::outbound::{Mark, Schedule};
 use super::receive::Gather;
 use super::session::Session;
+use super::tap::{Observers, Tap};
 use super::timers::{Timer, Timers};
 use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
@@ -59,6 +61,9 @@ pub struct Connection {
     pub(super) transactions: Transactions,
     pub(super) timers: Timers,
     pub(super) pausing: Pausing,
+    pub(super) observers: Observers,
+    /// When the call under way was made.
+    pub(super) clock: Instant,
     /// When output that waits must have moved.
     write_deadline: Option<Instant>,
     closed: Option<CloseReason>,
@@ -94,9 +99,21 @@ impl Connection {
             schedule: Schedule::default(),
             timers: Timers::default(),
             pausing: Pausing::default(),
+            observers: Observers::default(),
+            clock: now,
             write_deadline: None,
             closed: None,
         }
+    }
+
+    /// Shows every frame from now on to `tap`. To be called before the first octet.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.observers.tap = Some(tap);
+    }
+
+    /// Counts into `counters` from now on. To be called before the first octet.
+    pub fn set_counters(&mut self, counters: Arc<Counters>) {
+        self.observers.counters = Some(counters);
     }
 
     /// Puts a session on this connection: the active side after its dial, or a passive one whose requests were held
@@ -162,6 +179,7 @@ impl Connection {
         let Some(&index) = self.by_key.get(&key) else {
             return;
         };
+        self.clock = now;
         match command {
             Command::Send(transfer, message) => self.send(now, index, transfer, *message),
             Command::StreamData(transfer, data) => self.stream_data(index, transfer, data),
@@ -195,10 +213,14 @@ impl Connection {
         if self.closed.is_some() {
             return;
         }
+        self.clock = now;
         self.parser.push(data);
         loop {
             match self.parser.next() {
-                Ok(Some(frame)) => self.handle_frame(now, frame, directory),
+                Ok(Some(frame)) => {
+                    self.observers.received(&frame);
+                    self.handle_frame(now, frame, directory);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.flush_gathered();
@@ -240,6 +262,7 @@ impl Connection {
 
     /// Encodes what may go out next, up to the write-ahead. True when there is something to write.
     pub fn poll_transmit(&mut self, now: Instant) -> bool {
+        self.clock = now;
         self.fill(now);
         let waiting = self.output.len() > 0;
         if !waiting {
@@ -263,7 +286,8 @@ impl Connection {
         if len == 0 {
             return;
         }
-        self.output.advance(len);
+        self.clock = now;
+        self.output.advance(len, &mut self.observers);
         self.write_deadline = (self.output.len() > 0).then(|| now + self.limits.write_stall);
         self.handle_marks(now);
         self.update_pausing(now);
@@ -294,6 +318,7 @@ impl Connection {
             self.fail(CloseReason::WriteStall);
             return;
         }
+        self.clock = now;
         while let Some(transaction) = self.transactions.expire(now) {
             self.transaction_expired(&transaction);
         }

@@ -3,16 +3,20 @@
 //!
 //! `receive` makes messages out of SENDs, `early` holds requests whose session is not ready, `report` reads REPORTs.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::{Counters, FrameKind};
 use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
-use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
+use crate::wire::{
+    Continuation, FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response,
+};
 
 /// The request or response that is being read.
 #[derive(Debug)]
@@ -241,14 +245,17 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
-        encode_response(
-            self.output.control(),
-            &head.transaction_id(),
-            status,
-            comment,
-            to_path,
-            &from_path,
-        );
+        let frame = (FrameKind::Response(status), Continuation::Complete);
+        self.output.control(frame, |out| {
+            encode_response(
+                out,
+                &head.transaction_id(),
+                status,
+                comment,
+                to_path,
+                &from_path,
+            );
+        });
     }
     // Responses
 
@@ -263,6 +270,11 @@ impl Connection {
         let Some(transaction) = self.transactions.finish(&head.transaction_id()) else {
             return;
         };
+        if let Some(written) = transaction.written {
+            let time = self.clock.saturating_duration_since(written);
+            let count = |counters: &Counters| counters.transaction_time.record_time(time);
+            self.observers.count(count);
+        }
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };
@@ -319,6 +331,9 @@ impl Connection {
 
     /// No response came in time.
     pub(super) fn transaction_expired(&mut self, transaction: &Transaction) {
+        self.observers.count(|counters| {
+            counters.timeouts.fetch_add(1, Relaxed);
+        });
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };

@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
 use super::session::{INTERRUPTIBLE, PACE, Quiet};
 use super::timers::Timer;
@@ -142,7 +143,7 @@ impl Connection {
         session.last_sent = now;
         let full_chunk = session.full_chunk();
         let sending = &mut session.outgoing;
-        let transfer = Outgoing::new(key, id, message, self.limits.small_message);
+        let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
@@ -252,9 +253,10 @@ impl Connection {
             headers: &[],
             content_type: None,
         };
-        let control = self.output.control();
-        head.encode(control);
-        encode_end_line(control, &id, continuation, false);
+        self.output.control((FrameKind::Send, continuation), |out| {
+            head.encode(out);
+            encode_end_line(out, &id, continuation, false);
+        });
         self.output.mark_control(Mark::Notice(id));
         self.transactions.begin(id, session.reference, purpose);
     }
@@ -372,6 +374,13 @@ impl Connection {
         };
         let transfer = &mut session.outgoing.transfers[transfer_index];
         let small = !transfer.large;
+        let clock = self.clock;
+        if transfer.begun.is_none() {
+            let waited = clock.saturating_duration_since(transfer.queued);
+            let count = |counters: &Counters| counters.queue_time.record_time(waited);
+            self.observers.count(count);
+        }
+        transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
         let mut exact = match rest {
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
@@ -566,7 +575,11 @@ impl Connection {
         let after_body = transfer.content_type.is_some();
         self.output
             .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
-        self.output.end_frame();
+        self.output.end_frame((FrameKind::Send, continuation));
+        if after_body {
+            let count = |counters: &Counters| counters.chunk_sent.record(open.len);
+            self.observers.count(count);
+        }
         let last = continuation == Continuation::Complete;
         self.output.mark(Mark::ChunkEnd {
             session: reference,
@@ -724,6 +737,11 @@ impl Connection {
         match outgoing.phase {
             Phase::Encoded => {
                 outgoing.phase = Phase::Acknowledged;
+                if let Some(begun) = outgoing.begun {
+                    let time = self.clock.saturating_duration_since(begun);
+                    let count = |counters: &Counters| counters.message_time.record_time(time);
+                    self.observers.count(count);
+                }
                 let acknowledged = Event::Acknowledged(outgoing.key);
                 if outgoing.delivered || outgoing.content_type.is_none() {
                     sending.remove(transfer);

@@ -26,7 +26,7 @@ mod scanner;
 mod status;
 mod token;
 mod uri;
-mod work;
+pub(crate) mod work;
 
 pub use byte_range::ByteRange;
 pub(crate) use dash_line::DashLineScanner;
@@ -44,6 +44,8 @@ pub use method::Method;
 pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
 pub use redacted::Redacted;
+#[cfg(all(feature = "net", not(loom)))]
+pub(crate) use redacted::mask_uris;
 pub use scanner::EndLineScanner;
 pub use status::{Status, StatusCode};
 pub use uri::{Host, Scheme, Uri};
