@@ -532,6 +532,13 @@ enum libmsrp_transfer_event
      * It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
      */
     LIBMSRP_TRANSFER_EVENT_FAILED = 4,
+    /**
+     * The success REPORTs that were asked for do not cover it (RFC 4975 §7.1.1): the session ended first (then this comes
+     * before on_closed), libmsrp_session_options.report_timeout_ms is over, or
+     * libmsrp_limits.remembered_ids later messages were acknowledged. Told once; where the time is over,
+     * LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same.
+     */
+    LIBMSRP_TRANSFER_EVENT_UNCONFIRMED = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1023,6 +1030,11 @@ typedef struct libmsrp_session_options {
      * Who makes REPORTs. Default: the library.
      */
     libmsrp_reports reports;
+    /**
+     * Our own time for success REPORTs, from the last octet of a message that asked for them; then
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
+     */
+    int64_t report_timeout_ms;
 } libmsrp_session_options;
 
 /**
@@ -1152,7 +1164,7 @@ typedef struct libmsrp_transfer_info {
      */
     libmsrp_transfer_event event;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: why. Else LIBMSRP_OK.
      */
     libmsrp_result result;
     /**
@@ -1164,7 +1176,7 @@ typedef struct libmsrp_transfer_info {
      */
     uint64_t total_bytes;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: the text of that. Else empty.
      */
     struct libmsrp_slice text;
     /**
@@ -1323,7 +1335,8 @@ typedef struct libmsrp_send_options {
      */
     size_t header_count;
     /**
-     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells, or
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED that they did not come.
      */
     int32_t success_report;
     /**
@@ -1606,8 +1619,8 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
                                       size_t comment_len);
 
 /**
- * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
- * not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+ * Sends the REPORT about a message, which is complete, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One
+ * that the sender did not ask for is not sent; once it was said, nothing more is. Retain the message to report after its last callback. Control characters of the comment
  * are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
@@ -1619,6 +1632,24 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       uint16_t status,
                                       const uint8_t *comment,
                                       size_t comment_len);
+
+/**
+ * Sends a REPORT about len octets of a message from the 0-based position offset on, in a session with
+ * LIBMSRP_REPORTS_MANUAL (RFC 4975 §7.1.3): as often as wanted, also while the message goes on, so that its sender sees
+ * how far it got. 200 is told only of octets in chunks that have ended and asked for it, in one REPORT for each range
+ * without a gap; a failure only to a sender that wants to hear of it.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
+ * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
+                                            libmsrp_message message,
+                                            uint64_t offset,
+                                            uint64_t len,
+                                            uint16_t status,
+                                            const uint8_t *comment,
+                                            size_t comment_len);
 
 /**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
@@ -1921,7 +1952,7 @@ void libmsrp_tls_free(struct libmsrp_tls *tls);
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
  * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
- * take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send(struct libmsrp_engine *engine,

@@ -100,6 +100,7 @@ pub(crate) fn process(engine: &libmsrp_engine, max_events: usize) -> Result<()> 
         }
         dispatcher.give_back();
         dispatcher.deferred();
+        engine.log.write_queued(&engine.core);
         if !more || left == 0 {
             return Ok(());
         }
@@ -139,6 +140,7 @@ pub(crate) fn finish(engine: &libmsrp_engine) {
     }
     dispatcher.deferred();
     engine.tell_closed();
+    engine.log.write_queued(&engine.core);
     if let Some(log) = engine.log.close() {
         log.run();
     }

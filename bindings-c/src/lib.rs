@@ -66,7 +66,7 @@
 // The crate: every file translates one group of the header.
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
-// - `engine`, `limits`, `tls`, `listener`, `log`: what a program sets up once;
+// - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`: what a program sets up once;
 // - `session`, `callbacks`, `message`, `body`, `transfer`, `stream`: MSRP itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
 // Nothing here decides about MSRP: what needs logic stands in the core.
@@ -83,9 +83,11 @@ pub mod listener;
 pub mod log;
 pub mod message;
 pub mod session;
+pub mod stats;
 pub mod stream;
 pub mod text;
 pub mod tls;
+pub mod trace;
 pub mod transfer;
 pub mod version;
 

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::time::Duration;
 
 use msrp_core::engine::{
     ChunkLen, ConnectionSharing, ListenerHandle, SessionHandle, SessionOptions, SessionState,
@@ -134,6 +135,9 @@ pub struct libmsrp_session_options {
     pub connection_sharing: MaybeUninit<libmsrp_sharing>,
     /// Who makes REPORTs. Default: the library.
     pub reports: MaybeUninit<libmsrp_reports>,
+    /// Our own time for success REPORTs, from the last octet of a message that asked for them; then
+    /// LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
+    pub report_timeout_ms: i64,
 }
 
 sized!(libmsrp_session_options);
@@ -254,12 +258,8 @@ impl libmsrp_session_options {
                 "options.advertise_port without options.advertise_host",
             ));
         }
-        let keep_alive = entry::timeout(self.keep_alive_ms).ok_or_else(|| {
-            Error::invalid_argument(format!(
-                "options.keep_alive_ms {} is negative",
-                self.keep_alive_ms
-            ))
-        })?;
+        let keep_alive = time("keep_alive_ms", self.keep_alive_ms)?;
+        let report_timeout = time("report_timeout_ms", self.report_timeout_ms)?;
         Ok(SessionOptions {
             listener: (self.listener != 0).then_some(ListenerHandle(self.listener)),
             host: host.map_or(defaults.host, str::to_owned),
@@ -291,9 +291,18 @@ impl libmsrp_session_options {
                 libmsrp_reports::Auto => ReportMode::Auto,
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
-            keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
+            keep_alive,
+            report_timeout,
+            ..SessionOptions::default()
         })
     }
+}
+
+/// A time in milliseconds, 0 for none.
+fn time(name: &str, value: i64) -> Result<Option<Duration>> {
+    let negative = || Error::invalid_argument(format!("options.{name} {value} is negative"));
+    let time = entry::timeout(value).ok_or_else(negative)?;
+    Ok((!time.is_zero()).then_some(time))
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -54,7 +54,8 @@ pub struct libmsrp_send_options {
     pub headers: *const libmsrp_header,
     /// How many, at most 1024.
     pub header_count: usize,
-    /// Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+    /// Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells, or
+    /// LIBMSRP_TRANSFER_EVENT_UNCONFIRMED that they did not come.
     pub success_report: i32,
     /// Which failures to ask for. Default: all.
     pub failure_report: MaybeUninit<libmsrp_failure_report>,
@@ -90,6 +91,11 @@ pub enum libmsrp_transfer_event {
     Delivered = 3,
     /// It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
     Failed = 4,
+    /// The success REPORTs that were asked for do not cover it (RFC 4975 §7.1.1): the session ended first (then this comes
+    /// before on_closed), libmsrp_session_options.report_timeout_ms is over, or
+    /// libmsrp_limits.remembered_ids later messages were acknowledged. Told once; where the time is over,
+    /// LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same.
+    Unconfirmed = 5,
 }
 
 /// How far a message of ours got, with what belongs to it. Borrowed until the callback returns.
@@ -100,13 +106,13 @@ pub struct libmsrp_transfer_info {
     pub struct_size: usize,
     /// What happened.
     pub event: libmsrp_transfer_event,
-    /// LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+    /// LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: why. Else LIBMSRP_OK.
     pub result: libmsrp_result,
     /// LIBMSRP_TRANSFER_EVENT_PROGRESS: octets written so far. Else 0.
     pub sent_bytes: u64,
     /// LIBMSRP_TRANSFER_EVENT_PROGRESS: of how many, or LIBMSRP_LENGTH_UNKNOWN. Else 0.
     pub total_bytes: u64,
-    /// LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+    /// LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: the text of that. Else empty.
     pub text: libmsrp_slice,
     /// With result LIBMSRP_ERR_STATUS: the status code. Else 0.
     pub status: u16,
@@ -172,6 +178,12 @@ impl<'a> TransferView<'a> {
                 error: Some(error),
                 ..plain(transfer, libmsrp_transfer_event::Failed)
             },
+            Event::Unconfirmed {
+                transfer, error, ..
+            } => Self {
+                error: Some(error),
+                ..plain(transfer, libmsrp_transfer_event::Unconfirmed)
+            },
             _ => return None,
         })
     }
@@ -194,7 +206,7 @@ impl<'a> TransferView<'a> {
     }
 
     pub(crate) fn failed(&self) -> bool {
-        self.error.is_some()
+        self.event == libmsrp_transfer_event::Failed
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -283,7 +295,7 @@ impl libmsrp_send_options {
 /// of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
 /// another way to send) or than what the peer takes;
 /// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
-/// take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+/// take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send(

@@ -41,7 +41,7 @@ static void error_numbers(void) {
 static void enumerators(void) {
     CHECK(sizeof(libmsrp_result) == 4 && sizeof(libmsrp_state) == 4 && sizeof(libmsrp_body_verdict) == 4);
     CHECK(LIBMSRP_DISPATCH_HOST == 0 && LIBMSRP_DISPATCH_THREAD == 1);
-    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4);
+    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4 && LIBMSRP_LOG_LEVEL_TRACE == 5);
     CHECK(LIBMSRP_SETUP_ACTPASS == 0 && LIBMSRP_SETUP_ACTIVE == 1 && LIBMSRP_SETUP_PASSIVE == 2);
     CHECK(LIBMSRP_SHARING_PEER == 0 && LIBMSRP_SHARING_SESSION == 1);
     CHECK(LIBMSRP_REPORTS_AUTO == 0 && LIBMSRP_REPORTS_MANUAL == 1);
@@ -50,6 +50,7 @@ static void enumerators(void) {
     CHECK(LIBMSRP_BODY_CONSUMED == 0 && LIBMSRP_BODY_LATER == 1);
     CHECK(LIBMSRP_END_COMPLETE == 0 && LIBMSRP_END_ABORTED == 1 && LIBMSRP_END_SESSION_CLOSED == 4);
     CHECK(LIBMSRP_TRANSFER_EVENT_PROGRESS == 0 && LIBMSRP_TRANSFER_EVENT_FAILED == 4);
+    CHECK(LIBMSRP_TRANSFER_EVENT_UNCONFIRMED == 5);
     CHECK(LIBMSRP_CLOSE_REASON_LOCAL == 0 && LIBMSRP_CLOSE_REASON_BIND_TIMEOUT == 6);
     CHECK(LIBMSRP_PEM_FILE == 0 && LIBMSRP_PEM_TEXT == 1);
     CHECK(LIBMSRP_VERIFY_CA == 0 && LIBMSRP_VERIFY_FINGERPRINT == 1 && LIBMSRP_VERIFY_NONE == 2);
@@ -90,7 +91,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
 
-    CHECK(sizeof(libmsrp_session_options) == 128);
+    CHECK(sizeof(libmsrp_session_options) == 136);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -106,6 +107,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, setup, 116);
     CHECK_OFFSET(libmsrp_session_options, connection_sharing, 120);
     CHECK_OFFSET(libmsrp_session_options, reports, 124);
+    CHECK_OFFSET(libmsrp_session_options, report_timeout_ms, 128);
 
     CHECK(sizeof(libmsrp_session_callbacks) == 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);

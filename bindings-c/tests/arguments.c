@@ -165,6 +165,7 @@ static void session_options(libmsrp_engine *engine) {
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, accept_types, LIBMSRP_SLICE("no-slash"));
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, accept_wrapped_types, slice_of(BAD, sizeof(BAD)));
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, keep_alive_ms, -1);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, report_timeout_ms, -1);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, setup, (libmsrp_setup)3);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, setup, (libmsrp_setup)-1);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, connection_sharing, (libmsrp_sharing)2);
@@ -256,7 +257,7 @@ static void tls_and_log(libmsrp_engine *engine) {
     CHECK(strstr(libmsrp_last_error(), "certificate") != NULL);
     libmsrp_tls_free(tls);
 
-    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)5, NULL, NULL, NULL));
+    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)6, NULL, NULL, NULL));
     CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)-1, NULL, NULL, NULL));
 }
 

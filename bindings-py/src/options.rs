@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use msrp::engine::{
     ChunkLen, ConnectionSharing, ListenerHandle, PemSource, SendOptions, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify,
+    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::ReportMode;
@@ -126,6 +126,21 @@ pub(crate) fn tls(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsConfi
     }))
 }
 
+/// The options in a `msrp.Trace`, or none.
+pub(crate) fn trace(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TraceOptions>> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let get = |name: &str| object.getattr(name);
+    Ok(Some(TraceOptions {
+        path: named("trace.path", &get("path")?)?,
+        secrets: named("trace.secrets", &get("secrets")?)?,
+        max_bytes: named("trace.max_bytes", &get("max_bytes")?)?,
+        files: named("trace.files", &get("files")?)?,
+        queue_bytes: named("trace.queue_bytes", &get("queue_bytes")?)?,
+    }))
+}
+
 fn pem(value: &Bound<'_, PyAny>) -> PyResult<Option<PemSource>> {
     if value.is_none() {
         return Ok(None);
@@ -170,6 +185,10 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "manual" => ReportMode::Manual,
             other => return Err(unknown("reports", other, "'auto' or 'manual'")),
         },
+        report_timeout: keywords
+            .get::<Option<f64>>("report_timeout")?
+            .map(|value| seconds("report_timeout", value))
+            .transpose()?,
         keep_alive: keywords
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))

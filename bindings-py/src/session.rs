@@ -1,5 +1,6 @@
 //! One session: its SDP side, its life, and the messages in both directions.
 
+use std::os::fd::IntoRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -127,6 +128,16 @@ impl Session {
 
     fn abort_session(&self, py: Python<'_>) -> PyResult<()> {
         self.core.get().abort_session(self.handle).or_raise(py)
+    }
+
+    /// Puts the caller into the session's connection: descriptors of the sockets towards the session and the peer.
+    fn intercept(&self, py: Python<'_>) -> PyResult<(i32, i32)> {
+        let engine = self.core.get();
+        let ends = py.detach(|| engine.intercept(self.handle)).or_raise(py)?;
+        Ok((
+            ends.session_side.into_raw_fd(),
+            ends.peer_side.into_raw_fd(),
+        ))
     }
 
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
@@ -283,11 +294,17 @@ impl Session {
         message: u64,
         status: &Bound<'_, PyAny>,
         comment: &str,
+        octets: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let status = StatusCode(named("status", status)?);
-        self.core
-            .get()
-            .report(MessageHandle(message), status, comment)
-            .or_raise(py)
+        let (core, message) = (self.core.get(), MessageHandle(message));
+        match octets {
+            None => core.report(message, status, comment),
+            Some(octets) => {
+                let (start, end) = named("octets", octets)?;
+                core.report_range(message, start..end, status, comment)
+            }
+        }
+        .or_raise(py)
     }
 }

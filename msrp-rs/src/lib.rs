@@ -91,10 +91,10 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
+    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, SendOptions,
+    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, ReportMode};
+pub use proto::{CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic};
 pub use wire::{FailureReport, StatusCode};

@@ -709,5 +709,4 @@ fn what_the_peer_would_not_read_is_not_sent() {
     }
     a.send(one, "the session lives");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"the session lives");
-    covers!("C-021", "C-063");
 }

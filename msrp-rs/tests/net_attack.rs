@@ -243,7 +243,7 @@ fn what_is_no_msrp_closes_its_connection_with_offset_and_reason() {
             wait_until(|| arena.host.engine.stats().connections == 1);
         },
     );
-    covers!("C-064", "C-019", "C-281");
+    covers!("C-064", "C-019");
 }
 
 #[test]

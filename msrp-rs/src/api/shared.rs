@@ -346,7 +346,23 @@ impl Shared {
                         error: error.clone(),
                     })
                 });
-                self.update(transfer, |o| o.fail(error));
+                self.update(transfer, |o| {
+                    o.unconfirmed = None;
+                    o.fail(error);
+                });
+            }
+            Event::Unconfirmed {
+                transfer,
+                message_id,
+                error,
+            } => {
+                self.note(|| {
+                    Some(SessionEvent::Unconfirmed {
+                        message_id,
+                        error: error.clone(),
+                    })
+                });
+                self.update(transfer, |o| o.unconfirmed = Some(error));
             }
             Event::Report {
                 transfer,

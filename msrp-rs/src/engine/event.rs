@@ -110,6 +110,18 @@ pub enum Event {
         /// Why.
         error: Error,
     },
+    /// Success REPORTs were asked for and do not cover the message (RFC 4975 §7.1.1): the session ended first, their
+    /// time is over ([`SessionOptions::report_timeout`](super::SessionOptions::report_timeout)), or too many later
+    /// messages were sent (`Limits::remembered_ids`). Told once for a message; where the time is over, `Delivered` may
+    /// come later all the same.
+    Unconfirmed {
+        /// The transfer. Its handle may have ended.
+        transfer: TransferHandle,
+        /// Its Message-ID.
+        message_id: String,
+        /// Which of these.
+        error: Error,
+    },
     /// A REPORT about one of our messages.
     Report {
         /// The transfer.

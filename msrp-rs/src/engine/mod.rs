@@ -51,10 +51,12 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod intercept;
 mod lifecycle;
 mod listeners;
 mod negotiation;
 mod options;
+mod profile;
 mod session;
 mod slots;
 mod stats;
@@ -62,17 +64,22 @@ mod translate;
 mod trust;
 mod validate;
 
+pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use intercept::Intercepted;
 pub use options::{
     Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody,
-    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
+pub use profile::Profile;
 pub use stats::Stats;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -92,6 +99,7 @@ use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
+use profile::Treatment;
 use session::Session;
 
 /// The port of a session that listens nowhere (RFC 4145 §4.1).
@@ -177,6 +185,7 @@ impl Engine {
         let core = self.core()?;
         let domain = Domain::new(Arc::clone(&core.shared), wake)?;
         if let Some(ready) = domain.ready() {
+            core.shared.context.log.add_consumer(ready);
             core.add_domain(Arc::clone(ready));
         }
         Ok(domain)
@@ -242,6 +251,8 @@ impl Engine {
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
         let local = Local {
             accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
@@ -252,9 +263,10 @@ impl Engine {
                 None => Vec::new(),
             },
             listens: place.listens(),
-            chunk_len: options.chunk_len,
+            treatment,
             reports: options.reports,
             keep_alive: options.keep_alive,
+            report_timeout: options.report_timeout,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -280,7 +292,15 @@ impl Engine {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
         let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),
@@ -477,7 +497,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Again` when the window or the transfer slots are full ([`Event::Writable`] follows), `TooLarge` beyond the
-    /// peer's max-size, `UnacceptedType`, `InvalidArgument` (also before `set_remote`, and for a file that cannot be
+    /// peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415), `InvalidArgument` (also before `set_remote`, and for a file that cannot be
     /// read), `Gone`, `Forked`.
     pub fn send(
         &self,
@@ -517,7 +537,8 @@ impl Engine {
         let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
             message_id: Some(message_id),
-            content_type: options.content_type,
+            // Without the blanks that the grammar does not have (RFC 4975 §9).
+            content_type: media_type.to_canonical(),
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,
@@ -621,11 +642,48 @@ impl Engine {
             .judge(key, Command::Reject(key, status, comment.to_owned()))
     }
 
-    /// Makes a REPORT, where the session's reports are manual.
+    /// Makes the REPORT about a message that is complete, where the session's reports are manual: one for each range
+    /// that asked for it if `status` is 200. Said once; `report_range` tells of parts.
     ///
     /// # Errors
     /// `InvalidArgument` where they are not, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
+        let comment = comment.to_owned();
+        self.make_report(message, status, |key| Command::Report(key, status, comment))
+    }
+
+    /// Makes a REPORT about octets of a message, where the session's reports are manual: as often as wanted, also while
+    /// the message goes on (RFC 4975 §7.1.3). `octets` are 0-based positions. Success is told only of octets in chunks
+    /// that have ended and asked for it, in one REPORT for each range without a gap; a failure that the sender did not
+    /// want to hear of, not at all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where they are not, or for an empty range, `Gone`, `Forked`.
+    pub fn report_range(
+        &self,
+        message: MessageHandle,
+        octets: Range<u64>,
+        status: StatusCode,
+        comment: &str,
+    ) -> Result<()> {
+        if octets.is_empty() {
+            return Err(Error::invalid_argument(format!(
+                "octets {} to {} of a message are none",
+                octets.start, octets.end
+            )));
+        }
+        let (comment, Range { start, end }) = (comment.to_owned(), octets);
+        self.make_report(message, status, |key| {
+            Command::ReportRange(key, start, end, status, comment)
+        })
+    }
+
+    fn make_report(
+        &self,
+        message: MessageHandle,
+        status: StatusCode,
+        command: impl FnOnce(proto::MessageKey) -> Command,
+    ) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
         validate::status(status)?;
         if !session.manual_reports {
@@ -633,9 +691,7 @@ impl Engine {
                 "reports of this session are automatic",
             ));
         }
-        session
-            .mailbox()
-            .judge(key, Command::Report(key, status, comment.to_owned()))
+        session.mailbox().judge(key, command(key))
     }
 
     /// Counters and sizes now. In a forked child all are 0.
@@ -661,7 +717,48 @@ impl Engine {
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
+            counts: context.counters.snapshot(),
+            trace_written: context.trace.counters.written.load(Relaxed),
+            trace_dropped: context.trace.counters.dropped.load(Relaxed),
         }
+    }
+
+    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a second
+    /// until what it holds is written. Connections that exist are traced from their next request or response on. A trace
+    /// also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, or the file and why it cannot be made; `Limit` if the system
+    /// gives no thread; `Gone` after `shutdown`; `Forked`.
+    pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
+        let core = self.core()?;
+        let context = &core.shared.context;
+        let Some(options) = options else {
+            context.trace.stop();
+            return Ok(());
+        };
+        core.check_running()?;
+        validate::trace(&options)?;
+        context.trace.start(options.into(), &context.log)
+    }
+
+    /// Queues the engine's log for [`take_log`](Self::take_log), up to this level; `None` ends it. Rust programs that
+    /// subscribe to `tracing` need it not: they get every record anyway, those of [`LogLevel::Trace`] with the target
+    /// `msrp::wire`, the others with `msrp`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn set_log(&self, level: Option<LogLevel>) -> Result<()> {
+        self.core()?.shared.context.log.set_level(level);
+        Ok(())
+    }
+
+    /// Records of the log that were queued, about `max_bytes` octets of them, and how many were dropped before because
+    /// the queue, 256 KiB, was full. When there are some, one domain of the engine is woken.
+    pub fn take_log(&self, max_bytes: usize) -> (Vec<LogRecord>, u64) {
+        self.core()
+            .map(|core| core.shared.context.log.take(max_bytes))
+            .unwrap_or_default()
     }
 
     /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain

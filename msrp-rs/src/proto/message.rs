@@ -86,6 +86,11 @@ impl Incoming {
         self.length.is_none() && self.position > end
     }
 
+    /// Where the last of the octets that came in ended chunks ends.
+    pub(super) fn received_end(&self) -> u64 {
+        self.received.iter().last().map_or(0, |(_, end)| end)
+    }
+
     /// Octets kept ahead of a gap.
     pub(super) fn ahead_len(&self) -> usize {
         self.ahead_len

@@ -242,6 +242,18 @@ impl State {
         Ok(transfer)
     }
 
+    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited for.
+    pub(super) fn report_settled(&mut self, key: TransferKey) -> Option<String> {
+        let live = &mut self.transfers.live;
+        let transfer = live.get_mut(&key.0)?;
+        let awaited = std::mem::take(&mut transfer.awaits_report);
+        let message_id = awaited.then(|| transfer.message_id.clone());
+        if transfer.is_old {
+            live.remove(&key.0);
+        }
+        message_id
+    }
+
     pub(super) fn is_settled(&self, key: TransferKey) -> bool {
         self.transfers
             .live
@@ -274,7 +286,11 @@ impl State {
         if transfers.settled.len() > limits.remembered_ids.max(1)
             && let Some(oldest) = transfers.settled.pop_front()
         {
-            transfers.live.remove(&oldest);
+            // One that waits for success REPORTs is kept as long as the connection knows it.
+            match transfers.live.get_mut(&oldest) {
+                Some(transfer) if transfer.awaits_report => transfer.is_old = true,
+                _ => drop(transfers.live.remove(&oldest)),
+            }
         }
         self.tell_room(limits, after);
         error
