@@ -330,12 +330,10 @@ fn above_the_memory_budget_send_says_again_and_then_writable() {
     let large = || SendBody::Bytes(vec![b'x'; 3 << 20].into());
     host.engine
         .send(session, options(), large())
-        .expect("within the budget")
-        .transfer;
+        .expect("within the budget");
     host.engine
         .send(session, options(), large())
-        .expect("the one that exceeds it")
-        .transfer;
+        .expect("the one that exceeds it");
     let error = host
         .engine
         .send(session, options(), large())
@@ -406,8 +404,7 @@ fn a_sender_is_told_of_room_that_a_closed_domain_has_left() {
     let body = SendBody::Bytes(vec![b'x'; 300 * 1024].into());
     host.engine
         .send(holder, SendOptions::default(), body)
-        .expect("the one that exceeds it")
-        .transfer;
+        .expect("the one that exceeds it");
     wait_refused_then(&host, sender, || other.close());
 }
 

@@ -26,7 +26,7 @@ mod tap;
 mod timers;
 mod transaction;
 mod transfer;
-mod work;
+pub(crate) mod work;
 mod write_queue;
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod scanner;
 mod status;
 mod token;
 mod uri;
-mod work;
+pub(crate) mod work;
 
 pub use byte_range::ByteRange;
 pub(crate) use dash_line::DashLineScanner;

@@ -25,7 +25,7 @@ impl fmt::Display for Redacted<'_> {
             if !ends_with(scheme, b"msrp") && !ends_with(scheme, b"msrps") {
                 continue;
             }
-            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>,".contains(c);
+            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>".contains(c);
             let slash = rest.find(is_delimiter).unwrap_or(rest.len());
             let (authority, after) = rest.split_at(slash);
             f.write_str(authority)?;
@@ -105,6 +105,8 @@ mod tests {
             ("msrp://h:1/ab/cd==efgh", "msrp://h:1/ab/c…"),
             ("msrp://u;v@h:1/abcdefghij;tcp", "msrp://u;v@h:1/abcd…;tcp"),
             ("msrp://[::1]:1/abc;tcp", "msrp://[::1]:1/a…;tcp"),
+            // A comma may stand in a host name (RFC 3986 §3.2.2).
+            ("msrp://a,b:1/abcdefghij;tcp", "msrp://a,b:1/abcd…;tcp"),
             (
                 "a=path:msrps://r:2/secretsecret;tcp msrp://h:1/secretsecret;tcp",
                 "a=path:msrps://r:2/secr…;tcp msrp://h:1/secr…;tcp",

@@ -291,11 +291,11 @@ pub fn write(side: &mut Side, now: Instant) -> bool {
     let mut slices = [IoSlice::new(&[]); 64];
     let filled = side.connection.transmit_slices(&mut slices);
     let room = side.capacity.saturating_sub(side.pipe.len());
-    let octets: Vec<u8> = slices[..filled]
-        .iter()
-        .flat_map(|slice| slice.iter().copied())
-        .take(room)
-        .collect();
+    let mut octets = Vec::new();
+    for slice in &slices[..filled] {
+        let len = slice.len().min(room - octets.len());
+        octets.extend_from_slice(&slice[..len]);
+    }
     side.connection.handle_written(now, octets.len());
     side.pipe.extend(&octets);
     side.sent.extend_from_slice(&octets);
