@@ -464,7 +464,7 @@ impl Engine {
 
     /// Stops taking messages: nothing is given to the consumer until `resume`, and the window fills. Events about our
     /// own messages still come; the end of the session waits behind what was received before it, until `resume`,
-    /// `close` or `abort_session`.
+    /// `close`, `abort_session` or `shutdown`. After these three it does nothing.
     pub fn pause(&self, session: SessionHandle) -> Result<()> {
         self.find(session)?.mailbox().pause();
         Ok(())
