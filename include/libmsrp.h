@@ -37,13 +37,16 @@
  * WHERE THE HOST'S FUNCTIONS RUN
  *                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
  *   ---------------------------------+---------------------------+-------------------------+----------------------
- *   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
- *   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
- *   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+ *   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+ *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+ *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
- *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+ *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+ *   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+ *   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
  *
  * INSIDE CALLBACKS
  *   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
@@ -809,8 +812,8 @@ typedef struct libmsrp_limits {
 } libmsrp_limits;
 
 /**
- * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
- * on_release.
+ * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+ * free_fn and log_fn may still come.
  */
 typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *user);
 
@@ -1340,6 +1343,11 @@ typedef struct libmsrp_send_options {
      * Which failures to ask for. Default: all.
      */
     libmsrp_failure_report failure_report;
+    /**
+     * Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
+     * the transfer's handle. Default: NULL, nowhere.
+     */
+    struct libmsrp_text **message_id_out;
 } libmsrp_send_options;
 
 /**
@@ -1535,10 +1543,11 @@ libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
  * Sends log records up to a level to a function. Replaces the one before, whose user data is released by
  * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
  *
- * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+ * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+ * nothing is taken over.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+ * libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
                                       libmsrp_log_level level,
@@ -2013,7 +2022,8 @@ libmsrp_result libmsrp_transfer_progress(struct libmsrp_engine *engine,
                                          uint64_t *total_bytes);
 
 /**
- * The Message-ID of a transfer. *out is for libmsrp_text_free().
+ * The Message-ID of a transfer, while its session lives. *out is for libmsrp_text_free(). Where another thread runs
+ * the callbacks, the session may end before this is asked: libmsrp_send_options.message_id_out cannot come too late.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
  * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

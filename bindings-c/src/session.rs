@@ -293,6 +293,7 @@ impl libmsrp_session_options {
             },
             keep_alive,
             report_timeout,
+            ..SessionOptions::default()
         })
     }
 }

@@ -41,7 +41,7 @@ static void error_numbers(void) {
 static void enumerators(void) {
     CHECK(sizeof(libmsrp_result) == 4 && sizeof(libmsrp_state) == 4 && sizeof(libmsrp_body_verdict) == 4);
     CHECK(LIBMSRP_DISPATCH_HOST == 0 && LIBMSRP_DISPATCH_THREAD == 1);
-    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4);
+    CHECK(LIBMSRP_LOG_LEVEL_OFF == 0 && LIBMSRP_LOG_LEVEL_DEBUG == 4 && LIBMSRP_LOG_LEVEL_TRACE == 5);
     CHECK(LIBMSRP_SETUP_ACTPASS == 0 && LIBMSRP_SETUP_ACTIVE == 1 && LIBMSRP_SETUP_PASSIVE == 2);
     CHECK(LIBMSRP_SHARING_PEER == 0 && LIBMSRP_SHARING_SESSION == 1);
     CHECK(LIBMSRP_REPORTS_AUTO == 0 && LIBMSRP_REPORTS_MANUAL == 1);
@@ -121,13 +121,14 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_closed, 72);
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
 
-    CHECK(sizeof(libmsrp_send_options) == 64);
+    CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
     CHECK_OFFSET(libmsrp_send_options, message_id, 24);
     CHECK_OFFSET(libmsrp_send_options, headers, 40);
     CHECK_OFFSET(libmsrp_send_options, header_count, 48);
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
+    CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
 
     CHECK(sizeof(libmsrp_message_info) == 72);
     CHECK_OFFSET(libmsrp_message_info, message_id, 8);

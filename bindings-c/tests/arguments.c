@@ -257,7 +257,7 @@ static void tls_and_log(libmsrp_engine *engine) {
     CHECK(strstr(libmsrp_last_error(), "certificate") != NULL);
     libmsrp_tls_free(tls);
 
-    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)5, NULL, NULL, NULL));
+    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)6, NULL, NULL, NULL));
     CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)-1, NULL, NULL, NULL));
 }
 

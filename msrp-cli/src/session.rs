@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msrp::{
     ChunkLen, CloseReason, Engine, EngineOptions, PemSource, Session, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify,
+    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use serde_json::json;
 
@@ -80,6 +80,14 @@ pub(crate) struct Args {
     /// Trust any certificate. The peer may then be anyone.
     #[arg(long, requires = "tls", help_heading = "TLS")]
     insecure: bool,
+
+    /// Write what goes over the connection into a new pcapng file, for tshark and Wireshark.
+    #[arg(long, value_name = "FILE", help_heading = "Trace")]
+    trace: Option<PathBuf>,
+
+    /// Do not mask content, credentials and session-ids in the trace.
+    #[arg(long, requires = "trace", help_heading = "Trace")]
+    trace_secrets: bool,
 }
 
 /// `HOST:PORT`, with IPv6 addresses in brackets.
@@ -141,7 +149,7 @@ async fn hold(
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
-    let engine = Engine::new(EngineOptions::default()).map_err(|e| Failure::opening(&e))?;
+    let engine = Engine::new(args.engine_options()).map_err(|e| Failure::opening(&e))?;
     let session = engine.session(args.options());
     let session = session.map_err(|error| Failure::opening(&error))?;
     let course = async {
@@ -169,6 +177,16 @@ impl Args {
     /// Whether the rendezvous needs standard input.
     pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
         self.rendezvous.reads_standard_input(habit)
+    }
+
+    fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            trace: self.trace.as_ref().map(|path| TraceOptions {
+                secrets: self.trace_secrets,
+                ..TraceOptions::new(path)
+            }),
+            ..EngineOptions::default()
+        }
     }
 
     fn options(&self) -> SessionOptions {

@@ -102,9 +102,7 @@ fn every_split_gives_the_same_messages() {
             "what is sent does not depend on how it arrives"
         );
     }
-    covers!(
-        "C-016", "C-134", "C-012", "C-121", "C-122", "C-125", "C-128"
-    );
+    covers!("C-016");
 }
 
 #[test]
@@ -138,7 +136,9 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
         .map(|(head, ..)| head.transaction_id())
         .collect();
     assert_eq!(transactions.len(), 3);
-    covers!("C-103", "C-120", "C-123", "C-124", "C-131", "C-132");
+    covers!(
+        "C-103", "C-120", "C-123", "C-124", "C-131", "C-132", "C-012", "C-121", "C-122"
+    );
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn rfc4975_7_1_body_that_holds_our_own_end_lines_arrives_unchanged() {
             assert_eq!(memchr::memmem::find(&chunk, needle.as_bytes()), None);
         }
     }
-    covers!("C-013", "C-014", "C-015", "C-018", "T-17", "T-18");
+    covers!("C-013", "C-014", "C-015", "T-17", "T-18");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_stream_of_unknown_length_ends_without_an_empty_chunk() {
         assert!(chunks.iter().all(|(_, body, _)| !body.is_empty()));
         assert_eq!(chunks.last().unwrap().2, Continuation::Complete);
     }
-    covers!("C-124", "C-126");
+    covers!("C-126");
 }
 
 #[test]

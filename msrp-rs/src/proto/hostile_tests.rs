@@ -53,6 +53,9 @@ impl Bench {
                 remote_path: UriPath::parse(b"msrp://a.example:2855/x;tcp", 8).expect("a path"),
                 active: false,
                 chunk_len: 2048,
+                session_match: SessionMatch::Uri,
+                pacing: Pacing::Pipelined,
+                dash_split: false,
                 accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
                 max_size: None,
                 reports: ReportMode::Auto,
@@ -284,7 +287,7 @@ fn the_work_is_linear_in_what_the_peer_sends() {
             "{name}: {few} steps for 500, {many} for 2000"
         );
     }
-    covers!("C-016", "C-063", "T-63");
+    covers!("T-63");
 }
 
 fn limits() -> Limits {

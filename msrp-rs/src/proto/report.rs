@@ -6,12 +6,15 @@
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::FrameKind;
 use super::inbound::ends_session;
 use super::ranges::RangeSet;
 use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
-use crate::wire::{ByteRange, FailureReport, Head, MessageId, ReportHead, StatusCode};
+use crate::wire::{
+    ByteRange, Continuation, FailureReport, Head, MessageId, ReportHead, StatusCode,
+};
 
 impl Connection {
     /// The peer, or a relay, tells what became of a message. Never answered, whatever is wrong with it.
@@ -244,7 +247,7 @@ impl Connection {
         byte_range: ByteRange,
     ) {
         let head = ReportHead {
-            transaction_id: self.ids.transaction_id(),
+            transaction_id: self.new_transaction_id(),
             to_path,
             from_path: &self.sessions[index].from_path,
             message_id,
@@ -252,7 +255,8 @@ impl Connection {
             status,
             comment,
         };
-        head.encode(self.output.control());
+        let frame = (FrameKind::Report, Continuation::Complete);
+        self.output.control(frame, |out| head.encode(out));
     }
 }
 

@@ -8,6 +8,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::end_line::HYPHENS;
+use super::path::words;
 use super::token::{find_control, is_token};
 use super::{
     ByteRange, Continuation, FailureReport, HeaderName, MessageId, Method, StatusCode,
@@ -281,7 +282,13 @@ fn put_paths(out: &mut BytesMut, to_path: &[u8], from_path: &[u8]) {
         (HeaderName::FromPath, from_path),
     ] {
         put_name(out, name.as_str());
-        put_text(out, path);
+        // An echoed path may have come with any blanks; one SP is written between two URIs.
+        for (nth, (_, uri)) in words(path).enumerate() {
+            if nth > 0 {
+                out.put_u8(b' ');
+            }
+            put_text(out, uri);
+        }
         out.put_slice(CRLF);
     }
 }
