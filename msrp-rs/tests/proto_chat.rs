@@ -138,7 +138,9 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
         .map(|(head, ..)| head.transaction_id())
         .collect();
     assert_eq!(transactions.len(), 3);
-    covers!("C-103", "C-120", "C-123", "C-124", "C-131", "C-132", "C-012", "C-121", "C-122");
+    covers!(
+        "C-103", "C-120", "C-123", "C-124", "C-131", "C-132", "C-012", "C-121", "C-122"
+    );
 }
 
 #[test]

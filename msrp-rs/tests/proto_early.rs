@@ -114,7 +114,6 @@ fn held_octets_are_bounded_by_pausing() {
     drain(&mut bench.side, bench.now);
     assert!(bench.side.connection.reading_allowed());
     assert_eq!(bench.contents().len(), 2);
-    
 }
 
 #[test]

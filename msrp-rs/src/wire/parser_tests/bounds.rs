@@ -129,7 +129,6 @@ fn bodies_are_slices_of_the_pushed_blocks() {
     }
     assert_eq!(lens, [31]);
     assert!(parser.block.is_empty(), "the block is let go");
-    
 }
 
 #[test]
