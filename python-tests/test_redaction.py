@@ -105,14 +105,15 @@ async def test_nothing_secret_is_shown(
             ids.append(str(session.local_path[0].session_id))
             await peer.meet(session)
             to = str(session.local_path[0])
-            await peer.send(
+            await peer.send_raw(
                 f"MSRP tid1 SEND\r\nTo-Path: {to}\r\nFrom-Path: msrp://h:9/{SESSION_ID};tcp\r\n"
                 f"Authorization: Digest response={CREDENTIAL}\r\n\r\n{BODY}".encode()
             )
             await peer.disconnect()
-            async with asyncio.timeout(30):
-                async for message in session:
-                    printed.show(message)
+            with pytest.raises(msrp.ConnectError) as lost:
+                async with asyncio.timeout(30):
+                    await session.recv()
+            printed.show(lost.value)
             printed.show(session, session.close_reason)
         printed.show(engine, engine.stats(), engine.stats().as_dict())
     printed.show(engine)
