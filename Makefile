@@ -1,7 +1,7 @@
 # The commands of this repository. Each does its own set-up and can be run first on a fresh machine.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-deep bench generate format
+.PHONY: help demo test check check-deep fuzz soak bench generate format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,12 @@ check: ## quick checks: format, lints, pure layers, docs, drift, types, C warnin
 
 check-deep: ## slow checks: valgrind, loom, long property tests, exit stress, Miri
 	@scripts/check_deep.sh
+
+fuzz: ## fuzz every parser and a whole connection (SECONDS=60 each)
+	@scripts/fuzz.sh $(SECONDS)
+
+soak: ## sessions come and go over TCP and TLS, nothing lost, nothing left (MINUTES=10)
+	@scripts/soak.sh --minutes $(or $(MINUTES),10)
 
 bench: ## measure throughput and latency
 	@scripts/bench.sh

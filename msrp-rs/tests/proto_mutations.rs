@@ -306,7 +306,10 @@ fn attempt(number: usize, recordings: &[Vec<u8>], ends: &mut Ends) {
     let (reason, messages) = converse(&octets, &mut dice);
     let (work, held) = (work_so_far() - work, PEAK.get() - live);
     assert!(work <= 40 * octets.len() as u64 + 2000, "{work} steps");
-    assert!(held <= 8 * octets.len() as isize + 128 * 1024, "{held} octets");
+    assert!(
+        held <= 8 * octets.len() as isize + 128 * 1024,
+        "{held} octets"
+    );
     ends.messages += messages;
     match reason {
         CloseReason::PeerClosed => ends.sound += 1,
@@ -335,7 +338,9 @@ fn damaged_recordings_end_in_a_clean_error_or_in_messages() {
                 .for_each(|number| attempt(number, recordings, &mut ends));
             ends
         };
-        let threads: Vec<_> = (0..threads).map(|first| scope.spawn(move || run(first))).collect();
+        let threads: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(move || run(first)))
+            .collect();
         threads
             .into_iter()
             .map(|thread| thread.join().expect("every promise is kept"))
@@ -351,6 +356,9 @@ fn damaged_recordings_end_in_a_clean_error_or_in_messages() {
         sum(|ends| ends.messages),
     ];
     assert!(kinds.iter().all(|kind| *kind > count / 20), "{kinds:?}");
-    println!("{count} streams: sound {}, cut {}, errors {}; messages {}", kinds[0], kinds[1], kinds[2], kinds[3]);
+    println!(
+        "{count} streams: sound {}, cut {}, errors {}; messages {}",
+        kinds[0], kinds[1], kinds[2], kinds[3]
+    );
     covers!("T-63");
 }

@@ -3,11 +3,7 @@
 //! panics. The model stands in `harness/peer.rs`, since the fuzzer uses it too.
 
 #[path = "harness/peer.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "the fuzzer uses the rest"
-)]
+#[allow(dead_code, unreachable_pub, reason = "the fuzzer uses the rest")]
 mod peer;
 mod support;
 

@@ -92,7 +92,11 @@ fn action(input: &mut Input<'_>) -> Action {
                 2..64 => Some(input.number() % MAX_LEN),
                 len => Some(usize::from(len) - 64),
             },
-            failure: input.pick(&[FailureReport::Yes, FailureReport::No, FailureReport::Partial]),
+            failure: input.pick(&[
+                FailureReport::Yes,
+                FailureReport::No,
+                FailureReport::Partial,
+            ]),
             success: input.flag(),
         },
         20 => Action::Stream {

@@ -76,7 +76,11 @@ fn parse(octets: &[u8], cuts: &[usize]) -> Stream {
                     let most = limits.start_line + limits.header_section + 4;
                     assert!(head.octets().len() <= most, "{}", head.octets().len());
                     frames.push(Parsed {
-                        shown: format!("{head:?} {} {}", head.header_len(), head.has_body_section()),
+                        shown: format!(
+                            "{head:?} {} {}",
+                            head.header_len(),
+                            head.has_body_section()
+                        ),
                         head,
                         body: Vec::new(),
                         flag: None,
@@ -104,7 +108,11 @@ fn parse(octets: &[u8], cuts: &[usize]) -> Stream {
     }
     let work = work_so_far() - before;
     let most = 8 * octets.len() + 64 * pieces;
-    assert!(work <= most as u64, "{work} steps for {} octets", octets.len());
+    assert!(
+        work <= most as u64,
+        "{work} steps for {} octets",
+        octets.len()
+    );
     Stream { frames, end }
 }
 
@@ -120,7 +128,9 @@ fn encode_again(frame: &Parsed) {
         return;
     }
     let mut out = BytesMut::new();
-    let is_send = head.method().is_some_and(|method| method.as_str() == "SEND");
+    let is_send = head
+        .method()
+        .is_some_and(|method| method.as_str() == "SEND");
     let id = head.transaction_id();
     let extra: Vec<(String, String)> = head
         .headers()
@@ -188,12 +198,24 @@ fn encode_again(frame: &Parsed) {
     assert_eq!(again.transaction_id(), id);
     assert_eq!(again.method(), head.method());
     assert_eq!(again.status(), head.status());
-    assert_eq!(again.message_id().is_some(), head.message_id().is_some() && head.is_request());
-    assert_eq!((again.to_path_text(), again.from_path_text()), (Some(to_path), Some(from_path)));
+    assert_eq!(
+        again.message_id().is_some(),
+        head.message_id().is_some() && head.is_request()
+    );
+    assert_eq!(
+        (again.to_path_text(), again.from_path_text()),
+        (Some(to_path), Some(from_path))
+    );
     if is_send {
         assert_eq!(again.message_id(), head.message_id());
-        assert_eq!(again.byte_range(), Some(head.byte_range().unwrap_or(ByteRange::EMPTY)));
-        assert_eq!(again.success_report() == Some(true), head.success_report() == Some(true));
+        assert_eq!(
+            again.byte_range(),
+            Some(head.byte_range().unwrap_or(ByteRange::EMPTY))
+        );
+        assert_eq!(
+            again.success_report() == Some(true),
+            head.success_report() == Some(true)
+        );
         assert_eq!(again.failure_report(), head.failure_report());
         assert_eq!(again.content_type(), head.content_type());
         let written = |head: &Head| -> usize {

@@ -29,7 +29,10 @@ pub fn run(data: &[u8]) {
     }
     if let Ok(id) = MessageId::parse(data) {
         assert_eq!(id.as_bytes(), data);
-        assert_eq!(TransactionId::parse(data).map(|id| id.to_string()), Ok(id.to_string()));
+        assert_eq!(
+            TransactionId::parse(data).map(|id| id.to_string()),
+            Ok(id.to_string())
+        );
     }
     if let Some(name) = HeaderName::parse(data) {
         assert!(data.eq_ignore_ascii_case(name.as_str().as_bytes()));
@@ -57,7 +60,10 @@ fn media(text: &str) {
         let again = MediaType::parse(&canonical).expect("what is written can be read");
         assert_eq!(again.to_canonical(), canonical);
         assert_eq!(again, media);
-        assert_eq!(format!("{}/{}", media.main_type(), media.subtype()), media.essence());
+        assert_eq!(
+            format!("{}/{}", media.main_type(), media.subtype()),
+            media.essence()
+        );
         for (name, _) in media.params() {
             let first = media
                 .params()
@@ -100,8 +106,16 @@ fn look(head: &Head) {
     }
     let _ = head.from_path();
     let _ = (head.message_id(), head.byte_range(), head.success_report());
-    let _ = (head.failure_report(), head.report_status(), head.content_type());
-    let _ = (head.requires_empty_body(), head.comment(), format!("{head:?}"));
+    let _ = (
+        head.failure_report(),
+        head.report_status(),
+        head.content_type(),
+    );
+    let _ = (
+        head.requires_empty_body(),
+        head.comment(),
+        format!("{head:?}"),
+    );
 }
 
 const SEND: &[u8] = b"MSRP a786hjs2 SEND\r\nTo-Path: msrp://b.example:2855/s1;tcp\r\n\

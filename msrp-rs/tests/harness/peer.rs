@@ -34,9 +34,15 @@ pub enum Action {
         failure: &'static str,
     },
     /// The peer sends another request.
-    Other { session: u64, line: &'static str },
+    Other {
+        session: u64,
+        line: &'static str,
+    },
     /// About one of our requests, counted from the last.
-    Response { nth: usize, status: u16 },
+    Response {
+        nth: usize,
+        status: u16,
+    },
     /// About one of our messages.
     Report {
         nth: usize,
@@ -55,12 +61,24 @@ pub enum Action {
         failure: FailureReport,
         success: bool,
     },
-    Stream { session: u64, known: Option<u64> },
+    Stream {
+        session: u64,
+        known: Option<u64>,
+    },
     /// The next octets of a stream, of ours, counted from the last; then its end (0), a flush (1), or nothing.
-    Data { nth: usize, len: usize, then: u8 },
-    Abort { nth: usize },
+    Data {
+        nth: usize,
+        len: usize,
+        then: u8,
+    },
+    Abort {
+        nth: usize,
+    },
     /// The user refuses (0), reports (1, 2) or takes a message of the peer.
-    Judge { message: u32, how: u8 },
+    Judge {
+        message: u32,
+        how: u8,
+    },
     /// Whether the user takes what comes.
     Consume(bool),
     Memory(bool),
@@ -70,9 +88,14 @@ pub enum Action {
     Pass(u64),
     /// The remote side of session 3 becomes known.
     Attach,
-    Close { session: u64, now: bool },
+    Close {
+        session: u64,
+        now: bool,
+    },
     /// The peer ends its side, or the connection breaks.
-    End { broken: bool },
+    End {
+        broken: bool,
+    },
 }
 
 /// A message that was given to the connection, and what became of it.
@@ -580,8 +603,9 @@ impl Talk {
                 let now = self.bench.now;
                 let connection = &mut self.bench.side.connection;
                 match broken {
-                    true => connection
-                        .handle_failure(now, CloseReason::ConnectionLost("broken".into())),
+                    true => {
+                        connection.handle_failure(now, CloseReason::ConnectionLost("broken".into()))
+                    }
                     false => connection.handle_eof(now),
                 }
                 self.settle();
@@ -732,7 +756,10 @@ fn check_content(wild: bool, id: &str, octets: &[u8]) {
         return;
     }
     let message: u8 = id["mess".len()..].parse().expect("a name that was given");
-    assert!(octets == content(message, 0, octets.len()), "{id} has changed");
+    assert!(
+        octets == content(message, 0, octets.len()),
+        "{id} has changed"
+    );
 }
 
 /// Letters that do not come again soon.

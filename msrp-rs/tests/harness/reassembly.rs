@@ -46,13 +46,28 @@ pub fn run(data: &[u8]) {
         let bits = input.byte();
         let message = bits & 3;
         let flag = ['+', '+', '+', '+', '$', '$', '+', '#'][usize::from(bits >> 2 & 7)];
-        bench.split = if bits & 32 == 0 { usize::MAX } else { 1 + usize::from(input.byte()) };
+        bench.split = if bits & 32 == 0 {
+            usize::MAX
+        } else {
+            1 + usize::from(input.byte())
+        };
         // Near places often meet.
-        let start = if bits & 64 == 0 { usize::from(input.byte()) } else { input.number() % 2048 };
-        let len = if bits & 128 == 0 { usize::from(input.byte() % 64) } else { input.number() % 600 };
+        let start = if bits & 64 == 0 {
+            usize::from(input.byte())
+        } else {
+            input.number() % 2048
+        };
+        let len = if bits & 128 == 0 {
+            usize::from(input.byte() % 64)
+        } else {
+            input.number() % 600
+        };
         let octet = b'a' + (nth % 26) as u8;
         let body = String::from(char::from(octet)).repeat(len);
-        let headers = format!("Message-ID: mess{message}\r\nByte-Range: {}-*/*\r\n", start + 1);
+        let headers = format!(
+            "Message-ID: mess{message}\r\nByte-Range: {}-*/*\r\n",
+            start + 1
+        );
         let chunk = send(&format!("tid{nth}"), &headers, Some(&body), flag);
         let codes = bench.codes(&chunk);
         assert_eq!(codes.len(), 1, "each chunk is answered");
@@ -62,7 +77,10 @@ pub fn run(data: &[u8]) {
         if let Some(Over::Complete) = model.over {
             model.check(&told.complete[&message]);
         }
-        assert_eq!(model.over == Some(Over::Complete), told.complete.contains_key(&message));
+        assert_eq!(
+            model.over == Some(Over::Complete),
+            told.complete.contains_key(&message)
+        );
         let is_over = told.over.contains(&message);
         assert_eq!(model.over.is_some(), is_over, "{message} after chunk {nth}");
     }
@@ -106,7 +124,8 @@ impl Model {
         if flag == '$' && self.length.is_none() {
             self.length = Some(end);
         }
-        let whole = |length: usize| self.covered.iter().take(length).filter(|is| **is).count() == length;
+        let whole =
+            |length: usize| self.covered.iter().take(length).filter(|is| **is).count() == length;
         if flag == '#' {
             self.over = Some(Over::Refused);
         } else if self.length.is_some_and(whole) {

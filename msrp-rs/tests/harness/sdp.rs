@@ -42,10 +42,17 @@ pub fn run(data: &[u8]) {
         }
     }
     if let Ok(media) = MediaDescription::parse(text, None) {
-        assert_eq!(MediaDescription::parse(&media.to_media(), None).as_ref(), Ok(&media));
+        assert_eq!(
+            MediaDescription::parse(&media.to_media(), None).as_ref(),
+            Ok(&media)
+        );
         let whole = MediaDescription::parse(&media.to_sdp(&origin), None).expect("what we write");
         assert_eq!(whole.path, media.path);
-        let _ = (media.speaks_to_this_engine(), media.is_on_hold(), media.has_relay());
+        let _ = (
+            media.speaks_to_this_engine(),
+            media.is_on_hold(),
+            media.has_relay(),
+        );
         assert!(media.path.len() <= sdp::MAX_PATH_URIS);
         assert!(media.accept_types.len() <= sdp::MAX_MEDIA_RANGES);
     }
@@ -55,7 +62,9 @@ pub fn run(data: &[u8]) {
 fn talk(options: u8, theirs: &MediaDescription, check: impl FnOnce(&MediaDescription)) {
     let is = |bit: u8| options & bit != 0;
     let scheme = if is(1) { "msrps" } else { "msrp" };
-    let path = format!("{scheme}://192.0.2.2:2855/ours;tcp").parse().expect("a path");
+    let path = format!("{scheme}://192.0.2.2:2855/ours;tcp")
+        .parse()
+        .expect("a path");
     let types = if is(2) { "*" } else { "text/plain" };
     let types = vec![MediaRange::parse(types).expect("a type")];
     let mut local = LocalOptions::new(path, types).expect("valid options");
@@ -73,7 +82,10 @@ fn talk(options: u8, theirs: &MediaDescription, check: impl FnOnce(&MediaDescrip
     if let Ok(answer) = sdp::answer(&local, theirs) {
         let ours = answer.description;
         assert_eq!(ours.setup, Some(answer.role.attribute()));
-        assert_eq!(MediaDescription::parse(&ours.to_media(), None).as_ref(), Ok(&ours));
+        assert_eq!(
+            MediaDescription::parse(&ours.to_media(), None).as_ref(),
+            Ok(&ours)
+        );
         // Both sides come to the same roles, unless the peer's offer was of one that answers may have only.
         let role = sdp::role_from_answer(theirs, &ours);
         assert_eq!(role, Ok(answer.role.reversed()));

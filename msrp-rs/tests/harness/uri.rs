@@ -19,7 +19,10 @@ pub fn run(data: &[u8]) {
         assert!((1..=MAX_URIS).contains(&path.len()));
         assert_eq!(first.as_ref(), Ok(path.first()));
         let text = path.to_string();
-        assert_eq!(UriPath::parse(text.as_bytes(), MAX_URIS).as_ref(), Ok(&path));
+        assert_eq!(
+            UriPath::parse(text.as_bytes(), MAX_URIS).as_ref(),
+            Ok(&path)
+        );
         assert_eq!(path.reversed().reversed(), path);
         assert_eq!(path.followed_by(&path).len(), 2 * path.len());
         let rest = path.without_first().map_or(0, |rest| rest.len());
