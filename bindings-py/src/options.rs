@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, SendOptions, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify,
+    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, Profile, SendOptions, SessionOptions,
+    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use msrp::limits::Limits;
-use msrp::proto::ReportMode;
+use msrp::proto::{Pacing, ReportMode, SessionMatch};
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -126,6 +126,21 @@ pub(crate) fn tls(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsConfi
     }))
 }
 
+/// The options in a `msrp.Trace`, or none.
+pub(crate) fn trace(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TraceOptions>> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let get = |name: &str| object.getattr(name);
+    Ok(Some(TraceOptions {
+        path: named("trace.path", &get("path")?)?,
+        secrets: named("trace.secrets", &get("secrets")?)?,
+        max_bytes: named("trace.max_bytes", &get("max_bytes")?)?,
+        files: named("trace.files", &get("files")?)?,
+        queue_bytes: named("trace.queue_bytes", &get("queue_bytes")?)?,
+    }))
+}
+
 fn pem(value: &Bound<'_, PyAny>) -> PyResult<Option<PemSource>> {
     if value.is_none() {
         return Ok(None);
@@ -160,6 +175,29 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(0) => ChunkLen::Unbounded,
             Some(octets) => ChunkLen::Octets(octets),
         },
+        profile: keywords
+            .get::<String>("profile")?
+            .parse::<Profile>()
+            .map_err(|error| PyValueError::new_err(error.context))?,
+        session_match: match keywords.get::<Option<String>>("session_match")?.as_deref() {
+            None => None,
+            Some("uri") => Some(SessionMatch::Uri),
+            Some("session-id") => Some(SessionMatch::SessionId),
+            Some(other) => {
+                return Err(unknown(
+                    "session_match",
+                    other,
+                    "'uri', 'session-id' or None",
+                ));
+            }
+        },
+        pacing: match keywords.get::<Option<String>>("pacing")?.as_deref() {
+            None => None,
+            Some("pipelined") => Some(Pacing::Pipelined),
+            Some("one") => Some(Pacing::One),
+            Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
+        },
+        dash_split: keywords.get("dash_split")?,
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,

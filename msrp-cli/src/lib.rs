@@ -34,6 +34,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
             return message.exit_code();
         }
     };
+    log(cli.verbose);
     let output = Output::new(cli.json, cli.quiet);
     let result = match cli.command {
         Command::Decode(args) => decode::run(&args, &output),
@@ -48,6 +49,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
             failure.exit.code()
         }
     }
+}
+
+/// Shows the log from now on, at standard error.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .finish();
+    // A process that runs the command twice has it already.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// Message sessions (MSRP, RFC 4975) from the command line.
@@ -65,6 +82,10 @@ struct Cli {
     /// Say nothing about the course of things: only contents and errors.
     #[arg(long, short, global = true)]
     quiet: bool,
+
+    /// Print the engine's log on standard error; -vv also prints a line for each request and response.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
 
     #[command(subcommand)]
     command: Command,

@@ -92,10 +92,17 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
+    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, SendOptions,
+    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, ReportMode};
+pub use proto::{CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic};
 pub use wire::{FailureReport, StatusCode};
+
+/// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can
+/// make long: for tests that prove its cost linear. Always 0 where debug assertions are off.
+#[doc(hidden)]
+pub fn work_so_far() -> u64 {
+    wire::work::so_far().wrapping_add(proto::work::so_far())
+}

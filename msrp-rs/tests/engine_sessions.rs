@@ -107,7 +107,8 @@ fn a_file_of_8_mib_arrives_unchanged() {
     let transfer = a
         .engine
         .send(one, options, SendBody::File(path.clone()))
-        .expect("admitted");
+        .expect("admitted")
+        .transfer;
     let deadline = std::time::Instant::now() + PATIENCE * 2;
     loop {
         b.take();
@@ -170,7 +171,8 @@ fn a_stream_is_given_what_it_was_asked_for() {
     let transfer = a
         .engine
         .send(one, SendOptions::default(), SendBody::Stream(None))
-        .expect("admitted");
+        .expect("admitted")
+        .transfer;
     let content = pattern(1_500_000);
     let mut given = 0;
     let mut asked = 0;

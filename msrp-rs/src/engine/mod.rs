@@ -56,6 +56,7 @@ mod lifecycle;
 mod listeners;
 mod negotiation;
 mod options;
+mod profile;
 mod session;
 mod slots;
 mod stats;
@@ -63,15 +64,18 @@ mod translate;
 mod trust;
 mod validate;
 
+pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody,
+    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
+pub use profile::Profile;
 pub use stats::Stats;
 
 use std::net::SocketAddr;
@@ -95,6 +99,7 @@ use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
+use profile::Treatment;
 use session::Session;
 
 /// The port of a session that listens nowhere (RFC 4145 §4.1).
@@ -180,6 +185,7 @@ impl Engine {
         let core = self.core()?;
         let domain = Domain::new(Arc::clone(&core.shared), wake)?;
         if let Some(ready) = domain.ready() {
+            core.shared.context.log.add_consumer(ready);
             core.add_domain(Arc::clone(ready));
         }
         Ok(domain)
@@ -232,7 +238,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
-        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
         let context = &core.shared.context;
@@ -245,6 +251,8 @@ impl Engine {
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
         let local = Local {
             accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
@@ -255,7 +263,7 @@ impl Engine {
                 None => Vec::new(),
             },
             listens: place.listens(),
-            chunk_len: options.chunk_len,
+            treatment,
             reports: options.reports,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
@@ -284,7 +292,15 @@ impl Engine {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
         let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),
@@ -488,7 +504,7 @@ impl Engine {
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
-    ) -> Result<TransferHandle> {
+    ) -> Result<Admitted> {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
@@ -517,8 +533,10 @@ impl Engine {
             }
         }
         let context = &core.shared.context;
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
-            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
+            message_id: Some(message_id),
             // Without the blanks that the grammar does not have (RFC 4975 §9).
             content_type: media_type.to_canonical(),
             headers: options.headers,
@@ -539,10 +557,15 @@ impl Engine {
             core.handle
                 .spawn(file::feed(mailbox, key, source, file, len));
         }
-        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, key.0)),
+            message_id: told_id,
+            total: len,
+        })
     }
 
-    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
+    /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
+    /// have; [`send`](Self::send) tells it in any case.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.message_id(key)
@@ -694,7 +717,48 @@ impl Engine {
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
+            counts: context.counters.snapshot(),
+            trace_written: context.trace.counters.written.load(Relaxed),
+            trace_dropped: context.trace.counters.dropped.load(Relaxed),
         }
+    }
+
+    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a second
+    /// until what it holds is written. Connections that exist are traced from their next request or response on. A trace
+    /// also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, or the file and why it cannot be made; `Limit` if the system
+    /// gives no thread; `Gone` after `shutdown`; `Forked`.
+    pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
+        let core = self.core()?;
+        let context = &core.shared.context;
+        let Some(options) = options else {
+            context.trace.stop();
+            return Ok(());
+        };
+        core.check_running()?;
+        validate::trace(&options)?;
+        context.trace.start(options.into(), &context.log)
+    }
+
+    /// Queues the engine's log for [`take_log`](Self::take_log), up to this level; `None` ends it. Rust programs that
+    /// subscribe to `tracing` need it not: they get every record anyway, those of [`LogLevel::Trace`] with the target
+    /// `msrp::wire`, the others with `msrp`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn set_log(&self, level: Option<LogLevel>) -> Result<()> {
+        self.core()?.shared.context.log.set_level(level);
+        Ok(())
+    }
+
+    /// Records of the log that were queued, about `max_bytes` octets of them, and how many were dropped before because
+    /// the queue, 256 KiB, was full. When there are some, one domain of the engine is woken.
+    pub fn take_log(&self, max_bytes: usize) -> (Vec<LogRecord>, u64) {
+        self.core()
+            .map(|core| core.shared.context.log.take(max_bytes))
+            .unwrap_or_default()
     }
 
     /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain

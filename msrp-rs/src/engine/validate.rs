@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions};
+use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions, TraceOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode, validate_extra_header};
@@ -20,7 +20,16 @@ const MAX_THREADS: usize = 256;
 /// The options of an engine.
 pub(super) fn engine(options: &EngineOptions) -> Result<()> {
     range("worker_threads", options.worker_threads, 1, MAX_THREADS)?;
-    options.limits.validate()
+    options.limits.validate()?;
+    options.trace.as_ref().map_or(Ok(()), trace)
+}
+
+/// The options of a trace.
+pub(super) fn trace(options: &TraceOptions) -> Result<()> {
+    let max_bytes = usize::try_from(options.max_bytes).unwrap_or(usize::MAX);
+    range("trace.max_bytes", max_bytes, 64 << 10, 1 << 40)?;
+    range("trace.files", options.files, 1, 1000)?;
+    range("trace.queue_bytes", options.queue_bytes, 64 << 10, 1 << 30)
 }
 
 /// The types that a session takes, at the root and inside containers.

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
+use super::log::LogLevel;
 use super::registry::{Bind, Entry, Origin, Way};
 use super::socket::PeerSocket;
 use super::tls::Tls;
@@ -151,7 +152,8 @@ pub(crate) async fn connect(
         if let Some(inbox) = shared
             && entry.bind_to(&inbox) != Bind::ConnectionClosed
         {
-            tracing::debug!(connection = inbox.id(), "shared by another session");
+            let text = format_args!("shared by another session");
+            context.log.connection(LogLevel::Debug, inbox.id(), text);
             return Ok(());
         }
     }
@@ -159,7 +161,8 @@ pub(crate) async fn connect(
     let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox) == Bind::Bound {
-        tracing::debug!(connection = inbox.id(), "dialled");
+        let text = format_args!("dialled");
+        context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
             *target.shared.lock() = Some(inbox);
         }

@@ -26,6 +26,8 @@ pub(crate) mod file;
 pub(crate) mod inbox;
 #[cfg(not(loom))]
 pub(crate) mod listener;
+#[cfg(not(loom))]
+pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod memory;
 pub(crate) mod ready;
@@ -36,6 +38,8 @@ pub(crate) mod socket;
 pub(crate) mod sync;
 #[cfg(not(loom))]
 pub(crate) mod tls;
+#[cfg(not(loom))]
+pub(crate) mod trace;
 #[cfg(not(loom))]
 pub(crate) mod transport;
 #[cfg(not(loom))]

@@ -1,7 +1,7 @@
 //! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
 //!
 //! A session is found by its session-id, which is unguessable, and then its whole URI is compared
-//! (RFC 4975 §6.1). A session is on one connection at most. An `msrps` URI is served over TLS only, a session
+//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection at most. An `msrps` URI is served over TLS only, a session
 //! of a listener only on connections that came in there: another listener may have another identity or
 //! another trust (RFC 4975 §5.4, §14.4).
 
@@ -17,7 +17,7 @@ use super::tls::Tls;
 use super::verify::Pins;
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
-use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey};
+use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
 use crate::wire::Uri;
 
 /// Where a connection came from, and what the peer showed on it.
@@ -46,6 +46,7 @@ pub(crate) enum Way {
 pub(crate) struct Entry {
     mailbox: Arc<Mailbox>,
     session_id: String,
+    session_match: SessionMatch,
     listener: u64,
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
@@ -96,6 +97,7 @@ impl Entry {
     pub(crate) fn new(
         mailbox: Arc<Mailbox>,
         uri: Uri,
+        session_match: SessionMatch,
         listener: u64,
         tls: Option<Arc<Tls>>,
         own: Option<Box<dyn Send>>,
@@ -104,6 +106,7 @@ impl Entry {
         Arc::new(Self {
             mailbox,
             session_id: uri.session_id().unwrap_or_default().to_owned(),
+            session_match,
             listener,
             tls,
             state: Mutex::new(State {
@@ -246,7 +249,13 @@ impl Entry {
     fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Origin) -> Lookup {
         let is_trusted = self.trusts(from);
         let mut state = self.state.lock();
-        if state.uri != *uri || !self.is_served_on(from, uri.is_secure()) {
+        let is_named = match self.session_match {
+            SessionMatch::Uri => state.uri == *uri,
+            // The registry has compared it.
+            SessionMatch::SessionId => true,
+        };
+        // Whatever the request calls it, an msrps session is served over TLS only.
+        if !is_named || !self.is_served_on(from, state.uri.is_secure()) {
             return Lookup::Unknown;
         }
         if !is_trusted && matches!(state.binding, Binding::Ready(_)) {

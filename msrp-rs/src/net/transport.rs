@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -78,6 +78,17 @@ impl Transport {
             Stream::Tcp(stream) => stream,
             Stream::Tls(stream) => stream.get_ref().0,
         }
+    }
+
+    /// Our address and the peer's; none where the connection is over already.
+    pub(crate) fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        let stream = self.socket().stream();
+        Ok((stream.local_addr()?, stream.peer_addr()?))
+    }
+
+    /// Whether it is TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// The certificate that the peer showed, DER.

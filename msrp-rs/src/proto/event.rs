@@ -33,6 +33,30 @@ pub enum ReportMode {
     Manual,
 }
 
+/// Which To-Paths of incoming requests name a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionMatch {
+    /// Those that equal our URI by the rules of RFC 4975 §6.1.
+    #[default]
+    Uri,
+    /// Those of one URI with our session-id, whatever scheme, host, port and transport it has. RFC 4975 §6.1 forbids
+    /// this; some peers, and gateways that write other addresses into the SDP, need it. Answers have the URI that the
+    /// request was addressed to.
+    SessionId,
+}
+
+/// How fast requests follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pacing {
+    /// No request waits for the answer to another (RFC 4975 §7.1.1).
+    #[default]
+    Pipelined,
+    /// At most one SEND of the session is without its answer. After one that asks for none (`Failure-Report: no` or
+    /// `partial`) the next waits for [`PACE`](super::PACE). On the whole connection no
+    /// [`transmit_slices`](super::Connection::transmit_slices) gives octets of two frames.
+    One,
+}
+
 /// What a connection has to know of a session.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
@@ -45,6 +69,13 @@ pub struct SessionConfig {
     /// Most octets in the body of one chunk; 0 for no bound. Up to 2048 the ranges are exact, above they
     /// end in `*` and the chunk can be interrupted.
     pub chunk_len: u32,
+    /// Which To-Paths of incoming requests name this session.
+    pub session_match: SessionMatch,
+    /// How fast requests follow each other.
+    pub pacing: Pacing,
+    /// End a chunk inside of each CRLF and seven hyphens of a body, so that only end-lines begin so. A body that begins
+    /// with hyphens is sent by six of them.
+    pub dash_split: bool,
     /// The content types that the consumer takes; others get 415. Entries of `accept-types`.
     pub accept_types: Arc<[MediaRange]>,
     /// The largest message that the consumer takes; larger ones get 413.

@@ -3,17 +3,21 @@
 //!
 //! `receive` makes messages out of SENDs, `early` holds requests whose session is not ready, `report` reads REPORTs.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::{Counters, FrameKind};
 use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
-use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
+use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
 use crate::mutant::{self, Mutant};
-use crate::wire::{FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response};
+use crate::wire::{
+    Continuation, FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response,
+};
 
 /// The request or response that is being read.
 #[derive(Debug)]
@@ -152,7 +156,8 @@ impl Connection {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let known = self.by_uri.get(uri);
+        let by_id = || self.by_session_id.get(uri.session_id()?);
+        let known = self.by_uri.get(uri).or_else(by_id);
         let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.values().next());
         let index = match known {
             Some(&index) => index,
@@ -240,10 +245,13 @@ impl Connection {
         let to_path = if is_send { first_uri(from) } else { from };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
         let from_path = match index {
-            Some(index) => self.sessions[index].from_path.clone(),
-            None if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
+            Some(index) if self.sessions[index].config.session_match == SessionMatch::Uri => {
+                self.sessions[index].from_path.clone()
+            }
+            // By whatever name the peer knows it.
+            _ if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
             // To-Path cannot be read: any URI of ours tells the peer who answers.
-            None => match self.sessions.iter().next() {
+            _ => match self.sessions.iter().next() {
                 Some((_, session)) => session.from_path.clone(),
                 None => Bytes::copy_from_slice(addressed),
             },
@@ -253,14 +261,10 @@ impl Connection {
         let id = mutant::swap(Mutant::ForeignTransactionId, id, || {
             self.ids.transaction_id()
         });
-        encode_response(
-            self.output.control(),
-            &id,
-            status,
-            comment,
-            to_path,
-            &from_path,
-        );
+        let frame = (FrameKind::Response(status), Continuation::Complete);
+        self.output.control(frame, |out| {
+            encode_response(out, &id, status, comment, to_path, &from_path);
+        });
     }
     // Responses
 
@@ -276,13 +280,21 @@ impl Connection {
         let Some(transaction) = self.transactions.finish(&head.transaction_id()) else {
             return;
         };
+        if let Some(written) = transaction.written {
+            let time = self.clock.saturating_duration_since(written);
+            let count = |counters: &Counters| counters.transaction_time.record_time(time);
+            self.observers.count(count);
+        }
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };
         let comment = head.comment().unwrap_or_default().into_owned();
         let key = self.sessions[index].key;
         let transfer = match transaction.purpose {
-            Purpose::Bind | Purpose::Notice { .. } => None,
+            Purpose::Bind | Purpose::Notice { .. } => {
+                self.notice_answered(index);
+                None
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 Some(transfer)
@@ -330,6 +342,9 @@ impl Connection {
 
     /// No response came in time.
     pub(super) fn transaction_expired(&mut self, transaction: &Transaction) {
+        self.observers.count(|counters| {
+            counters.timeouts.fetch_add(1, Relaxed);
+        });
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };
@@ -338,7 +353,10 @@ impl Connection {
             Purpose::Bind | Purpose::Notice { required: true } => {
                 self.end_session(index, &CloseReason::BindTimeout)
             }
-            Purpose::Notice { required: false } => {}
+            Purpose::Notice { required: false } => {
+                self.notice_answered(index);
+                self.finish_closing(index, key);
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 self.fail_transfer(index, transfer, Failure::Timeout);

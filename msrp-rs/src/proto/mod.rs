@@ -8,6 +8,7 @@
 
 mod bounded;
 mod connection;
+mod counters;
 mod credit;
 mod early;
 mod event;
@@ -21,20 +22,25 @@ mod refused;
 mod report;
 mod report_timer;
 mod session;
+mod tap;
 mod timers;
 mod transaction;
 mod transfer;
-mod work;
+pub(crate) mod work;
 mod write_queue;
 
 #[cfg(test)]
 mod hostile_tests;
 
 pub use connection::Connection;
+pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{
     Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey, Unconfirmed,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, SessionConfig, SessionKey, SessionMatch,
+    TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
 pub use refused::{RefusedType, RefusedTypes};
+pub use session::PACE;
+pub use tap::{Direction, Tap};
 pub use transfer::send_cost;

@@ -12,16 +12,18 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
-use super::session::INTERRUPTIBLE;
+use super::session::{INTERRUPTIBLE, PACE, Quiet};
+use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
-use super::{Event, Failure, OutgoingMessage, TransferKey, Unconfirmed};
+use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey, Unconfirmed};
 use crate::mutant::{self, Mutant};
 use crate::wire::{
-    ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
-    encode_end_line,
+    ByteRange, Continuation, DashLineScanner, EndLineScanner, FailureReport, MessageId, SendHead,
+    TransactionId, encode_end_line,
 };
 
 /// Octets of a session's turn.
@@ -81,6 +83,8 @@ struct OpenChunk {
     transfer: usize,
     id: TransactionId,
     scanner: EndLineScanner,
+    /// For a peer that takes CRLF and seven hyphens for an end-line.
+    dashes: Option<DashLineScanner>,
     len: u64,
     /// Most octets of the body.
     limit: u64,
@@ -140,7 +144,7 @@ impl Connection {
         session.last_sent = now;
         let full_chunk = session.full_chunk();
         let sending = &mut session.outgoing;
-        let transfer = Outgoing::new(key, id, message, self.limits.small_message);
+        let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
@@ -214,6 +218,13 @@ impl Connection {
     /// Puts a session in line, if it has something to send.
     pub(super) fn wake(&mut self, index: usize) {
         let session = &mut self.sessions[index];
+        if !session.outgoing.aborts.is_empty()
+            && session.has_room()
+            && let Some(id) = session.outgoing.aborts.pop_front()
+        {
+            self.queue_abort(index, id);
+        }
+        let session = &mut self.sessions[index];
         if session.sendable() && !session.outgoing.scheduled {
             session.outgoing.scheduled = true;
             self.schedule.fresh.push_back(index);
@@ -230,7 +241,8 @@ impl Connection {
     ) {
         let id = self.new_transaction_id();
         let message_id = message_id.unwrap_or_else(|| self.ids.message_id());
-        let session = &self.sessions[index];
+        let session = &mut self.sessions[index];
+        session.outgoing.notices += 1;
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
@@ -242,9 +254,10 @@ impl Connection {
             headers: &[],
             content_type: None,
         };
-        let control = self.output.control();
-        head.encode(control);
-        encode_end_line(control, &id, continuation, false);
+        self.output.control((FrameKind::Send, continuation), |out| {
+            head.encode(out);
+            encode_end_line(out, &id, continuation, false);
+        });
         self.output.mark_control(Mark::Notice(id));
         self.transactions.begin(id, session.reference, purpose);
     }
@@ -362,8 +375,15 @@ impl Connection {
         };
         let transfer = &mut session.outgoing.transfers[transfer_index];
         let small = !transfer.large;
+        let clock = self.clock;
+        if transfer.begun.is_none() {
+            let waited = clock.saturating_duration_since(transfer.queued);
+            let count = |counters: &Counters| counters.queue_time.record_time(waited);
+            self.observers.count(count);
+        }
+        transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
-        let exact = match rest {
+        let mut exact = match rest {
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
             _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
                 Some(full_chunk.min(transfer.available()))
@@ -380,9 +400,13 @@ impl Connection {
             self.ids.message_id()
         });
         // The body of an exact chunk is searched before its header is written, since it cannot be cut any more.
-        let (id, body) = match exact {
+        let (id, body) = match &mut exact {
             Some(len) => {
-                let body = take_exactly(transfer, len);
+                let mut body = take_exactly(transfer, *len);
+                if session.config.dash_split {
+                    split_dashes(transfer, &mut body);
+                    *len = transfer.position - start;
+                }
                 let mut id = id;
                 while contains_end_line(&id, &body) || self.transactions.contains(&id) {
                     id = self.ids.transaction_id();
@@ -420,12 +444,16 @@ impl Connection {
             }
             FailureReport::No => {}
         }
+        if reports != FailureReport::Yes && session.config.pacing == Pacing::One {
+            session.outgoing.quiet = Some(Quiet::Unwritten);
+        }
         transfer.unwritten += 1;
         self.schedule.open = Some(OpenChunk {
             session: index,
             transfer: transfer_index,
             id,
             scanner: EndLineScanner::new(&id),
+            dashes: session.config.dash_split.then(DashLineScanner::new),
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
         });
@@ -485,7 +513,9 @@ impl Connection {
                 .min(if interruptible { PIECE } else { INTERRUPTIBLE });
         let transfer = &mut self.sessions[open.session].outgoing.transfers[open.transfer];
         let mut data = transfer.take(piece);
-        let hit = open.scanner.scan(&data);
+        let own_line = open.scanner.scan(&data);
+        let any_line = open.dashes.as_mut().and_then(|dashes| dashes.scan(&data));
+        let hit = own_line.into_iter().chain(any_line).min();
         if let Some(at) = hit {
             transfer.give_back(data.split_off(at));
         }
@@ -494,7 +524,8 @@ impl Connection {
         self.write_body(data);
         self.spend(len);
         if hit.is_some() {
-            // The next octet would complete our own end-line: the rest goes on under another transaction id.
+            // The next octet would complete our own end-line, or what the peer takes for one: the rest goes on under
+            // another transaction id.
             self.end_chunk(Continuation::More);
         } else if total == Some(position) {
             self.end_chunk(Continuation::Complete);
@@ -555,6 +586,11 @@ impl Connection {
         });
         self.output
             .encode(|out| encode_end_line(out, &open.id, flag, after_body));
+        self.output.end_frame((FrameKind::Send, continuation));
+        if after_body {
+            let count = |counters: &Counters| counters.chunk_sent.record(open.len);
+            self.observers.count(count);
+        }
         let last = continuation == Continuation::Complete;
         self.output.mark(Mark::ChunkEnd {
             session: reference,
@@ -614,6 +650,12 @@ impl Connection {
                     let sending = &mut self.sessions[index].outgoing;
                     let outgoing = &mut sending.transfers[transfer];
                     outgoing.unwritten -= 1;
+                    let is_silent = outgoing.failure_report != FailureReport::Yes;
+                    if is_silent && matches!(sending.quiet, Some(Quiet::Unwritten)) {
+                        sending.quiet = Some(Quiet::Until(now + PACE));
+                        self.timers.set(now + PACE, Timer::Pace(session));
+                    }
+                    let outgoing = &sending.transfers[transfer];
                     if last && outgoing.phase == Phase::Encoded {
                         sending.released += outgoing.window_cost();
                         self.await_report(now, index, transfer);
@@ -672,6 +714,26 @@ impl Connection {
         self.wake(index);
     }
 
+    /// A SEND without body got its response, or will get none.
+    pub(super) fn notice_answered(&mut self, index: usize) {
+        self.sessions[index].outgoing.notices -= 1;
+        self.wake(index);
+    }
+
+    /// Perhaps the session has waited long enough after a chunk that nobody answers.
+    pub(super) fn pace_over(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
+            return;
+        };
+        let session = &mut self.sessions[index];
+        let key = session.key;
+        if matches!(session.outgoing.quiet, Some(Quiet::Until(until)) if until <= now) {
+            session.outgoing.quiet = None;
+            self.wake(index);
+            self.finish_closing(index, key);
+        }
+    }
+
     /// Tells success when everything is written and answered; forgets what nothing more can come of.
     pub(super) fn settle(&mut self, index: usize, transfer: usize) {
         let session = &mut self.sessions[index];
@@ -686,6 +748,11 @@ impl Connection {
         match outgoing.phase {
             Phase::Encoded => {
                 outgoing.phase = Phase::Acknowledged;
+                if let Some(begun) = outgoing.begun {
+                    let time = self.clock.saturating_duration_since(begun);
+                    let count = |counters: &Counters| counters.message_time.record_time(time);
+                    self.observers.count(count);
+                }
                 let acknowledged = Event::Acknowledged(outgoing.key);
                 if outgoing.delivered || outgoing.content_type.is_none() {
                     sending.remove(transfer);
@@ -753,7 +820,12 @@ impl Connection {
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            self.queue_abort(index, message_id);
+            let session = &mut self.sessions[index];
+            if session.config.pacing == Pacing::Pipelined || session.has_room() {
+                self.queue_abort(index, message_id);
+            } else {
+                session.outgoing.aborts.push_back(message_id);
+            }
         }
         self.settle(index, transfer);
     }
@@ -761,7 +833,7 @@ impl Connection {
     /// Ends every message that the peer has in part, and is between two chunks, with `#`.
     pub(super) fn give_up(&mut self, index: usize) {
         let transfers = self.sessions[index].outgoing.transfers.iter();
-        let given_up: Vec<_> = transfers
+        let given_up: Vec<MessageId> = transfers
             .filter(|(place, transfer)| {
                 transfer.phase == Phase::Sending
                     && transfer.position > 0
@@ -769,7 +841,9 @@ impl Connection {
             })
             .map(|(_, transfer)| transfer.id)
             .collect();
-        for id in given_up {
+        // Last words wait for nothing.
+        let waiting = std::mem::take(&mut self.sessions[index].outgoing.aborts);
+        for id in waiting.into_iter().chain(given_up) {
             self.queue_abort(index, id);
         }
     }
@@ -789,6 +863,22 @@ fn take_exactly(transfer: &mut Outgoing, mut len: u64) -> Vec<Bytes> {
         body.push(data);
     }
     body
+}
+
+/// Gives back what must not be in the same chunk as the octets before it.
+fn split_dashes(transfer: &mut Outgoing, body: &mut Vec<Bytes>) {
+    let mut scanner = DashLineScanner::new();
+    let hit = body
+        .iter()
+        .enumerate()
+        .find_map(|(slice, data)| Some((slice, scanner.scan(data)?)));
+    if let Some((slice, at)) = hit {
+        for data in body.drain(slice + 1..).rev() {
+            transfer.give_back(data);
+        }
+        transfer.give_back(body[slice].split_off(at));
+        body.retain(|data| !data.is_empty());
+    }
 }
 
 fn contains_end_line(id: &TransactionId, body: &[Bytes]) -> bool {

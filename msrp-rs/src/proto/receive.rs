@@ -2,6 +2,7 @@
 //! §7.3.1). How the octets of one message are put together stands in `message`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -192,6 +193,7 @@ impl Connection {
             return;
         }
         let end = chunk.start.checked_add(chunk.len);
+        let chunk_start = chunk.start;
         let elapsed = self.transactions.elapsed(now);
         let session = &mut self.sessions[index];
         let max = session.config.max_size.unwrap_or(u64::MAX);
@@ -211,6 +213,11 @@ impl Connection {
             self.refuse_message(index, id, "Too many octets out of order");
         } else {
             incoming.last_chunk = elapsed;
+            if offset == chunk_start && incoming.is_ahead(offset) {
+                self.observers.count(|counters| {
+                    counters.gaps.fetch_add(1, Relaxed);
+                });
+            }
             let message = incoming.key;
             let mut parts = Vec::new();
             let before = incoming.ahead_len();
@@ -257,6 +264,9 @@ impl Connection {
         let end = start.saturating_add(len);
         let confirmable = head.success_report() == Some(true) || mutant::on(Mutant::ReportUnasked);
         if let Some(complete) = repeats {
+            self.observers.count(|counters| {
+                counters.duplicate_chunks.fetch_add(1, Relaxed);
+            });
             self.respond(Some(index), &head, StatusCode::OK, None);
             if confirmable && continuation != Continuation::Abort {
                 self.report_repeat(index, &head, id, complete, (start, end));

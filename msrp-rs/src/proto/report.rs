@@ -6,13 +6,16 @@
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::counters::FrameKind;
 use super::inbound::{ends_session, first_uri};
 use super::ranges::RangeSet;
 use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
 use crate::mutant::{self, Mutant};
-use crate::wire::{ByteRange, FailureReport, Head, MessageId, ReportHead, StatusCode};
+use crate::wire::{
+    ByteRange, Continuation, FailureReport, Head, MessageId, ReportHead, StatusCode,
+};
 
 impl Connection {
     /// The peer, or a relay, tells what became of a message. Never answered, whatever is wrong with it.
@@ -255,7 +258,8 @@ impl Connection {
             status,
             comment,
         };
-        head.encode(self.output.control());
+        let frame = (FrameKind::Report, Continuation::Complete);
+        self.output.control(frame, |out| head.encode(out));
     }
 }
 

@@ -4,7 +4,7 @@
 //! `outbound`, the window is judged by `credit` (RFC 4975 §5.1, §7.1, §7.3).
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use slab::Slab;
@@ -18,7 +18,7 @@ use super::report_timer::Awaited;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
-use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
+use super::{MessageKey, Pacing, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
@@ -63,6 +63,12 @@ pub(super) struct Sending {
     pub(super) deficit: i64,
     /// Chunks without a response that counts.
     pub(super) unanswered: usize,
+    /// SENDs without body that were not answered.
+    pub(super) notices: usize,
+    /// With `Pacing::One`: after a chunk that nobody answers.
+    pub(super) quiet: Option<Quiet>,
+    /// With `Pacing::One`: messages to be ended with `#`, when it is time for a SEND.
+    pub(super) aborts: VecDeque<MessageId>,
     /// Octets of the send window to be given back with the next event.
     pub(super) released: usize,
     /// Types that the peer answered with 415.
@@ -71,6 +77,15 @@ pub(super) struct Sending {
     pub(super) awaited: Awaited,
     max_unanswered: usize,
     max_remembered: usize,
+}
+
+/// Why a session with `Pacing::One` waits although nothing is without its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Quiet {
+    /// The chunk is not written yet.
+    Unwritten,
+    /// It is, and the next waits until then.
+    Until(Instant),
 }
 
 /// The incoming side.
@@ -158,6 +173,9 @@ impl Session {
                 scheduled: false,
                 deficit: 0,
                 unanswered: 0,
+                notices: 0,
+                quiet: None,
+                aborts: VecDeque::new(),
                 released: 0,
                 refused: RefusedTypes::default(),
                 awaited: Awaited::default(),
@@ -185,11 +203,22 @@ impl Session {
         self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
     }
 
+    /// Whether the requests under way leave room for another SEND.
+    pub(super) fn has_room(&self) -> bool {
+        let sending = &self.outgoing;
+        match self.config.pacing {
+            Pacing::Pipelined => sending.unanswered < sending.max_unanswered,
+            Pacing::One => {
+                sending.unanswered == 0 && sending.notices == 0 && sending.quiet.is_none()
+            }
+        }
+    }
+
     /// Whether a chunk could be opened now.
     pub(super) fn sendable(&self) -> bool {
         let sending = &self.outgoing;
         self.may_send()
-            && sending.unanswered < sending.max_unanswered
+            && self.has_room()
             && !(sending.small.is_empty() && sending.large.is_empty())
     }
 
@@ -201,17 +230,19 @@ impl Session {
         }
     }
 
-    /// Whether every outgoing message has succeeded or failed.
+    /// Whether every outgoing message has succeeded or failed, and the peer was told.
     pub(super) fn settled(&self) -> bool {
-        self.outgoing
-            .transfers
-            .iter()
-            .inspect(|_| steps(1))
-            .all(|(_, transfer)| match transfer.phase {
-                Phase::Acknowledged | Phase::FailedLate => true,
-                Phase::Failed => transfer.unwritten == 0,
-                Phase::Sending | Phase::Encoded => false,
-            })
+        self.outgoing.aborts.is_empty()
+            && self
+                .outgoing
+                .transfers
+                .iter()
+                .inspect(|_| steps(1))
+                .all(|(_, transfer)| match transfer.phase {
+                    Phase::Acknowledged | Phase::FailedLate => true,
+                    Phase::Failed => transfer.unwritten == 0,
+                    Phase::Sending | Phase::Encoded => false,
+                })
     }
 }
 
@@ -307,3 +338,6 @@ impl Receiving {
 
 /// RFC 4975 §7.1.1: a chunk body above this must be interruptible.
 pub(super) const INTERRUPTIBLE: u64 = 2048;
+
+/// With [`Pacing::One`], the time from the last octet of a SEND that asks for no response to the next SEND of the session.
+pub const PACE: Duration = Duration::from_millis(20);

@@ -40,6 +40,8 @@ pub(super) enum Purpose {
 pub(super) struct Transaction {
     pub(super) session: SessionRef,
     pub(super) purpose: Purpose,
+    /// When its last octet was written.
+    pub(super) written: Option<Instant>,
 }
 
 /// The requests under way on one connection. Those of a session that has ended go when they are answered or their time
@@ -85,14 +87,21 @@ impl Transactions {
                 self.live.remove(&oldest);
             }
         }
-        self.live.insert(id, Transaction { session, purpose });
+        let transaction = Transaction {
+            session,
+            purpose,
+            written: None,
+        };
+        self.live.insert(id, transaction);
     }
 
     /// The last octet was written: the time runs.
     pub(super) fn start_timer(&mut self, id: TransactionId, now: Instant) {
-        if self.live.contains_key(&id) {
-            let timeout = self.timeout / if mutant::on(Mutant::TimerEarly) { 2 } else { 1 };
-            self.deadlines.push_back((self.elapsed(now) + timeout, id));
+        let timeout = self.timeout / if mutant::on(Mutant::TimerEarly) { 2 } else { 1 };
+        let deadline = self.elapsed(now) + timeout;
+        if let Some(transaction) = self.live.get_mut(&id) {
+            transaction.written = Some(now);
+            self.deadlines.push_back((deadline, id));
         }
     }
 

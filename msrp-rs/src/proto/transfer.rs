@@ -3,6 +3,7 @@
 //! When it gets its turn, and what an answer does to it, is decided in `outbound` and `report`.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -30,6 +31,9 @@ pub(super) struct Outgoing {
     /// In the session's lane for large messages: not counted against the send window, progress is told.
     pub(super) large: bool,
     pub(super) source: Source,
+    /// When it was admitted, and when its first octet was encoded.
+    pub(super) queued: Instant,
+    pub(super) begun: Option<Instant>,
     /// Octets encoded.
     pub(super) position: u64,
     /// Octets written.
@@ -91,6 +95,7 @@ impl Outgoing {
         id: MessageId,
         message: OutgoingMessage,
         small_message: usize,
+        now: Instant,
     ) -> Self {
         let OutgoingMessage {
             content_type,
@@ -138,6 +143,8 @@ impl Outgoing {
             failure_report,
             large,
             source,
+            queued: now,
+            begun: None,
             position: 0,
             written: 0,
             unanswered: 0,

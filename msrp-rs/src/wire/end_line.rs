@@ -57,10 +57,10 @@ pub(super) const HYPHENS: &[u8] = b"-------";
 pub(super) const MAX_END_LINE_LEN: usize = HYPHENS.len() + MAX_IDENT_LEN + 3;
 
 /// What every end-line after a body starts with.
-const LEAD: &[u8] = b"\r\n-------";
+pub(super) const LEAD: &[u8] = b"\r\n-------";
 
 /// One search for all transactions, so that no frame pays for building its own.
-static LEAD_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEAD));
+pub(super) static LEAD_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEAD));
 
 /// Reads a line, given without its CRLF, as the end-line of `transaction_id`; or says where it
 /// differs.
@@ -241,7 +241,7 @@ impl EndLineMatcher {
 }
 
 /// How many octets at the end of `block` are a start of [`LEAD`], but not all of it.
-fn partial_lead_len(block: &[u8]) -> usize {
+pub(super) fn partial_lead_len(block: &[u8]) -> usize {
     let tail = &block[block.len().saturating_sub(LEAD.len() - 1)..];
     memrchr(b'\r', tail)
         .map(|at| &tail[at..])

@@ -25,7 +25,7 @@ impl fmt::Display for Redacted<'_> {
             if !ends_with(scheme, b"msrp") && !ends_with(scheme, b"msrps") {
                 continue;
             }
-            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>,".contains(c);
+            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>".contains(c);
             let slash = rest.find(is_delimiter).unwrap_or(rest.len());
             let (authority, after) = rest.split_at(slash);
             f.write_str(authority)?;
@@ -47,6 +47,32 @@ impl fmt::Display for Redacted<'_> {
 impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Writes `cover` over what [`Redacted`] would cut, so that the length stays.
+#[cfg(all(feature = "net", not(loom)))]
+pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
+    const MARK: &[u8] = b"://";
+    let mut from = 0;
+    while let Some(at) = memchr::memmem::find(&text[from..], MARK) {
+        let scheme = &text[from..from + at];
+        let is_msrp = ends_with(scheme, b"msrp") || ends_with(scheme, b"msrps");
+        from += at + MARK.len();
+        if !is_msrp {
+            continue;
+        }
+        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>,".contains(octet);
+        let rest = &text[from..];
+        from += rest.iter().position(is_delimiter).unwrap_or(rest.len());
+        if text.get(from) == Some(&b'/') {
+            from += 1;
+            let path = &mut text[from..];
+            let is_over = |octet: &u8| !is_session_id_octet(*octet);
+            let len = path.iter().position(is_over).unwrap_or(path.len());
+            path[shown_len(len)..len].fill(cover);
+            from += len;
+        }
     }
 }
 
@@ -79,6 +105,8 @@ mod tests {
             ("msrp://h:1/ab/cd==efgh", "msrp://h:1/ab/c…"),
             ("msrp://u;v@h:1/abcdefghij;tcp", "msrp://u;v@h:1/abcd…;tcp"),
             ("msrp://[::1]:1/abc;tcp", "msrp://[::1]:1/a…;tcp"),
+            // A comma may stand in a host name (RFC 3986 §3.2.2).
+            ("msrp://a,b:1/abcdefghij;tcp", "msrp://a,b:1/abcd…;tcp"),
             (
                 "a=path:msrps://r:2/secretsecret;tcp msrp://h:1/secretsecret;tcp",
                 "a=path:msrps://r:2/secr…;tcp msrp://h:1/secr…;tcp",
