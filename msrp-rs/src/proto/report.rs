@@ -167,7 +167,12 @@ impl Connection {
                     open.head.message_id,
                     open.from_path.clone(),
                     open.head.failure_report != FailureReport::No,
-                    open.length(),
+                    // Before the end is here, what was announced (§7.1.4).
+                    open.length().or_else(|| {
+                        open.head
+                            .total
+                            .filter(|total| *total >= open.received_end())
+                    }),
                     &open.confirmable,
                     open.received_end(),
                 )

@@ -207,6 +207,6 @@ mod tests {
             Some(Purpose::Chunk(0))
         );
         assert!(transactions.expire(now + Duration::from_secs(60)).is_none());
-        covers!("C-240", "T-63");
+        covers!("T-63");
     }
 }
