@@ -30,6 +30,7 @@ miri() {
         cargo +nightly miri test --locked --quiet -p msrp --no-default-features --lib
 }
 
+step "mutants" python scripts/mutants.py
 step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
 step "loom models" loom_ran
