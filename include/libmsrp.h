@@ -2093,7 +2093,8 @@ libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
 /**
  * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
  * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
- * than those of content go on.
+ * than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
+ * libmsrp_engine_shutdown(), which end a pause.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

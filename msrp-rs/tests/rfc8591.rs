@@ -102,7 +102,7 @@ fn rfc8591_8_3_after_a_415_there_is_no_more_smime_in_the_session() {
         let body = SendBody::Bytes("signed".into());
         host.engine.send(session, typed(content_type), body)
     };
-    let first = send(SMIME[0]).expect("worth a try");
+    let first = send(SMIME[0]).expect("worth a try").transfer;
     let request = peer.frame();
     peer.answer(&request, "415 What is this?");
     host.wait_event(session, "refused", |event| match event {
