@@ -149,7 +149,7 @@ async def test_the_first_request_is_bodiless() -> None:
         session.set_remote(peer.sdp())
         opening = asyncio.create_task(session.open())
         first = await peer.expect("SEND", headers={"Content-Type": None})
-        assert first.body is None
+        assert not first.has_body
         assert not any(name.startswith("Content-") for name in first.headers)
         assert re.search(rb"[^\n]\r\n-------", first.raw or b"")
         assert b"\r\n\r\n" not in (first.raw or b"")
@@ -209,7 +209,7 @@ async def test_responses_have_two_paths_and_nothing_else() -> None:
         for response in peer.log.frames("in"):
             assert isinstance(response, wire.Response)
             assert [name for name, _ in response.headers.pairs()] == ["To-Path", "From-Path"]
-            assert response.body is None
+            assert not response.has_body
             assert response.flag == "$"
             assert response.raw == bytes(response)
     covers("C-017", "C-030", "C-031", "C-180")
@@ -499,7 +499,7 @@ async def test_chunks_of_a_long_message() -> None:
             assert [chunk.flag for chunk in (first, second, third)] == ["+", "+", "$"]
             ranges = [str(chunk.byte_range) for chunk in (first, second, third)]
             assert ranges == ["1-2048/5000", "2049-4096/5000", "4097-5000/5000"]
-            assert [len(chunk.body or b"") for chunk in (first, second, third)] == [2048, 2048, 904]
+            assert [len(chunk.body) for chunk in (first, second, third)] == [2048, 2048, 904]
             assert {chunk.headers.get("Success-Report") for chunk in chunks[message_id]} == {asked}
             assert {chunk.headers.get("Failure-Report") for chunk in chunks[message_id]} <= {
                 None,
@@ -538,7 +538,7 @@ async def test_a_stream_of_unknown_length() -> None:
             await peer.respond(chunk)
             assert chunk.byte_range is not None
             assert chunk.byte_range.start == len(data) + 1
-            data += chunk.body or b""
+            data += chunk.body
             if chunk.flag == "$":
                 break
             assert chunk.flag == "+"
@@ -590,7 +590,7 @@ async def test_a_chunk_is_interrupted_for_a_response(until: Until) -> None:
                 continue
             assert frame.message_id == transfer.message_id
             assert frame.byte_range == wire.ByteRange(data + 1, None, size)
-            data += len(frame.body or b"")
+            data += len(frame.body)
             flags.append(frame.flag)
             await peer.respond(frame)
         assert is_answered

@@ -380,7 +380,7 @@ async def test_faults_see_through_tls(config: msrp.TLSConfig) -> None:
         with faults(bob) as f:
             f.alter(
                 "SEND",
-                lambda frame: frame.replace(body=(frame.body or b"").upper()),
+                lambda frame: frame.replace(body=frame.body.upper()),
             )
             transfer = await alice.send("whisper")
             assert await (await bob.recv()).text() == "WHISPER"

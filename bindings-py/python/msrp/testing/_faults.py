@@ -421,7 +421,7 @@ class _Lane:
             # Empty lines before the frame are no part of it.
             raw = raw.lstrip(b"\r\n")
             whole = frame.replace(
-                body=None if frame.body is None else bytes(self._body), flag=end.flag, raw=raw
+                body=bytes(self._body) if frame.has_body else None, flag=end.flag, raw=raw
             )
             written = rule.action(whole)
             if not written:
