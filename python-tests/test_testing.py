@@ -123,7 +123,7 @@ async def test_an_expectation_says_what_differs() -> None:
         await session.send("And again")
         with pytest.raises(AssertionError, match=r"method: expected REPORT, came MSRP .* SEND"):
             await peer.expect("REPORT")
-        await session.send("Loud")
+        await peer.send_raw(peer.make_send("answered"))
         with pytest.raises(AssertionError, match="another frame came"):
             await peer.expect_silence()
 
