@@ -119,12 +119,13 @@ impl Log {
         state.sink.take().map(|sink| sink.release)
     }
 
-    /// Gives the sink that it replaces.
-    fn replace(&self, sink: Sink) -> Result<Option<Sink>> {
+    /// Gives the sink that it replaces, after `tell` told the core of the new one.
+    fn replace(&self, sink: Sink, tell: impl FnOnce() -> Result<()>) -> Result<Option<Sink>> {
         let mut state = self.0.lock();
         if state.closed {
             return Err(Error::local(ErrorKind::Gone, "engine is being freed"));
         }
+        tell()?;
         Ok(state.sink.replace(sink))
     }
 }
@@ -158,8 +159,8 @@ pub unsafe extern "C" fn libmsrp_engine_set_log(
                 user,
             },
         };
-        engine.core.set_log(log_fn.and_then(|_| to_core(level)))?;
-        if let Some(old) = engine.log.replace(sink)? {
+        let tell = || engine.core.set_log(log_fn.and_then(|_| to_core(level)));
+        if let Some(old) = engine.log.replace(sink, tell)? {
             engine.deferred.push(Work::Release(old.release));
         }
     })

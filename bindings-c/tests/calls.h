@@ -245,6 +245,31 @@ static libmsrp_result call_engine_set_log(caller *self) {
     return result;
 }
 
+static libmsrp_result call_engine_responses(caller *self) {
+    uint64_t count = UINT64_MAX;
+    const libmsrp_result result =
+        libmsrp_engine_responses(self->engine, (int32_t)below(self, 2), (uint16_t)some_number(self, 200),
+                                 MAYBE_NULL(uint64_t *, self, &count));
+    CHECK((result == LIBMSRP_OK) == (count != UINT64_MAX));
+    return result;
+}
+
+/* To a file that is gone at once; mostly it ends what is there. */
+static libmsrp_result call_engine_set_trace(caller *self) {
+    libmsrp_trace_options options = LIBMSRP_TRACE_OPTIONS_INIT;
+    char path[100];
+    if (below(self, 2) != 0) {
+        return libmsrp_engine_set_trace(self->engine, NULL);
+    }
+    snprintf(path, sizeof(path), "/tmp/libmsrp-calls-%016llx", (unsigned long long)next_random(&self->random));
+    options.path = LIBMSRP_SLICE(path);
+    options.secrets = (uint32_t)below(self, 2);
+    options.files = (uint32_t)some_number(self, 1);
+    const libmsrp_result result = libmsrp_engine_set_trace(self->engine, &options);
+    remove(path);
+    return result;
+}
+
 static libmsrp_result call_listener_new(caller *self) {
     size_t len;
     /* Names are left out: their lookup takes as long as the system likes. */
@@ -504,6 +529,14 @@ static libmsrp_result call_message_report(caller *self) {
     return libmsrp_message_report(self->engine, self->message, (uint16_t)some_number(self, 200), comment, len);
 }
 
+static libmsrp_result call_message_report_range(caller *self) {
+    size_t len;
+    const uint8_t *comment = some_text(self, "read", &len);
+    return libmsrp_message_report_range(self->engine, self->message, below(self, 4),
+                                        is_wrong(self) ? UINT64_MAX : 1 + below(self, 10),
+                                        (uint16_t)some_number(self, 200), comment, len);
+}
+
 static libmsrp_result call_body_retain(caller *self) {
     const size_t len = self->data_len == 0 ? 0 : (size_t)below(self, self->data_len);
     libmsrp_body_release(self->new_body);
@@ -603,6 +636,8 @@ static function functions[] = {
     FUNCTION(engine_wakeup, ON_ENGINE, 3),
     FUNCTION(engine_stats, ON_ENGINE, 3),
     FUNCTION(engine_set_log, ON_ENGINE, 3),
+    FUNCTION(engine_responses, ON_ENGINE, 3),
+    FUNCTION(engine_set_trace, ON_ENGINE, 1),
     FUNCTION(listener_new, ON_ENGINE, 3),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
@@ -635,6 +670,7 @@ static function functions[] = {
     FUNCTION(message_release, ON_MESSAGE, 8),
     FUNCTION(message_reject, ON_MESSAGE, 3),
     FUNCTION(message_report, ON_MESSAGE, 5),
+    FUNCTION(message_report_range, ON_MESSAGE, 3),
     FUNCTION(body_retain, ON_ENGINE, 10),
     FUNCTION(body_ptr, ON_NOTHING, 2),
     FUNCTION(body_len, ON_NOTHING, 2),

@@ -10,11 +10,18 @@
 
 /* The table and the header name the same functions. */
 static void complete(void) {
+    for (int at = 0; at < promise_count; at++) {
+        int found = 0;
+        for (int other = 0; other < FUNCTIONS; other++) {
+            found += functions[other].promised == &promises[at];
+        }
+        if (found != 1) {
+            fprintf(stderr, "%s stands %d times in the table of calls.h\n", promises[at].name, found);
+            exit(1);
+        }
+    }
     CHECK(promise_count == FUNCTIONS);
     for (int at = 0; at < FUNCTIONS; at++) {
-        for (int other = 0; other < at; other++) {
-            CHECK(strcmp(functions[at].name, functions[other].name) != 0);
-        }
         /* What every function says that takes an engine. */
         const promise *its = functions[at].promised;
         CHECK(functions[at].on == ON_NOTHING || !its->can_fail ||
@@ -196,6 +203,7 @@ static void after_the_end(void) {
     CHECK_OK(call_engine_wakeup(&late));
     CHECK_OK(call_engine_stats(&late));
     CHECK_OK(call_engine_set_log(&late));
+    CHECK_OK(call_engine_responses(&late));
     CHECK_OK(call_engine_process(&late));
     CHECK(engine_closed_count == 1 && closed_count == 2);
     CHECK(!has_work(engine));

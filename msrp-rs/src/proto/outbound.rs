@@ -14,12 +14,14 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
+use super::request::encode_request;
 use super::session::{INTERRUPTIBLE, PACE, Quiet};
 use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
 use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey, Unconfirmed};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
     ByteRange, Continuation, DashLineScanner, EndLineScanner, FailureReport, MessageId, SendHead,
     TransactionId, encode_end_line,
@@ -145,12 +147,16 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
+        let is_message = transfer.is_message();
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
-        sending.by_id.insert(id, transfer);
-        if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
-            self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
-            return;
+        // REPORTs are about messages only.
+        if is_message {
+            sending.by_id.insert(id, transfer);
+            if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
+                self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
+                return;
+            }
         }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
@@ -265,7 +271,7 @@ impl Connection {
     pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
-            if !self.transactions.contains(&id) {
+            if !self.transactions.contains(&id) || mutant::on(Mutant::TransactionIdReused) {
                 return id;
             }
         }
@@ -307,7 +313,7 @@ impl Connection {
     /// octets, or there is nothing to make it longer.
     fn may_interrupt(&self) -> bool {
         self.schedule.open.as_ref().is_none_or(|open| {
-            open.len >= INTERRUPTIBLE
+            (open.len >= INTERRUPTIBLE && !mutant::on(Mutant::ChunkNotInterrupted))
                 || self.sessions[open.session].outgoing.transfers[open.transfer].available() == 0
         })
     }
@@ -383,20 +389,28 @@ impl Connection {
         transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
         let mut exact = match rest {
+            // Only SEND is chunked (RFC 4975 §7.1).
+            Some(rest) if !transfer.is_message() => Some(rest),
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
             _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
                 Some(full_chunk.min(transfer.available()))
             }
             _ => None,
         };
-        let start = transfer.position;
-        let total = transfer.total();
+        let start = transfer.position + u64::from(mutant::on(Mutant::RangeStartLate));
+        let total = transfer
+            .total()
+            .filter(|_| !mutant::on(Mutant::TotalUnsaid));
         let reports = transfer.failure_report;
+        let message_id = transfer.id;
+        let message_id = mutant::swap(Mutant::MessageIdChanges, message_id, || {
+            self.ids.message_id()
+        });
         // The body of an exact chunk is searched before its header is written, since it cannot be cut any more.
         let (id, body) = match &mut exact {
             Some(len) => {
                 let mut body = take_exactly(transfer, *len);
-                if session.config.dash_split {
+                if session.config.dash_split && transfer.is_message() {
                     split_dashes(transfer, &mut body);
                     *len = transfer.position - start;
                 }
@@ -408,22 +422,31 @@ impl Connection {
             }
             None => (id, Vec::new()),
         };
+        if !transfer.is_message() {
+            let (to_path, from_path) = (&session.to_path, &session.from_path);
+            let len = self.output.encode(|out| {
+                encode_request(out, id, to_path, from_path, transfer, &body);
+            });
+            self.request_written(index, transfer_index, id, len);
+            return;
+        }
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
             from_path: &session.from_path,
-            message_id: transfer.id,
+            message_id,
             byte_range: match exact {
                 Some(len) => byte_range(start, start + len, total),
                 None => ByteRange::open(start, total).unwrap_or(ByteRange::EMPTY),
             },
-            success_report: transfer.success_report,
+            success_report: transfer.success_report
+                && (start == 0 || !mutant::on(Mutant::ReportsAskedOnce)),
             failure_report: reports,
             headers: &transfer.headers,
             content_type: transfer.content_type.as_deref(),
         };
         let mut len = self.output.encode(|out| head.encode(out));
-        match reports {
+        match mutant::swap(Mutant::EveryChunkTimed, reports, || FailureReport::Yes) {
             FailureReport::Yes => {
                 transfer.unanswered += 1;
                 session.outgoing.unanswered += 1;
@@ -449,16 +472,15 @@ impl Connection {
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
         });
-        if let Some(turn) = &mut self.schedule.turn {
-            turn.served_small |= small;
-        }
+        self.served(small);
         if exact.is_some() {
             for data in body {
                 len += data.len();
                 self.write_body(data);
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
-            let done = transfer.total() == Some(transfer.position);
+            let done = transfer.total() == Some(transfer.position)
+                && !mutant::on(Mutant::LastChunkSaysMore);
             self.end_chunk(if done {
                 Continuation::Complete
             } else {
@@ -543,7 +565,14 @@ impl Connection {
         self.output.mark(mark);
     }
 
-    fn spend(&mut self, len: usize) {
+    /// Something of the session whose turn it is was sent.
+    pub(super) fn served(&mut self, small: bool) {
+        if let Some(turn) = &mut self.schedule.turn {
+            turn.served_small |= small;
+        }
+    }
+
+    pub(super) fn spend(&mut self, len: usize) {
         let alone = !self.schedule.others_wait();
         if let Some(turn) = &mut self.schedule.turn {
             let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -743,7 +772,7 @@ impl Connection {
                     self.observers.count(count);
                 }
                 let acknowledged = Event::Acknowledged(outgoing.key);
-                if outgoing.delivered || outgoing.content_type.is_none() {
+                if outgoing.delivered || outgoing.content_type.is_none() || !outgoing.is_message() {
                     sending.remove(transfer);
                 } else if let Some(forgotten) = sending.remember(transfer) {
                     let event = Event::Unconfirmed(forgotten, Unconfirmed::Forgotten);
@@ -794,7 +823,10 @@ impl Connection {
         outgoing.phase = Phase::Failed;
         let name = outgoing.key;
         if open_here {
-            self.end_chunk(Continuation::Abort);
+            let flag = Continuation::Abort;
+            self.end_chunk(mutant::swap(Mutant::FailureSaysMore, flag, || {
+                Continuation::More
+            }));
         }
         let session = &mut self.sessions[index];
         session.outgoing.dequeue(transfer);

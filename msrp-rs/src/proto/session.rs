@@ -15,11 +15,13 @@ use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
 use super::refused::RefusedTypes;
 use super::report_timer::Awaited;
+use super::request::Unanswered;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
 use super::{MessageKey, Pacing, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
 
 /// A session that is attached to a connection.
@@ -95,6 +97,8 @@ pub(super) struct Receiving {
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
     pub(super) reportable: BoundedMap<MessageKey, Reportable>,
+    /// Requests of other methods that the consumer has not answered, oldest first.
+    pub(super) unanswered: VecDeque<Unanswered>,
     pub(super) next_message: u32,
     /// Octets given to the consumer and not taken.
     pub(super) unconsumed: usize,
@@ -184,6 +188,7 @@ impl Session {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
+                unanswered: VecDeque::new(),
                 next_message: config.first_message,
                 unconsumed: 0,
                 kept: 0,
@@ -199,7 +204,7 @@ impl Session {
     /// Whether it may send more than responses: a passive session waits for the peer's first request (RFC 4975
     /// §5.4), since only that tells who connected.
     pub(super) fn may_send(&self) -> bool {
-        self.config.active || self.bound
+        self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
     }
 
     /// Whether the requests under way leave room for another SEND.
@@ -225,7 +230,7 @@ impl Session {
     pub(super) fn full_chunk(&self) -> u64 {
         match self.config.chunk_len {
             0 => INTERRUPTIBLE,
-            len => INTERRUPTIBLE.min(u64::from(len)),
+            len => INTERRUPTIBLE.min(u64::from(len)) - u64::from(mutant::on(Mutant::ShortPieces)),
         }
     }
 
