@@ -145,7 +145,6 @@ impl Chat<'_> {
         while let Ok(happening) = happenings.try_recv() {
             self.happened(happening)?;
         }
-        self.screen.close()?;
         for (message, _) in self.asked.drain(..) {
             decline(&message);
         }
