@@ -379,6 +379,139 @@ typedef int32_t libmsrp_reports;
 #endif // __cplusplus
 
 /**
+ * A known kind of peer: presets of chunk_len, session_match, pacing and dash_split. Chosen by the host, never guessed.
+ * docs/peers.md says what each peer does and which values follow.
+ */
+enum libmsrp_profile
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A peer of unknown kind, by the letter of RFC 4975.
+     */
+    LIBMSRP_PROFILE_STRICT = 0,
+    /**
+     * Kamailio as a relay: takes whole frames up to a limit.
+     */
+    LIBMSRP_PROFILE_KAMAILIO = 1,
+    /**
+     * OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection.
+     */
+    LIBMSRP_PROFILE_OPENSIPS = 2,
+    /**
+     * FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone.
+     */
+    LIBMSRP_PROFILE_FREESWITCH = 3,
+    /**
+     * Blink and its library, and the relay of AG Projects: one frame at a time.
+     */
+    LIBMSRP_PROFILE_BLINK = 4,
+    /**
+     * Doubango tinyMSRP: frames by exact ranges.
+     */
+    LIBMSRP_PROFILE_DOUBANGO = 5,
+    /**
+     * Gateways and peers that compare session-ids alone.
+     */
+    LIBMSRP_PROFILE_SESSMATCH = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_profile libmsrp_profile;
+#else
+typedef int32_t libmsrp_profile;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which URIs of incoming requests name the session.
+ */
+enum libmsrp_session_match
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_SESSION_MATCH_PROFILE = 0,
+    /**
+     * Those that equal our URI (RFC 4975 §6.1).
+     */
+    LIBMSRP_SESSION_MATCH_URI = 1,
+    /**
+     * Those with our session-id, whatever their address. Breaks RFC 4975 §6.1, for peers that need it.
+     */
+    LIBMSRP_SESSION_MATCH_SESSION_ID = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_session_match libmsrp_session_match;
+#else
+typedef int32_t libmsrp_session_match;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How fast requests follow each other.
+ */
+enum libmsrp_pacing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_PACING_PROFILE = 0,
+    /**
+     * No request waits for the answer to another.
+     */
+    LIBMSRP_PACING_PIPELINED = 1,
+    /**
+     * One unanswered SEND of the session at most, and one write for each request or response on its connection.
+     */
+    LIBMSRP_PACING_ONE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_pacing libmsrp_pacing;
+#else
+typedef int32_t libmsrp_pacing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether no chunk may hold CRLF and seven hyphens, which some peers take for its end.
+ */
+enum libmsrp_dash_split
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_DASH_SPLIT_PROFILE = 0,
+    /**
+     * Bodies go as they are.
+     */
+    LIBMSRP_DASH_SPLIT_OFF = 1,
+    /**
+     * A chunk ends inside of such octets.
+     */
+    LIBMSRP_DASH_SPLIT_ON = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_dash_split libmsrp_dash_split;
+#else
+typedef int32_t libmsrp_dash_split;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Where a session is in its life.
  */
 enum libmsrp_state
@@ -1118,8 +1251,8 @@ typedef struct libmsrp_session_options {
      */
     int64_t keep_alive_ms;
     /**
-     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: 2048, or no bound where both
-     * ends are this engine and nothing stands between.
+     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: as the profile says; strict: 2048,
+     * or no bound where both ends are this engine and nothing stands between.
      */
     uint32_t chunk_len;
     /**
@@ -1151,6 +1284,22 @@ typedef struct libmsrp_session_options {
      * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
      */
     int64_t report_timeout_ms;
+    /**
+     * What is known of the peer. Default: nothing (strict).
+     */
+    libmsrp_profile profile;
+    /**
+     * Which URIs name the session. Default: as the profile says.
+     */
+    libmsrp_session_match session_match;
+    /**
+     * How fast requests follow each other. Default: as the profile says.
+     */
+    libmsrp_pacing pacing;
+    /**
+     * Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
+     */
+    libmsrp_dash_split dash_split;
 } libmsrp_session_options;
 
 /**

@@ -37,6 +37,7 @@ threads() {
         python scripts/c_tests.py run threads
 }
 
+step "mutants" python scripts/mutants.py
 step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
 step "C calls in random orders" env LIBMSRP_CALLS_SECONDS=200 python scripts/c_tests.py run sanitized

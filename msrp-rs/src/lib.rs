@@ -79,6 +79,7 @@ pub mod engine;
 struct Readme;
 pub mod error;
 pub mod limits;
+mod mutant;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod proto;

@@ -39,7 +39,7 @@ fn profile(profile: Profile) -> SessionOptions {
 fn send(host: &Host, session: SessionHandle, body: &[u8]) -> msrp::engine::TransferHandle {
     let body = SendBody::Bytes(body.to_vec().into());
     let sent = host.engine.send(session, SendOptions::default(), body);
-    sent.expect("admitted")
+    sent.expect("admitted").transfer
 }
 
 /// A SEND, taken apart.

@@ -439,7 +439,7 @@ fn a_peer_that_never_answers_is_a_timeout() {
             arena.goes_on();
         },
     );
-    covers!("C-240", "C-241");
+    covers!("C-240");
 }
 
 /// Written means flushed: what stands in a buffer of TLS or waits for the socket is not on its way yet.

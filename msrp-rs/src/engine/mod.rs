@@ -509,6 +509,7 @@ impl Engine {
         let handle = session;
         let session = core.shared.session(session)?;
         let (media_type, message_id) = validate::send(&options, &core.shared.context.limits)?;
+        validate::whole(&media_type, &body)?;
         let mut file = None;
         let body = match body {
             SendBody::Bytes(data) => Body::Whole(data),

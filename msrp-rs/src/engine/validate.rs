@@ -5,7 +5,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions, TraceOptions};
+use super::options::{
+    ChunkLen, EngineOptions, SendBody, SendOptions, SessionOptions, TraceOptions,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode, validate_extra_header};
@@ -109,6 +111,20 @@ pub(super) fn send(
         .transpose()
         .map_err(|error| Error::invalid_argument(format!("message_id: {}", error.context)))?;
     Ok((media_type, message_id))
+}
+
+/// S/MIME is made of a whole message, and every chunk says how long that is (RFC 8591 §8.1, §8.2).
+pub(super) fn whole(media_type: &MediaType, body: &SendBody) -> Result<()> {
+    let signed = |param: &str| param.eq_ignore_ascii_case("application/pkcs7-signature");
+    let is_smime = media_type.is("application/pkcs7-mime")
+        || (media_type.is("multipart/signed") && media_type.param("protocol").is_some_and(signed));
+    if is_smime && matches!(body, SendBody::Stream(None)) {
+        return Err(Error::invalid_argument(format!(
+            "{} is sent with its length known: announce that of the stream (RFC 8591 §8.2)",
+            media_type.essence()
+        )));
+    }
+    Ok(())
 }
 
 /// What the engine itself would refuse to read, the peer need not get: it would close the connection.

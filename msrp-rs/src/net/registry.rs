@@ -16,6 +16,7 @@ use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::verify::Pins;
 use crate::error::Error;
+use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
 use crate::wire::Uri;
 
@@ -151,7 +152,7 @@ impl Entry {
         }
         match (self.pins(), &from.certificate) {
             (Some(pins), Some(certificate)) => pins.match_certificate(certificate),
-            _ => false,
+            _ => mutant::on(Mutant::StrangerServed),
         }
     }
 
@@ -279,7 +280,7 @@ impl Entry {
                 let is_here = Arc::ptr_eq(&connection, asking);
                 state.binding = Binding::Bound(connection);
                 // The asking connection had it, so it is being closed there.
-                if is_here {
+                if is_here || mutant::on(Mutant::BoundForgotten) {
                     Lookup::Unknown
                 } else {
                     Lookup::BoundElsewhere
@@ -293,7 +294,10 @@ impl Entry {
             Way::Accepted {
                 listener,
                 secure: over_tls,
-            } => *listener == self.listener && *over_tls == secure,
+            } => {
+                *listener == self.listener
+                    && (*over_tls == secure || mutant::on(Mutant::CleartextServed))
+            }
             Way::Dialled(None) => !secure,
             Way::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))

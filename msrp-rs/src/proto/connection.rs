@@ -31,6 +31,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{Continuation, Parser, ParserLimits, StatusCode, Uri};
 
 /// One MSRP connection and the sessions on it.
@@ -168,7 +169,7 @@ impl Connection {
         }
         let active = config.active;
         entry.insert(Session::new(reference, key, config, &self.limits, now));
-        if active {
+        if active && !mutant::on(Mutant::NoFirstSend) {
             self.queue_bodiless(reference.index, Purpose::Bind, None, Continuation::Complete);
         }
         reference.index
@@ -257,7 +258,7 @@ impl Connection {
 
     /// Whether the socket may be read now; else reading is paused.
     pub fn reading_allowed(&self) -> bool {
-        self.closed.is_none() && !self.pausing.is_paused()
+        self.closed.is_none() && (!self.pausing.is_paused() || mutant::on(Mutant::ReadingNotPaused))
     }
 
     /// Encodes what may go out next, up to the write-ahead. True when there is something to write.
@@ -401,6 +402,7 @@ impl Connection {
             .filter(|incoming| incoming.begun)
         {
             let end = MessageEnd::SessionClosed;
+            let end = mutant::swap(Mutant::CutMessageComplete, end, || MessageEnd::Complete(0));
             self.events.push_back((
                 key,
                 Event::MessageEnd {

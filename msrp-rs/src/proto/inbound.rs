@@ -14,6 +14,7 @@ use super::receive::Chunk;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
     Continuation, FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response,
 };
@@ -130,7 +131,11 @@ impl Connection {
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),
             Some(Method::Report) => self.handle_report(index, &head),
-            _ => self.respond(Some(index), &head, StatusCode::NOT_IMPLEMENTED, None),
+            _ => {
+                let status = StatusCode::NOT_IMPLEMENTED;
+                let status = mutant::swap(Mutant::UnknownMethodOk, status, || StatusCode::OK);
+                self.respond(Some(index), &head, status, None)
+            }
         }
     }
 
@@ -147,12 +152,14 @@ impl Connection {
         let path = head
             .to_path()
             .map_err(|_| Unrouted::Answer(StatusCode::BAD_REQUEST))?;
-        if path.len() != 1 {
+        if path.len() != 1 && !mutant::on(Mutant::LongToPathTaken) {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
         let by_id = || self.by_session_id.get(uri.session_id()?);
-        let index = match self.by_uri.get(uri).or_else(by_id) {
+        let known = self.by_uri.get(uri).or_else(by_id);
+        let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.values().next());
+        let index = match known {
             Some(&index) => index,
             None => {
                 if let Some(key) = self.early.find(uri) {
@@ -186,15 +193,19 @@ impl Connection {
         uri: &Uri,
         directory: &mut dyn Directory,
     ) -> Result<usize, Unrouted> {
+        let (unknown, bound) = (
+            StatusCode::NO_SUCH_SESSION,
+            StatusCode::SESSION_ALREADY_BOUND,
+        );
+        let answer_unknown = mutant::swap(Mutant::UnknownIsBound, unknown, || bound);
+        let answer_bound = mutant::swap(Mutant::BoundIsUnknown, bound, || unknown);
         match directory.lookup(uri) {
             Lookup::Ready(key, config) if !self.has_ended(key) => {
                 Ok(self.insert(now, key, *config))
             }
-            Lookup::Ready(..) | Lookup::Unknown => {
-                Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION))
-            }
+            Lookup::Ready(..) | Lookup::Unknown => Err(Unrouted::Answer(answer_unknown)),
             Lookup::NotReady(key) => Err(Unrouted::Hold(key, uri.clone())),
-            Lookup::BoundElsewhere => Err(Unrouted::Answer(StatusCode::SESSION_ALREADY_BOUND)),
+            Lookup::BoundElsewhere => Err(Unrouted::Answer(answer_bound)),
         }
     }
 
@@ -217,20 +228,21 @@ impl Connection {
     ) {
         let silent = match head.failure_report() {
             FailureReport::Yes => false,
-            FailureReport::Partial => status.is_success(),
-            FailureReport::No => true,
+            FailureReport::Partial if mutant::on(Mutant::PartialFailureSilent) => true,
+            FailureReport::Partial => status.is_success() && !mutant::on(Mutant::PartialAnswered),
+            FailureReport::No => !mutant::on(Mutant::NoAnswered),
         };
-        if silent || head.is_report() {
+        let silent = silent || (status.is_success() && mutant::on(Mutant::NoResponse));
+        if silent || (head.is_report() && !mutant::on(Mutant::ReportAnswered)) {
             return;
         }
         let Some(from) = head.from_path_text() else {
             return;
         };
-        let to_path = if head.method() == Some(&Method::Send) {
-            first_uri(from)
-        } else {
-            from
-        };
+        let is_send = head.method() == Some(&Method::Send);
+        let is_send = mutant::swap(Mutant::WholePathAnswered, is_send, || false);
+        let is_send = mutant::swap(Mutant::FirstUriAnswered, is_send, || true);
+        let to_path = if is_send { first_uri(from) } else { from };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
         let from_path = match index {
             Some(index) if self.sessions[index].config.session_match == SessionMatch::Uri => {
@@ -245,22 +257,20 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
+        let id = head.transaction_id();
+        let id = mutant::swap(Mutant::ForeignTransactionId, id, || {
+            self.ids.transaction_id()
+        });
         let frame = (FrameKind::Response(status), Continuation::Complete);
         self.output.control(frame, |out| {
-            encode_response(
-                out,
-                &head.transaction_id(),
-                status,
-                comment,
-                to_path,
-                &from_path,
-            );
+            encode_response(out, &id, status, comment, to_path, &from_path);
         });
     }
     // Responses
 
     fn handle_response(&mut self, head: &Head) {
-        if head.fault().is_some()
+        if mutant::on(Mutant::ResponsesIgnored)
+            || head.fault().is_some()
             || head.to_path_text().is_none()
             || head.from_path_text().is_none()
         {
@@ -296,7 +306,8 @@ impl Connection {
         };
         let failure = match status {
             status if status.is_success() => None,
-            StatusCode::TIMEOUT => Some(Failure::Timeout),
+            StatusCode::STOP_SENDING if mutant::on(Mutant::StopIgnored) => None,
+            StatusCode::TIMEOUT if !mutant::on(Mutant::TimeoutIsStatus) => Some(Failure::Timeout),
             code => Some(Failure::Status {
                 code,
                 comment: comment.clone(),
@@ -364,7 +375,7 @@ enum Unrouted {
 }
 
 /// The leftmost URI of a path as it came.
-fn first_uri(path: &[u8]) -> &[u8] {
+pub(super) fn first_uri(path: &[u8]) -> &[u8] {
     path.trim_ascii()
         .split(|octet| matches!(octet, b' ' | b'\t'))
         .next()
@@ -376,5 +387,5 @@ pub(super) fn ends_session(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::NO_SUCH_SESSION | StatusCode::SESSION_ALREADY_BOUND
-    )
+    ) && !mutant::on(Mutant::SessionOutlives481)
 }

@@ -20,6 +20,7 @@ use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
 use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey, Unconfirmed};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
     ByteRange, Continuation, DashLineScanner, EndLineScanner, FailureReport, MessageId, SendHead,
     TransactionId, encode_end_line,
@@ -265,7 +266,7 @@ impl Connection {
     pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
-            if !self.transactions.contains(&id) {
+            if !self.transactions.contains(&id) || mutant::on(Mutant::TransactionIdReused) {
                 return id;
             }
         }
@@ -307,7 +308,7 @@ impl Connection {
     /// octets, or there is nothing to make it longer.
     fn may_interrupt(&self) -> bool {
         self.schedule.open.as_ref().is_none_or(|open| {
-            open.len >= INTERRUPTIBLE
+            (open.len >= INTERRUPTIBLE && !mutant::on(Mutant::ChunkNotInterrupted))
                 || self.sessions[open.session].outgoing.transfers[open.transfer].available() == 0
         })
     }
@@ -389,9 +390,15 @@ impl Connection {
             }
             _ => None,
         };
-        let start = transfer.position;
-        let total = transfer.total();
+        let start = transfer.position + u64::from(mutant::on(Mutant::RangeStartLate));
+        let total = transfer
+            .total()
+            .filter(|_| !mutant::on(Mutant::TotalUnsaid));
         let reports = transfer.failure_report;
+        let message_id = transfer.id;
+        let message_id = mutant::swap(Mutant::MessageIdChanges, message_id, || {
+            self.ids.message_id()
+        });
         // The body of an exact chunk is searched before its header is written, since it cannot be cut any more.
         let (id, body) = match &mut exact {
             Some(len) => {
@@ -412,18 +419,19 @@ impl Connection {
             transaction_id: id,
             to_path: &session.to_path,
             from_path: &session.from_path,
-            message_id: transfer.id,
+            message_id,
             byte_range: match exact {
                 Some(len) => byte_range(start, start + len, total),
                 None => ByteRange::open(start, total).unwrap_or(ByteRange::EMPTY),
             },
-            success_report: transfer.success_report,
+            success_report: transfer.success_report
+                && (start == 0 || !mutant::on(Mutant::ReportsAskedOnce)),
             failure_report: reports,
             headers: &transfer.headers,
             content_type: transfer.content_type.as_deref(),
         };
         let mut len = self.output.encode(|out| head.encode(out));
-        match reports {
+        match mutant::swap(Mutant::EveryChunkTimed, reports, || FailureReport::Yes) {
             FailureReport::Yes => {
                 transfer.unanswered += 1;
                 session.outgoing.unanswered += 1;
@@ -458,7 +466,8 @@ impl Connection {
                 self.write_body(data);
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
-            let done = transfer.total() == Some(transfer.position);
+            let done = transfer.total() == Some(transfer.position)
+                && !mutant::on(Mutant::LastChunkSaysMore);
             self.end_chunk(if done {
                 Continuation::Complete
             } else {
@@ -794,7 +803,10 @@ impl Connection {
         outgoing.phase = Phase::Failed;
         let name = outgoing.key;
         if open_here {
-            self.end_chunk(Continuation::Abort);
+            let flag = Continuation::Abort;
+            self.end_chunk(mutant::swap(Mutant::FailureSaysMore, flag, || {
+                Continuation::More
+            }));
         }
         let session = &mut self.sessions[index];
         session.outgoing.dequeue(transfer);

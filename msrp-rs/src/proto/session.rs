@@ -20,6 +20,7 @@ use super::transfer::{Outgoing, Phase};
 use super::work::steps;
 use super::{MessageKey, Pacing, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
 
 /// A session that is attached to a connection.
@@ -199,7 +200,7 @@ impl Session {
     /// Whether it may send more than responses: a passive session waits for the peer's first request (RFC 4975
     /// §5.4), since only that tells who connected.
     pub(super) fn may_send(&self) -> bool {
-        self.config.active || self.bound
+        self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
     }
 
     /// Whether the requests under way leave room for another SEND.
@@ -225,7 +226,7 @@ impl Session {
     pub(super) fn full_chunk(&self) -> u64 {
         match self.config.chunk_len {
             0 => INTERRUPTIBLE,
-            len => INTERRUPTIBLE.min(u64::from(len)),
+            len => INTERRUPTIBLE.min(u64::from(len)) - u64::from(mutant::on(Mutant::ShortPieces)),
         }
     }
 

@@ -13,6 +13,7 @@ use memchr::memrchr;
 use super::TransactionId;
 use super::ident::MAX_IDENT_LEN;
 use super::work::examined;
+use crate::mutant::{self, Mutant};
 
 /// What the end-line says about the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +32,7 @@ impl Continuation {
         match self {
             Self::Complete => b'$',
             Self::More => b'+',
+            Self::Abort if mutant::on(Mutant::AbortSaysEnd) => b'$',
             Self::Abort => b'#',
         }
     }
@@ -40,7 +42,9 @@ impl Continuation {
         match octet {
             b'$' => Some(Self::Complete),
             b'+' => Some(Self::More),
-            b'#' => Some(Self::Abort),
+            b'#' => Some(mutant::swap(Mutant::AbortIsComplete, Self::Abort, || {
+                Self::Complete
+            })),
             _ => None,
         }
     }
@@ -169,7 +173,7 @@ impl EndLineMatcher {
                 return scan;
             };
             examined(found + LEAD.len());
-            scan.body.end = at + found;
+            scan.body.end = at + found + 2 * usize::from(mutant::on(Mutant::EndLineBreakDelivered));
             scan.next = at + found + LEAD.len();
             self.matched = LEAD.len();
             match self.compare(block, &mut scan.next) {

@@ -18,6 +18,7 @@ use super::{
     ByteRange, FailureReport, Fault, FaultKind, HeaderName, MediaType, MessageId, Method, Status,
     StatusCode, TransactionId, Uri, UriPath,
 };
+use crate::mutant::{self, Mutant};
 
 /// Start line and headers of one request or response.
 ///
@@ -416,7 +417,7 @@ impl HeadBuilder {
                 } else if let Err(fault) = self.known_value(known, text) {
                     self.note(fault, base);
                 }
-            } else if known.is_single() {
+            } else if known.is_single() && !mutant::on(Mutant::RepeatedHeader) {
                 let expected = format!("expected only one {known}");
                 self.note(
                     Fault::new(FaultKind::Duplicate, 0, expected),
@@ -506,7 +507,7 @@ fn split_line(line: &[u8]) -> Result<(Span, Span), Fault> {
         return Err(bad_name(line));
     }
     let value = &line[colon + 1..];
-    if let Some(at) = find_control(value) {
+    if let Some(at) = find_control(value).filter(|_| !mutant::on(Mutant::ControlsTaken)) {
         return Err(Fault::grammar(
             colon + 1 + at,
             "expected no control octet in a header value",

@@ -390,7 +390,14 @@ impl Talk {
                     assert!(said.left != ended, "{said:?}");
                 }
             }
-            Event::Progress(..) | Event::Accepted(_) | Event::Report { .. } => {}
+            Event::Unconfirmed(name, _) => {
+                let said = find(all, key, name);
+                assert!(!said.failed && !said.delivered);
+            }
+            Event::Progress(..)
+            | Event::Accepted(_)
+            | Event::Report { .. }
+            | Event::TypeRefused(_) => {}
         }
     }
 
