@@ -1,4 +1,4 @@
-//! The session of `send`, `recv` and `echo`: options, opening, the end.
+//! The session of `send`, `recv`, `echo` and `chat`: options, opening, the end.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use msrp::{
-    ChunkLen, CloseReason, Engine, EngineOptions, Pacing, PemSource, Profile, Session,
+    ChunkLen, CloseReason, Engine, EngineOptions, Pacing, PemSource, Profile, ReportMode, Session,
     SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use serde_json::json;
@@ -169,6 +169,8 @@ pub(crate) struct Manner {
     pub(crate) active: bool,
     /// What an interrupt means.
     pub(crate) interrupted: Exit,
+    /// Whether somebody decides on what comes: the peer may be kept waiting for ever, and REPORTs are made by hand.
+    pub(crate) attended: bool,
 }
 
 /// Opens a session as `args` say, lets `work` have it, closes it.
@@ -195,8 +197,13 @@ async fn hold(
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
-    let engine = Engine::new(args.engine_options()).map_err(|e| Failure::opening(&e))?;
-    let session = engine.session(args.options());
+    let (mut whole, mut options) = (args.engine_options(), args.options());
+    if manner.attended {
+        whole.limits.stall = None;
+        options.reports = ReportMode::Manual;
+    }
+    let engine = Engine::new(whole).map_err(|e| Failure::opening(&e))?;
+    let session = engine.session(options);
     let session = session.map_err(|error| Failure::opening(&error))?;
     let course = async {
         args.open(&session, manner, output).await?;

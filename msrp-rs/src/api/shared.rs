@@ -19,10 +19,11 @@ use tokio::sync::{Notify, broadcast};
 
 use super::SessionEvent;
 use super::message::{Arrival, Incoming};
+use super::request::Arrived;
 use super::transfer::{Outcome, Outgoing, Report};
 use crate::engine::{
-    self as facade, Admitted, Domain, Event, MessageHandle, SendBody, SendOptions, SessionHandle,
-    SessionOptions, TransferHandle, Wake,
+    self as facade, Admitted, Domain, Event, MessageHandle, RequestOptions, SendBody, SendOptions,
+    SessionHandle, SessionOptions, TransferHandle, Wake,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -87,6 +88,8 @@ struct State {
     /// It was bound, and may have ended since.
     opened: bool,
     inbox: VecDeque<Arrival>,
+    /// Requests of other methods than SEND and REPORT.
+    requests: VecDeque<Arrived>,
     incoming: HashMap<MessageHandle, Arc<Incoming>>,
     transfers: HashMap<TransferHandle, Arc<Outgoing>>,
     events: Option<broadcast::Sender<SessionEvent>>,
@@ -204,6 +207,33 @@ impl Shared {
             .insert(handle, Arc::clone(&outgoing));
         drop(order);
         Ok((handle, outgoing))
+    }
+
+    /// Admits a request of another method.
+    pub(super) fn admit_request(
+        &self,
+        method: &str,
+        options: RequestOptions,
+        body: Option<Bytes>,
+    ) -> Result<(TransferHandle, Arc<Outgoing>)> {
+        let order = self.order.lock();
+        let Admitted {
+            transfer: handle,
+            message_id,
+            total,
+        } = self.engine.request(self.session, method, options, body)?;
+        let outgoing = Arc::new(Outgoing::new(message_id, false, true, total));
+        self.state
+            .lock()
+            .transfers
+            .insert(handle, Arc::clone(&outgoing));
+        drop(order);
+        Ok((handle, outgoing))
+    }
+
+    /// The next request of another method, without waiting.
+    pub(super) fn next_request(&self) -> Option<Arrived> {
+        self.state.lock().requests.pop_front()
     }
 
     /// Whether a body goes through the send window; else it takes a transfer slot.
@@ -330,6 +360,24 @@ impl Shared {
                 if let Some(incoming) = incoming {
                     incoming.end(end);
                 }
+            }
+            Event::Request {
+                message,
+                head,
+                body,
+                credit,
+            } => {
+                let arrived = Arrived {
+                    message,
+                    head,
+                    body,
+                    credit,
+                };
+                self.state.lock().requests.push_back(arrived);
+                self.arrived.notify_waiters();
+            }
+            Event::Response { transfer, answer } => {
+                self.update(transfer, |o| o.answer = Some(*answer));
             }
             Event::Writable => self.writable.notify_waiters(),
             Event::DataWanted { transfer, len } => self.update(transfer, |o| o.wanted += len),

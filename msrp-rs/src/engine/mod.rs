@@ -72,8 +72,8 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody,
-    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
+    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;
@@ -93,9 +93,9 @@ use crate::net::file::{self, FileSource};
 use crate::net::mailbox::{Mailbox, Phase, Source};
 use crate::net::registry::{Entry, SetReady};
 use crate::net::tls::Tls;
-use crate::proto::{self, Body, Command, IdSource, OutgoingMessage, ReportMode};
+use crate::proto::{self, Answer, Body, Command, IdSource, OutgoingMessage, ReportMode};
 use crate::sdp::{MediaDescription, SessionDescription};
-use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
+use crate::wire::{FailureReport, Host, Method, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
@@ -265,6 +265,7 @@ impl Engine {
             listens: place.listens(),
             treatment,
             reports: options.reports,
+            methods: types.methods,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
         };
@@ -537,6 +538,7 @@ impl Engine {
         let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
         let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
+            method: Method::Send,
             message_id: Some(message_id),
             // Without the blanks that the grammar does not have (RFC 4975 §9).
             content_type: media_type.to_canonical(),
@@ -563,6 +565,68 @@ impl Engine {
             message_id: told_id,
             total: len,
         })
+    }
+
+    /// Admits a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC
+    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`] tells what came back, and the outcome is
+    /// told as that of a message. A peer that does not know the method answers 501. Without `body` the content type is
+    /// not sent.
+    ///
+    /// # Errors
+    /// `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot stand
+    /// there; before `set_remote`), `TooLarge` beyond 10 KiB of body, `Again` when the window is full
+    /// ([`Event::Writable`] follows), `Gone`, `Forked`.
+    pub fn request(
+        &self,
+        session: SessionHandle,
+        method: &str,
+        options: RequestOptions,
+        body: Option<Bytes>,
+    ) -> Result<Admitted> {
+        let core = self.core()?;
+        let handle = session;
+        let session = core.shared.session(session)?;
+        let context = &core.shared.context;
+        let limits = &context.limits;
+        let (method, media_type, message_id) =
+            validate::request(method, &options, body.as_deref(), limits)?;
+        if session.negotiation.lock().remote().is_none() {
+            return Err(Error::invalid_argument(
+                "request needs the remote side: call set_remote or set_remote_path first",
+            ));
+        }
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let total = body.as_ref().map(|body| body.len() as u64);
+        let message = Box::new(OutgoingMessage {
+            method,
+            message_id: Some(message_id),
+            content_type: media_type.to_canonical(),
+            headers: options.headers,
+            success_report: false,
+            failure_report: FailureReport::Yes,
+            body: body.map_or(Body::None, Body::Whole),
+        });
+        let admitted = session.mailbox().admit(message, None);
+        context.relieve_senders();
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, admitted?.0)),
+            message_id: message_id.to_string(),
+            total,
+        })
+    }
+
+    /// Answers a request of [`Event::Request`]. Without effect once it was answered, or its sender has given up.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
+    /// headers beyond the limits, `Gone`, `Forked`.
+    pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
+        let core = self.core()?;
+        let (session, key) = core.shared.message(request)?;
+        validate::answer(&answer, &core.shared.context.limits)?;
+        session
+            .mailbox()
+            .judge(key, Command::Answer(key, Box::new(answer)))
     }
 
     /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers

@@ -3,6 +3,8 @@
 //! The texts are the business of `sdp`; here stands which of them is the offer, which the answer, and what of
 //! them a session is configured with.
 
+use std::sync::Arc;
+
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +13,7 @@ use crate::sdp::{
     Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Uri, UriPath};
+use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(super) struct Local {
     pub(super) listens: bool,
     pub(super) treatment: Treatment,
     pub(super) reports: ReportMode,
+    /// Methods that the host answers.
+    pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
     pub(super) report_timeout: Option<std::time::Duration>,
 }
@@ -244,6 +248,7 @@ impl Negotiation {
             accept_types: self.local.accept_types.clone().into(),
             max_size: self.local.max_size,
             reports: self.local.reports,
+            methods: Arc::clone(&self.local.methods),
             keep_alive: self.local.keep_alive,
             report_timeout: self.local.report_timeout,
             first_message,

@@ -218,6 +218,9 @@ pub struct SessionOptions {
     pub connection_sharing: ConnectionSharing,
     /// Who makes REPORTs.
     pub reports: ReportMode,
+    /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
+    /// by the host: words of capital letters, at most 32. All others are answered 501 (RFC 4975 §12).
+    pub methods: Vec<String>,
     /// Bodiless SENDs while nothing else is sent.
     pub keep_alive: Option<Duration>,
     /// Our own time for success REPORTs (RFC 4975 §7.1.1), from the last octet of a message that asked for them; then
@@ -246,6 +249,7 @@ impl Default for SessionOptions {
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
             reports: ReportMode::default(),
+            methods: Vec::new(),
             keep_alive: None,
             report_timeout: None,
         }
@@ -274,6 +278,27 @@ impl Default for SendOptions {
             message_id: None,
             success_report: false,
             failure_report: FailureReport::Yes,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// Options of one request of another method than SEND.
+#[derive(Debug, Clone)]
+pub struct RequestOptions {
+    /// The media type of its body, if it has one.
+    pub content_type: String,
+    /// Its Message-ID; made by the engine when absent.
+    pub message_id: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            content_type: "text/plain".into(),
+            message_id: None,
             headers: Vec::new(),
         }
     }

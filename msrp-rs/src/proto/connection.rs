@@ -195,6 +195,7 @@ impl Connection {
             Command::Report(message, status, comment) => {
                 self.report(index, message, status, &comment)
             }
+            Command::Answer(message, answer) => self.answer(now, index, message, &answer),
             Command::ReportRange(message, start, end, status, comment) => {
                 self.report_range(index, message, (start, end), status, &comment)
             }
@@ -392,6 +393,7 @@ impl Connection {
         if let Some(head) = self.current.forget(index) {
             self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
         }
+        self.refuse_unanswered(index);
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;

@@ -11,12 +11,13 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
 use super::receive::Chunk;
+use super::request::Request;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
 use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
 use crate::mutant::{self, Mutant};
 use crate::wire::{
-    Continuation, FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response,
+    Continuation, FailureReport, Frame, Head, Method, ResponseHead, StatusCode, Uri,
 };
 
 /// The request or response that is being read.
@@ -35,6 +36,8 @@ pub(super) enum Current {
     },
     /// A SEND with Content-Type.
     Chunk(Box<Chunk>),
+    /// A request of another method that the consumer answers.
+    Request(Box<Request>),
 }
 
 impl Current {
@@ -43,6 +46,7 @@ impl Current {
         let session = match self {
             Self::Bodiless { session, .. } => *session,
             Self::Chunk(chunk) => chunk.session,
+            Self::Request(request) => request.session,
             _ => return None,
         };
         if session != index {
@@ -51,6 +55,7 @@ impl Current {
         match std::mem::replace(self, Self::Discard) {
             Self::Bodiless { head, .. } => Some(*head),
             Self::Chunk(chunk) => Some(chunk.head),
+            Self::Request(request) => Some(request.head),
             _ => None,
         }
     }
@@ -80,6 +85,7 @@ impl Connection {
             Frame::Body(data) => match &mut self.current {
                 Current::Bodiless { octets, .. } => *octets += data.len() as u64,
                 Current::Chunk(_) => self.chunk_octets(now, data),
+                Current::Request(request) => request.body.extend_from_slice(&data),
                 Current::Nothing | Current::Discard | Current::Early(_) => {}
             },
             Frame::End(continuation) => {
@@ -90,6 +96,7 @@ impl Connection {
                         octets,
                     } => self.end_bodiless(session, &head, octets, continuation),
                     Current::Chunk(chunk) => self.end_of_chunk(now, *chunk, continuation),
+                    Current::Request(request) => self.end_of_request(now, *request),
                     Current::Nothing | Current::Discard | Current::Early(_) => {}
                 }
             }
@@ -131,6 +138,9 @@ impl Connection {
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),
             Some(Method::Report) => self.handle_report(index, &head),
+            Some(method) if self.sessions[index].config.methods.contains(method) => {
+                self.begin_request(now, index, head);
+            }
             _ => {
                 let status = StatusCode::NOT_IMPLEMENTED;
                 let status = mutant::swap(Mutant::UnknownMethodOk, status, || StatusCode::OK);
@@ -226,6 +236,18 @@ impl Connection {
         status: StatusCode,
         comment: Option<&str>,
     ) {
+        self.respond_with(index, head, status, comment, &[]);
+    }
+
+    /// The same with further headers.
+    pub(super) fn respond_with(
+        &mut self,
+        index: Option<usize>,
+        head: &Head,
+        status: StatusCode,
+        comment: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
         let silent = match head.failure_report() {
             FailureReport::Yes => false,
             FailureReport::Partial if mutant::on(Mutant::PartialFailureSilent) => true,
@@ -257,15 +279,22 @@ impl Connection {
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
-        let id = head.transaction_id();
-        let id = mutant::swap(Mutant::ForeignTransactionId, id, || {
+        let transaction_id = head.transaction_id();
+        let transaction_id = mutant::swap(Mutant::ForeignTransactionId, transaction_id, || {
             self.ids.transaction_id()
         });
+        let response = ResponseHead {
+            transaction_id,
+            status,
+            comment,
+            to_path,
+            from_path: &from_path,
+            headers,
+        };
         let frame = (FrameKind::Response(status), Continuation::Complete);
-        self.output.control(frame, |out| {
-            encode_response(out, &id, status, comment, to_path, &from_path);
-        });
+        self.output.control(frame, |out| response.encode(out));
     }
+
     // Responses
 
     fn handle_response(&mut self, head: &Head) {
@@ -313,6 +342,9 @@ impl Connection {
                 comment: comment.clone(),
             }),
         };
+        if let Some(transfer) = transfer {
+            self.tell_response(index, transfer, head);
+        }
         match (transfer, failure) {
             (Some(transfer), Some(failure)) => {
                 self.fail_with_status(index, transfer, status, failure);

@@ -21,6 +21,7 @@ mod receive;
 mod refused;
 mod report;
 mod report_timer;
+mod request;
 mod session;
 mod tap;
 mod timers;
@@ -35,9 +36,9 @@ mod hostile_tests;
 pub use connection::Connection;
 pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, Pacing, ReportMode, SessionConfig, SessionKey, SessionMatch,
-    TransferKey, Unconfirmed,
+    Answer, Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, RequestHead, SessionConfig, SessionKey,
+    SessionMatch, TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
 pub use refused::{RefusedType, RefusedTypes};

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
+use super::request::encode_request;
 use super::session::{INTERRUPTIBLE, PACE, Quiet};
 use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
@@ -146,12 +147,16 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
+        let is_message = transfer.is_message();
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
-        sending.by_id.insert(id, transfer);
-        if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
-            self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
-            return;
+        // REPORTs are about messages only.
+        if is_message {
+            sending.by_id.insert(id, transfer);
+            if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
+                self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
+                return;
+            }
         }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
@@ -384,6 +389,8 @@ impl Connection {
         transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
         let mut exact = match rest {
+            // Only SEND is chunked (RFC 4975 §7.1).
+            Some(rest) if !transfer.is_message() => Some(rest),
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
             _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
                 Some(full_chunk.min(transfer.available()))
@@ -403,7 +410,7 @@ impl Connection {
         let (id, body) = match &mut exact {
             Some(len) => {
                 let mut body = take_exactly(transfer, *len);
-                if session.config.dash_split {
+                if session.config.dash_split && transfer.is_message() {
                     split_dashes(transfer, &mut body);
                     *len = transfer.position - start;
                 }
@@ -415,6 +422,14 @@ impl Connection {
             }
             None => (id, Vec::new()),
         };
+        if !transfer.is_message() {
+            let (to_path, from_path) = (&session.to_path, &session.from_path);
+            let len = self.output.encode(|out| {
+                encode_request(out, id, to_path, from_path, transfer, &body);
+            });
+            self.request_written(index, transfer_index, id, len);
+            return;
+        }
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
@@ -457,9 +472,7 @@ impl Connection {
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
         });
-        if let Some(turn) = &mut self.schedule.turn {
-            turn.served_small |= small;
-        }
+        self.served(small);
         if exact.is_some() {
             for data in body {
                 len += data.len();
@@ -552,7 +565,14 @@ impl Connection {
         self.output.mark(mark);
     }
 
-    fn spend(&mut self, len: usize) {
+    /// Something of the session whose turn it is was sent.
+    pub(super) fn served(&mut self, small: bool) {
+        if let Some(turn) = &mut self.schedule.turn {
+            turn.served_small |= small;
+        }
+    }
+
+    pub(super) fn spend(&mut self, len: usize) {
         let alone = !self.schedule.others_wait();
         if let Some(turn) = &mut self.schedule.turn {
             let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -752,7 +772,7 @@ impl Connection {
                     self.observers.count(count);
                 }
                 let acknowledged = Event::Acknowledged(outgoing.key);
-                if outgoing.delivered || outgoing.content_type.is_none() {
+                if outgoing.delivered || outgoing.content_type.is_none() || !outgoing.is_message() {
                     sending.remove(transfer);
                 } else if let Some(forgotten) = sending.remember(transfer) {
                     let event = Event::Unconfirmed(forgotten, Unconfirmed::Forgotten);

@@ -572,13 +572,7 @@ fn message_head(head: &Head, message_id: MessageId, total: Option<u64>) -> Messa
     MessageHead {
         message_id,
         content_type: head.content_type().unwrap_or_default().to_owned(),
-        headers: head
-            .headers()
-            .filter(|(name, _)| {
-                !HeaderName::parse(name.as_bytes()).is_some_and(|name| known.contains(&name))
-            })
-            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
-            .collect(),
+        headers: head.headers_but(&known),
         total,
         success_report: head.success_report() == Some(true),
         failure_report: head.failure_report(),

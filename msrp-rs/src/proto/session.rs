@@ -15,6 +15,7 @@ use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
 use super::refused::RefusedTypes;
 use super::report_timer::Awaited;
+use super::request::Unanswered;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
@@ -96,6 +97,8 @@ pub(super) struct Receiving {
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
     pub(super) reportable: BoundedMap<MessageKey, Reportable>,
+    /// Requests of other methods that the consumer has not answered, oldest first.
+    pub(super) unanswered: VecDeque<Unanswered>,
     pub(super) next_message: u32,
     /// Octets given to the consumer and not taken.
     pub(super) unconsumed: usize,
@@ -185,6 +188,7 @@ impl Session {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
+                unanswered: VecDeque::new(),
                 next_message: config.first_message,
                 unconsumed: 0,
                 kept: 0,

@@ -66,11 +66,8 @@ impl SendHead<'_> {
                 self.failure_report.as_str(),
             );
         }
-        let is_content = |name: &str| {
-            name.get(..8)
-                .is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
-                && !mutant::on(Mutant::ContentHeadersAmongOthers)
-        };
+        let is_content =
+            |name: &str| is_content(name) && !mutant::on(Mutant::ContentHeadersAmongOthers);
         for (name, value) in self.headers.iter().filter(|(name, _)| !is_content(name)) {
             put_header(out, name, value);
         }
@@ -84,7 +81,7 @@ impl SendHead<'_> {
     }
 }
 
-/// The head of a request of any method without body, such as AUTH and NICKNAME.
+/// The head of a request of any other method, such as AUTH and NICKNAME.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
     /// New for each request.
@@ -102,10 +99,20 @@ pub struct RequestHead<'a> {
 }
 
 impl RequestHead<'_> {
-    /// Writes the whole request with its end-line.
+    /// Writes the whole request, without body, with its end-line.
     pub fn encode(&self, out: &mut BytesMut) {
         self.put(out);
         encode_end_line(out, &self.transaction_id, Continuation::Complete, false);
+    }
+
+    /// Writes the whole request with this body, which must not hold the end-line. MIME headers have to stand last in
+    /// `headers`.
+    pub fn encode_with_body(&self, content_type: &str, body: &[u8], out: &mut BytesMut) {
+        self.put(out);
+        put_header(out, HeaderName::ContentType.as_str(), content_type);
+        out.put_slice(CRLF);
+        out.put_slice(body);
+        encode_end_line(out, &self.transaction_id, Continuation::Complete, true);
     }
 
     fn put(&self, out: &mut BytesMut) {
@@ -260,6 +267,12 @@ pub fn validate_extra_header(name: &str, value: &str) -> Result<()> {
     Err(Error::invalid_argument(format!(
         "header \"{shown}\" refused: {refused}"
     )))
+}
+
+/// Whether it is a MIME header: those stand last, and only where there is a body (RFC 4975 §7.1).
+pub(crate) fn is_content(name: &str) -> bool {
+    name.get(..8)
+        .is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
 }
 
 fn is_owned(name: HeaderName) -> bool {

@@ -223,6 +223,17 @@ impl Head {
         })
     }
 
+    /// The well-formed headers but those of these names, as text: octets that are no UTF-8 are replaced.
+    pub(crate) fn headers_but(&self, left_out: &[HeaderName]) -> Vec<(String, String)> {
+        let lines = self.inner.lines.as_slice().iter().zip(self.headers());
+        lines
+            .filter(|(line, _)| !line.known.is_some_and(|known| left_out.contains(&known)))
+            .map(|(_, (name, value))| {
+                (name.to_owned(), String::from_utf8_lossy(value).into_owned())
+            })
+            .collect()
+    }
+
     /// The first fault of grammar in the section: a bad header line, a bad value, a header that came
     /// twice, or paths that are missing or not first. The inside of the paths is not looked at until
     /// [`Self::to_path`] and [`Self::from_path`] are called. The frame is sound all the same, so the

@@ -30,6 +30,7 @@ pub(crate) mod work;
 
 pub use byte_range::ByteRange;
 pub(crate) use dash_line::DashLineScanner;
+pub(crate) use encoder::is_content;
 pub use encoder::{
     ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
     validate_extra_header,

@@ -397,7 +397,9 @@ impl Talk {
             Event::Progress(..)
             | Event::Accepted(_)
             | Event::Report { .. }
-            | Event::TypeRefused(_) => {}
+            | Event::TypeRefused(_)
+            | Event::Response(..) => {}
+            Event::Request { .. } => panic!("no session answers other methods"),
         }
     }
 

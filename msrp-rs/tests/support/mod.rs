@@ -21,7 +21,8 @@ use msrp::proto::{
     ReportMode, SessionConfig, SessionKey, SessionMatch, TransferKey,
 };
 use msrp::wire::{
-    Continuation, FailureReport, Frame, Head, MediaRange, Parser, ParserLimits, Uri, UriPath,
+    Continuation, FailureReport, Frame, Head, MediaRange, Method, Parser, ParserLimits, Uri,
+    UriPath,
 };
 
 /// The sessions that one side knows of.
@@ -155,6 +156,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
         accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
         max_size: None,
         reports: ReportMode::Auto,
+        methods: Arc::from([]),
         keep_alive: None,
         report_timeout: None,
         first_message: 1,
@@ -163,6 +165,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
 
 pub fn message(body: Body) -> OutgoingMessage {
     OutgoingMessage {
+        method: Method::Send,
         message_id: None,
         content_type: "text/plain".into(),
         headers: Vec::new(),
