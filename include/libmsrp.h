@@ -37,13 +37,16 @@
  * WHERE THE HOST'S FUNCTIONS RUN
  *                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
  *   ---------------------------------+---------------------------+-------------------------+----------------------
- *   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
- *   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
- *   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+ *   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+ *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+ *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
- *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+ *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+ *   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+ *   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
  *
  * INSIDE CALLBACKS
  *   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
@@ -280,9 +283,13 @@ enum libmsrp_log_level
      */
     LIBMSRP_LOG_LEVEL_INFO = 3,
     /**
-     * Every message.
+     * Every message; connections come and go.
      */
     LIBMSRP_LOG_LEVEL_DEBUG = 4,
+    /**
+     * Every request and response, one line each.
+     */
+    LIBMSRP_LOG_LEVEL_TRACE = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -368,6 +375,139 @@ enum libmsrp_reports
 typedef enum libmsrp_reports libmsrp_reports;
 #else
 typedef int32_t libmsrp_reports;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A known kind of peer: presets of chunk_len, session_match, pacing and dash_split. Chosen by the host, never guessed.
+ * docs/peers.md says what each peer does and which values follow.
+ */
+enum libmsrp_profile
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A peer of unknown kind, by the letter of RFC 4975.
+     */
+    LIBMSRP_PROFILE_STRICT = 0,
+    /**
+     * Kamailio as a relay: takes whole frames up to a limit.
+     */
+    LIBMSRP_PROFILE_KAMAILIO = 1,
+    /**
+     * OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection.
+     */
+    LIBMSRP_PROFILE_OPENSIPS = 2,
+    /**
+     * FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone.
+     */
+    LIBMSRP_PROFILE_FREESWITCH = 3,
+    /**
+     * Blink and its library, and the relay of AG Projects: one frame at a time.
+     */
+    LIBMSRP_PROFILE_BLINK = 4,
+    /**
+     * Doubango tinyMSRP: frames by exact ranges.
+     */
+    LIBMSRP_PROFILE_DOUBANGO = 5,
+    /**
+     * Gateways and peers that compare session-ids alone.
+     */
+    LIBMSRP_PROFILE_SESSMATCH = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_profile libmsrp_profile;
+#else
+typedef int32_t libmsrp_profile;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which URIs of incoming requests name the session.
+ */
+enum libmsrp_session_match
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_SESSION_MATCH_PROFILE = 0,
+    /**
+     * Those that equal our URI (RFC 4975 §6.1).
+     */
+    LIBMSRP_SESSION_MATCH_URI = 1,
+    /**
+     * Those with our session-id, whatever their address. Breaks RFC 4975 §6.1, for peers that need it.
+     */
+    LIBMSRP_SESSION_MATCH_SESSION_ID = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_session_match libmsrp_session_match;
+#else
+typedef int32_t libmsrp_session_match;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How fast requests follow each other.
+ */
+enum libmsrp_pacing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_PACING_PROFILE = 0,
+    /**
+     * No request waits for the answer to another.
+     */
+    LIBMSRP_PACING_PIPELINED = 1,
+    /**
+     * One unanswered SEND of the session at most, and one write for each request or response on its connection.
+     */
+    LIBMSRP_PACING_ONE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_pacing libmsrp_pacing;
+#else
+typedef int32_t libmsrp_pacing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether no chunk may hold CRLF and seven hyphens, which some peers take for its end.
+ */
+enum libmsrp_dash_split
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_DASH_SPLIT_PROFILE = 0,
+    /**
+     * Bodies go as they are.
+     */
+    LIBMSRP_DASH_SPLIT_OFF = 1,
+    /**
+     * A chunk ends inside of such octets.
+     */
+    LIBMSRP_DASH_SPLIT_ON = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_dash_split libmsrp_dash_split;
+#else
+typedef int32_t libmsrp_dash_split;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -529,6 +669,13 @@ enum libmsrp_transfer_event
      * It failed; also after LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED, by a late failure REPORT.
      */
     LIBMSRP_TRANSFER_EVENT_FAILED = 4,
+    /**
+     * The success REPORTs that were asked for do not cover it (RFC 4975 §7.1.1): the session ended first (then this comes
+     * before on_closed), libmsrp_session_options.report_timeout_ms is over, or
+     * libmsrp_limits.remembered_ids later messages were acknowledged. Told once; where the time is over,
+     * LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same.
+     */
+    LIBMSRP_TRANSFER_EVENT_UNCONFIRMED = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -802,8 +949,8 @@ typedef struct libmsrp_limits {
 } libmsrp_limits;
 
 /**
- * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
- * on_release.
+ * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+ * free_fn and log_fn may still come.
  */
 typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *user);
 
@@ -849,6 +996,66 @@ typedef struct libmsrp_engine_options {
      */
     libmsrp_release_fn on_release;
 } libmsrp_engine_options;
+
+/**
+ * Requests and responses that went one way, since the start of an engine.
+ */
+typedef struct libmsrp_traffic {
+    /**
+     * SEND requests: chunks, and those without a body.
+     */
+    uint64_t send;
+    /**
+     * REPORT requests.
+     */
+    uint64_t report;
+    /**
+     * AUTH requests.
+     */
+    uint64_t auth;
+    /**
+     * NICKNAME requests.
+     */
+    uint64_t nickname;
+    /**
+     * Requests of other methods.
+     */
+    uint64_t other;
+    /**
+     * Requests and responses that ended with `$`.
+     */
+    uint64_t complete;
+    /**
+     * Those that ended with `+`.
+     */
+    uint64_t more;
+    /**
+     * Those that ended with `#`.
+     */
+    uint64_t abort;
+    /**
+     * Responses; libmsrp_engine_responses() has them by status code.
+     */
+    uint64_t responses;
+} libmsrp_traffic;
+
+/**
+ * How values were distributed since the start of an engine: microseconds or octets.
+ */
+typedef struct libmsrp_histogram {
+    /**
+     * Upper bounds of the buckets but the last, which has none.
+     */
+    uint64_t bounds[10];
+    /**
+     * How many values were at most as large as each bound; the last is how many there were at all.
+     */
+    uint64_t buckets[11];
+    /**
+     * Their sum.
+     */
+    uint64_t sum;
+} libmsrp_histogram;
 
 /**
  * Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
@@ -914,6 +1121,58 @@ typedef struct libmsrp_stats {
      * Connections closed because the peer broke the protocol.
      */
     uint64_t protocol_errors;
+    /**
+     * Requests, responses and parts of long ones written into traces.
+     */
+    uint64_t trace_written;
+    /**
+     * Requests, responses and parts of long ones that are in no trace, because its queue was full.
+     */
+    uint64_t trace_dropped;
+    /**
+     * Handed to the operating system.
+     */
+    struct libmsrp_traffic sent;
+    /**
+     * Received.
+     */
+    struct libmsrp_traffic received;
+    /**
+     * Requests of ours without a response in time.
+     */
+    uint64_t timeouts;
+    /**
+     * Chunks received of messages that were complete already.
+     */
+    uint64_t duplicate_chunks;
+    /**
+     * Chunks received that began behind a gap.
+     */
+    uint64_t gaps;
+    /**
+     * Microseconds from the last octet of a request to its response.
+     */
+    struct libmsrp_histogram transaction_us;
+    /**
+     * Microseconds from the first octet of a message to its acknowledgement.
+     */
+    struct libmsrp_histogram message_us;
+    /**
+     * Microseconds from the admission of a message to its first octet.
+     */
+    struct libmsrp_histogram queue_us;
+    /**
+     * Microseconds that reading was paused for slow consumers, each time.
+     */
+    struct libmsrp_histogram pause_us;
+    /**
+     * Octets of chunks sent.
+     */
+    struct libmsrp_histogram chunk_sent_bytes;
+    /**
+     * Octets of chunks received.
+     */
+    struct libmsrp_histogram chunk_received_bytes;
 } libmsrp_stats;
 
 /**
@@ -992,8 +1251,8 @@ typedef struct libmsrp_session_options {
      */
     int64_t keep_alive_ms;
     /**
-     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: 2048, or no bound where both
-     * ends are this engine and nothing stands between.
+     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: as the profile says; strict: 2048,
+     * or no bound where both ends are this engine and nothing stands between.
      */
     uint32_t chunk_len;
     /**
@@ -1020,6 +1279,27 @@ typedef struct libmsrp_session_options {
      * Who makes REPORTs. Default: the library.
      */
     libmsrp_reports reports;
+    /**
+     * Our own time for success REPORTs, from the last octet of a message that asked for them; then
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
+     */
+    int64_t report_timeout_ms;
+    /**
+     * What is known of the peer. Default: nothing (strict).
+     */
+    libmsrp_profile profile;
+    /**
+     * Which URIs name the session. Default: as the profile says.
+     */
+    libmsrp_session_match session_match;
+    /**
+     * How fast requests follow each other. Default: as the profile says.
+     */
+    libmsrp_pacing pacing;
+    /**
+     * Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
+     */
+    libmsrp_dash_split dash_split;
 } libmsrp_session_options;
 
 /**
@@ -1149,7 +1429,7 @@ typedef struct libmsrp_transfer_info {
      */
     libmsrp_transfer_event event;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: why. Else LIBMSRP_OK.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: why. Else LIBMSRP_OK.
      */
     libmsrp_result result;
     /**
@@ -1161,7 +1441,7 @@ typedef struct libmsrp_transfer_info {
      */
     uint64_t total_bytes;
     /**
-     * LIBMSRP_TRANSFER_EVENT_FAILED: the text of the failure. Else empty.
+     * LIBMSRP_TRANSFER_EVENT_FAILED and _UNCONFIRMED: the text of that. Else empty.
      */
     struct libmsrp_slice text;
     /**
@@ -1320,13 +1600,19 @@ typedef struct libmsrp_send_options {
      */
     size_t header_count;
     /**
-     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells.
+     * Not 0: ask for success REPORTs, which LIBMSRP_TRANSFER_EVENT_DELIVERED tells, or
+     * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED that they did not come.
      */
     int32_t success_report;
     /**
      * Which failures to ask for. Default: all.
      */
     libmsrp_failure_report failure_report;
+    /**
+     * Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
+     * the transfer's handle. Default: NULL, nowhere.
+     */
+    struct libmsrp_text **message_id_out;
 } libmsrp_send_options;
 
 /**
@@ -1338,6 +1624,38 @@ typedef int64_t (*libmsrp_read_fn)(struct libmsrp_engine *engine,
                                    uint8_t *buffer,
                                    size_t capacity,
                                    void *user);
+
+/**
+ * Options of a trace. Zero: the default.
+ */
+typedef struct libmsrp_trace_options {
+    /**
+     * sizeof(libmsrp_trace_options), set by LIBMSRP_TRACE_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The pcapng file, made with mode 0600. It must not exist: nothing is written over, no link is followed.
+     */
+    struct libmsrp_slice path;
+    /**
+     * 1: content, credentials and whole session-ids are written. 0: each of their octets is an `x`, and lengths
+     * stay true.
+     */
+    uint32_t secrets;
+    /**
+     * How many files are kept, 1 to 1000: path, before it path.1, and so on. Default 2.
+     */
+    uint32_t files;
+    /**
+     * Most octets of a file, 64 KiB to 1 TiB; then the next one is begun. Default 64 MiB.
+     */
+    uint64_t max_bytes;
+    /**
+     * Octets that may wait to be written, 64 KiB to 1 GiB; what comes beyond them is dropped and counted. Default
+     * 4 MiB.
+     */
+    uint64_t queue_bytes;
+} libmsrp_trace_options;
 
 /**
  * Gives a lent buffer back. Runs once, where callbacks run.
@@ -1520,12 +1838,14 @@ libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
 
 /**
  * Sends log records up to a level to a function. Replaces the one before, whose user data is released by
- * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+ * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
+ * 256 KiB of them; more are dropped, and a record says how many.
  *
- * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+ * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+ * nothing is taken over.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+ * libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
                                       libmsrp_log_level level,
@@ -1597,8 +1917,8 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
                                       size_t comment_len);
 
 /**
- * Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
- * not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+ * Sends the REPORT about a message, which is complete, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One
+ * that the sender did not ask for is not sent; once it was said, nothing more is. Retain the message to report after its last callback. Control characters of the comment
  * are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
@@ -1610,6 +1930,24 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       uint16_t status,
                                       const uint8_t *comment,
                                       size_t comment_len);
+
+/**
+ * Sends a REPORT about len octets of a message from the 0-based position offset on, in a session with
+ * LIBMSRP_REPORTS_MANUAL (RFC 4975 §7.1.3): as often as wanted, also while the message goes on, so that its sender sees
+ * how far it got. 200 is told only of octets in chunks that have ended and asked for it, in one REPORT for each range
+ * without a gap; a failure only to a sender that wants to hear of it.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
+ * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
+                                            libmsrp_message message,
+                                            uint64_t offset,
+                                            uint64_t len,
+                                            uint16_t status,
+                                            const uint8_t *comment,
+                                            size_t comment_len);
 
 /**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
@@ -1755,7 +2093,8 @@ libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
 /**
  * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
  * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
- * than those of content go on.
+ * than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
+ * libmsrp_engine_shutdown(), which end a pause.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -1782,6 +2121,18 @@ libmsrp_result libmsrp_session_resume(struct libmsrp_engine *engine,
 libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
                                              libmsrp_session session,
                                              void *user);
+
+/**
+ * Responses with a status code since the start of an engine: those that were sent where sent is not 0, else those that
+ * were received.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or status is not 100 to 999;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_responses(struct libmsrp_engine *engine,
+                                        int32_t sent,
+                                        uint16_t status,
+                                        uint64_t *out);
 
 /**
  * Sends a message whose octets are asked from read_fn as the network takes them: total_bytes of them, or until
@@ -1901,6 +2252,18 @@ libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
 void libmsrp_tls_free(struct libmsrp_tls *tls);
 
 /**
+ * Starts a trace of all connections, or ends it where options is NULL. One that is there ends first; this waits up to
+ * a second until what it holds is written. Connections that exist are traced from their next request or response on. A
+ * trace also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, an option is out of its range, or the file cannot
+ * be made; LIBMSRP_ERR_LIMIT: the system gives no thread; LIBMSRP_ERR_GONE: after libmsrp_engine_shutdown();
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_set_trace(struct libmsrp_engine *engine,
+                                        const struct libmsrp_trace_options *options);
+
+/**
  * Sends a message; its octets are copied. options may be NULL.
  *
  * LIBMSRP_OK means admitted: it will be sent, and on_transfer tells how far it got. With another thread in dispatch,
@@ -1911,7 +2274,7 @@ void libmsrp_tls_free(struct libmsrp_tls *tls);
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
  * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
- * take this type; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
@@ -1982,7 +2345,8 @@ libmsrp_result libmsrp_transfer_progress(struct libmsrp_engine *engine,
                                          uint64_t *total_bytes);
 
 /**
- * The Message-ID of a transfer. *out is for libmsrp_text_free().
+ * The Message-ID of a transfer, while its session lives. *out is for libmsrp_text_free(). Where another thread runs
+ * the callbacks, the session may end before this is asked: libmsrp_send_options.message_id_out cannot come too late.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
  * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2028,5 +2392,6 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_CLOSE_INFO_INIT LIBMSRP_INIT_(libmsrp_close_info)
 #define LIBMSRP_SESSION_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_session_callbacks)
 #define LIBMSRP_SEND_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_send_options)
+#define LIBMSRP_TRACE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_trace_options)
 
 #endif  /* LIBMSRP_H */

@@ -32,5 +32,5 @@ def covers(*ids: str) -> None:
     if path := os.environ.get("MSRP_MARKS"):
         file = Path(caller.co_filename).resolve().relative_to(ROOT).as_posix()
         lines = "".join(f"{name}\t{file}\t{caller.co_name}\n" for name in ids)
-        with open(path, "ab", buffering=0) as marks:
+        with Path(path).open("ab", buffering=0) as marks:
             marks.write(lines.encode())

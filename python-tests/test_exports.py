@@ -13,10 +13,17 @@ from msrp import _msrp
 NAMES = """
     AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream EventsLost
     ForkedError Headers InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener Message
-    MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
-    Stats StatusError TLSConfig TlsError TooLarge TransactionTimeout Transfer TransferFailed
-    UnacceptedType Uri __version__
+    MessageAborted MsrpError Profile ProtocolError QueueFull Report Session SessionClosed State
+    StateChanged Stats StatusError TLSConfig TlsError TooLarge TransactionTimeout Transfer
+    TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
 """
+
+#: Of the modules that are asked for by name.
+MODULES = {
+    "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
+        Request Response Uri UriPath new_id""",
+    "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
+}
 
 MEMBERS = {
     "Engine": "aclose listen session stats",
@@ -35,6 +42,19 @@ MEMBERS = {
 def test_names() -> None:
     assert sorted(msrp.__all__) == sorted(NAMES.split())
     assert all(hasattr(msrp, name) for name in msrp.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_names_of_modules(name: str) -> None:
+    module = importlib.import_module(f"msrp.{name}")
+    assert sorted(module.__all__) == sorted(MODULES[name].split())
+    for public in module.__all__:
+        value = getattr(module, public)
+        assert value.__doc__ or public == "Piece", public
+        members = vars(value) if inspect.isclass(value) else {}
+        for member, function in members.items():
+            if not member.startswith("_") and callable(function):
+                assert function.__doc__, f"{public}.{member}"
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -56,7 +76,8 @@ def test_options_are_keywords() -> None:
 
 
 def test_every_coroutine_promises_what_cancellation_does() -> None:
-    for module in ("engine", "events", "message", "session", "transfer", "testing"):
+    modules = ["engine", "events", "message", "session", "transfer"]
+    for module in [*modules, "testing._peer", "testing._faults"]:
         for name, cls in inspect.getmembers(
             importlib.import_module(f"msrp.{module}"), inspect.isclass
         ):

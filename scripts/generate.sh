@@ -3,6 +3,4 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need_rust
-need_python
 cargo run --quiet -p xtask -- header
-python scripts/conformance.py

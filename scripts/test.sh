@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
-# `make test`: all tests. Each runner prints its own closing line.
+# `make test`: all tests. Each runner prints its own closing line. Arguments are pytest's, to run some of its tests only.
+# `make conformance` (--write-coverage) writes the table of what the tests have seen; without it, the committed table has
+# to be what they have seen now.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+COVERAGE=(--check)
+if [ "${1:-}" = --write-coverage ]; then
+    COVERAGE=()
+    shift
+fi
 
 need_rust
 need_c
 need_python
+
+export MSRP_MARKS=$ROOT/build/marks.tsv
+mkdir -p build
+rm -f "$MSRP_MARKS"
 
 FAILED=()
 suite() {
@@ -23,4 +35,10 @@ suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"
 suite "demo" scripts/demo.sh
 
 [ ${#FAILED[@]} = 0 ] || die "failed: ${FAILED[*]}"
+if [ $# != 0 ]; then
+    say "passed; the conformance table needs a run of all tests"
+    exit
+fi
+say "conformance"
+python scripts/conformance.py "${COVERAGE[@]}" "$MSRP_MARKS"
 say "all tests passed"

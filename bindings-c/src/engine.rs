@@ -20,6 +20,7 @@ use crate::log::Log;
 use crate::message::Messages;
 use crate::session::SessionEntry;
 use crate::sized::{self, sized};
+use crate::stats::{libmsrp_histogram, libmsrp_traffic};
 use crate::stream::Stream;
 use crate::table::Table;
 use crate::thread::{CallbackThread, Signal};
@@ -50,8 +51,8 @@ pub struct libmsrp_engine {
 /// The destructor of user data that the host gave. Runs once, where callbacks run.
 pub type libmsrp_release_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
-/// The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
-/// on_release.
+/// The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+/// free_fn and log_fn may still come.
 pub type libmsrp_engine_closed_fn =
     Option<unsafe extern "C" fn(engine: *mut libmsrp_engine, user: *mut c_void)>;
 
@@ -122,6 +123,32 @@ pub struct libmsrp_stats {
     pub reading_paused: u64,
     /// Connections closed because the peer broke the protocol.
     pub protocol_errors: u64,
+    /// Requests, responses and parts of long ones written into traces.
+    pub trace_written: u64,
+    /// Requests, responses and parts of long ones that are in no trace, because its queue was full.
+    pub trace_dropped: u64,
+    /// Handed to the operating system.
+    pub sent: libmsrp_traffic,
+    /// Received.
+    pub received: libmsrp_traffic,
+    /// Requests of ours without a response in time.
+    pub timeouts: u64,
+    /// Chunks received of messages that were complete already.
+    pub duplicate_chunks: u64,
+    /// Chunks received that began behind a gap.
+    pub gaps: u64,
+    /// Microseconds from the last octet of a request to its response.
+    pub transaction_us: libmsrp_histogram,
+    /// Microseconds from the first octet of a message to its acknowledgement.
+    pub message_us: libmsrp_histogram,
+    /// Microseconds from the admission of a message to its first octet.
+    pub queue_us: libmsrp_histogram,
+    /// Microseconds that reading was paused for slow consumers, each time.
+    pub pause_us: libmsrp_histogram,
+    /// Octets of chunks sent.
+    pub chunk_sent_bytes: libmsrp_histogram,
+    /// Octets of chunks received.
+    pub chunk_received_bytes: libmsrp_histogram,
 }
 
 sized!(libmsrp_engine_options, libmsrp_stats);
@@ -161,6 +188,11 @@ impl libmsrp_engine {
             unsafe { function(self.as_ptr(), self.user.user) }
         }
     }
+
+    /// Calls the destructor of the user data: the last function of the host that is called. Only at the end.
+    pub(crate) fn tell_released(&self) {
+        self.user.run();
+    }
 }
 
 /// Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -192,6 +224,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             worker_threads: options.worker_threads.max(1) as usize,
             limits,
             tls,
+            trace: None,
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {
@@ -294,16 +327,12 @@ pub unsafe extern "C" fn libmsrp_engine_free(engine: *mut libmsrp_engine) -> lib
         let turn = shared.turn.take("engine_free")?;
         shared.core.join();
         dispatch::finish(shared);
+        // The queue and the domain hold each other.
+        shared.deferred.set_domain(None);
         drop(turn);
 
         // SAFETY: made by libmsrp_engine_new, and the host says that nobody uses it any more.
-        let engine = unsafe { Box::from_raw(engine) };
-        let (deferred, user) = (engine.deferred.clone(), engine.user);
-        // The core's last references to the host's buffers go with it.
-        drop(engine);
-        deferred.set_domain(None);
-        dispatch::run_last(&deferred);
-        user.run();
+        drop(unsafe { Box::from_raw(engine) });
     })
 }
 
@@ -385,6 +414,7 @@ pub unsafe extern "C" fn libmsrp_engine_stats(
             return Err(Error::invalid_argument("out is NULL"));
         }
         let stats = engine.core.stats();
+        let counts = &stats.counts;
         let stats = libmsrp_stats {
             struct_size: size_of::<libmsrp_stats>(),
             connections: stats.connections,
@@ -401,6 +431,19 @@ pub unsafe extern "C" fn libmsrp_engine_stats(
             sessions_shed: stats.sessions_shed,
             reading_paused: stats.reading_paused,
             protocol_errors: stats.protocol_errors,
+            trace_written: stats.trace_written,
+            trace_dropped: stats.trace_dropped,
+            sent: (&counts.sent).into(),
+            received: (&counts.received).into(),
+            timeouts: counts.timeouts,
+            duplicate_chunks: counts.duplicate_chunks,
+            gaps: counts.gaps,
+            transaction_us: (&counts.transaction_time).into(),
+            message_us: (&counts.message_time).into(),
+            queue_us: (&counts.queue_time).into(),
+            pause_us: (&counts.pause_time).into(),
+            chunk_sent_bytes: (&counts.chunk_sent).into(),
+            chunk_received_bytes: (&counts.chunk_received).into(),
         };
         // SAFETY: not NULL, and the header's contract.
         unsafe { sized::write(out, &stats, "out") }?;

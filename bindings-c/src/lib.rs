@@ -36,13 +36,16 @@
 //! WHERE THE HOST'S FUNCTIONS RUN
 //!                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
 //!   ---------------------------------+---------------------------+-------------------------+----------------------
-//!   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
-//!   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
-//!   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+//!   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+//!   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+//!   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+//!   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
 //!   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!
-//!   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+//!   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+//!   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+//!   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
 //!
 //! INSIDE CALLBACKS
 //!   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
@@ -63,7 +66,7 @@
 // The crate: every file translates one group of the header.
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
-// - `engine`, `limits`, `tls`, `listener`, `log`: what a program sets up once;
+// - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`: what a program sets up once;
 // - `session`, `callbacks`, `message`, `body`, `transfer`, `stream`: MSRP itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
 // Nothing here decides about MSRP: what needs logic stands in the core.
@@ -80,9 +83,11 @@ pub mod listener;
 pub mod log;
 pub mod message;
 pub mod session;
+pub mod stats;
 pub mod stream;
 pub mod text;
 pub mod tls;
+pub mod trace;
 pub mod transfer;
 pub mod version;
 

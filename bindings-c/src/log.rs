@@ -3,6 +3,8 @@
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
+use msrp_core::engine::{Engine, LogLevel};
+use msrp_core::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::deferred::{Release, Work};
@@ -22,10 +24,36 @@ pub enum libmsrp_log_level {
     Warn = 2,
     /// Sessions come and go.
     Info = 3,
-    /// Every message.
+    /// Every message; connections come and go.
     Debug = 4,
+    /// Every request and response, one line each.
+    Trace = 5,
 }
-enumerator!(libmsrp_log_level: Off, Error, Warn, Info, Debug);
+enumerator!(libmsrp_log_level: Off, Error, Warn, Info, Debug, Trace);
+
+impl From<LogLevel> for libmsrp_log_level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Trace => Self::Trace,
+        }
+    }
+}
+
+/// The core's level: none for `Off`.
+fn to_core(level: libmsrp_log_level) -> Option<LogLevel> {
+    match level {
+        libmsrp_log_level::Off => None,
+        libmsrp_log_level::Error => Some(LogLevel::Error),
+        libmsrp_log_level::Warn => Some(LogLevel::Warn),
+        libmsrp_log_level::Info => Some(LogLevel::Info),
+        libmsrp_log_level::Debug => Some(LogLevel::Debug),
+        libmsrp_log_level::Trace => Some(LogLevel::Trace),
+    }
+}
 
 /// Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
 /// credential, no body and no whole session-id. Runs where callbacks run.
@@ -35,7 +63,14 @@ pub type libmsrp_log_fn = Option<
 
 /// Where log records go.
 #[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<Option<Sink>>);
+pub(crate) struct Log(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sink: Option<Sink>,
+    /// The engine is being freed: no sink is taken any more.
+    closed: bool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Sink {
@@ -47,7 +82,7 @@ struct Sink {
 impl Log {
     /// Writes a record, if its level is wanted. Only on the dispatching thread.
     pub(crate) fn write(&self, level: libmsrp_log_level, text: impl FnOnce() -> String) {
-        let Some(sink) = *self.0.lock() else {
+        let Some(sink) = self.0.lock().sink else {
             return;
         };
         if level > sink.level {
@@ -61,19 +96,49 @@ impl Log {
         }
     }
 
-    /// Stops logging; the user data is to be released.
-    pub(crate) fn take(&self) -> Option<Release> {
-        self.0.lock().take().map(|sink| sink.release)
+    /// Writes what the core has queued. Only on the dispatching thread.
+    pub(crate) fn write_queued(&self, core: &Engine) {
+        if self.0.lock().sink.is_none() {
+            return;
+        }
+        let (records, lost) = core.take_log(QUEUED_AT_ONCE);
+        for record in records {
+            self.write(record.level.into(), || record.text);
+        }
+        if lost > 0 {
+            self.write(libmsrp_log_level::Warn, || {
+                format!("{lost} records of the log were dropped: more came than were taken")
+            });
+        }
+    }
+
+    /// Stops logging for good; the user data is to be released.
+    pub(crate) fn close(&self) -> Option<Release> {
+        let mut state = self.0.lock();
+        state.closed = true;
+        state.sink.take().map(|sink| sink.release)
+    }
+
+    /// Gives the sink that it replaces, after `tell` told the core of the new one.
+    fn replace(&self, sink: Sink, tell: impl FnOnce() -> Result<()>) -> Result<Option<Sink>> {
+        let mut state = self.0.lock();
+        if state.closed {
+            return Err(Error::local(ErrorKind::Gone, "engine is being freed"));
+        }
+        tell()?;
+        Ok(state.sink.replace(sink))
     }
 }
 
 /// Sends log records up to a level to a function. Replaces the one before, whose user data is released by
-/// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+/// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
+/// 256 KiB of them; more are dropped, and a record says how many.
 ///
-/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+/// nothing is taken over.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+/// libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_engine_set_log(
     engine: *mut libmsrp_engine,
@@ -94,9 +159,12 @@ pub unsafe extern "C" fn libmsrp_engine_set_log(
                 user,
             },
         };
-        let old = engine.log.0.lock().replace(sink);
-        if let Some(old) = old {
+        let tell = || engine.core.set_log(log_fn.and_then(|_| to_core(level)));
+        if let Some(old) = engine.log.replace(sink, tell)? {
             engine.deferred.push(Work::Release(old.release));
         }
     })
 }
+
+/// Octets of the core's records that are written at once.
+const QUEUED_AT_ONCE: usize = 64 * 1024;

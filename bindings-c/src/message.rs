@@ -490,8 +490,8 @@ pub unsafe extern "C" fn libmsrp_message_reject(
     })
 }
 
-/// Sends a REPORT about a message, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One that the sender did
-/// not ask for is not sent. Retain the message to report after its last callback. Control characters of the comment
+/// Sends the REPORT about a message, which is complete, in a session with LIBMSRP_REPORTS_MANUAL: 200 for success. One
+/// that the sender did not ask for is not sent; once it was said, nothing more is. Retain the message to report after its last callback. Control characters of the comment
 /// are sent as spaces.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
@@ -512,6 +512,42 @@ pub unsafe extern "C" fn libmsrp_message_report(
         let comment = unsafe { entry::text(comment, comment_len, "comment") }?;
         let message = engine.messages.check(message)?;
         engine.core.report(message, status_code(status)?, comment)?;
+    })
+}
+
+/// Sends a REPORT about len octets of a message from the 0-based position offset on, in a session with
+/// LIBMSRP_REPORTS_MANUAL (RFC 4975 §7.1.3): as often as wanted, also while the message goes on, so that its sender sees
+/// how far it got. 200 is told only of octets in chunks that have ended and asked for it, in one REPORT for each range
+/// without a gap; a failure only to a sender that wants to hear of it.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
+/// code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_message_report_range(
+    engine: *mut libmsrp_engine,
+    message: libmsrp_message,
+    offset: u64,
+    len: u64,
+    status: u16,
+    comment: *const u8,
+    comment_len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let comment = unsafe { entry::text(comment, comment_len, "comment") }?;
+        let end = offset.checked_add(len).ok_or_else(|| {
+            Error::invalid_argument(format!(
+                "{len} octets from {offset} on reach beyond 64 bits"
+            ))
+        })?;
+        let message = engine.messages.check(message)?;
+        let status = status_code(status)?;
+        engine
+            .core
+            .report_range(message, offset..end, status, comment)?;
     })
 }
 

@@ -165,10 +165,16 @@ static void session_options(libmsrp_engine *engine) {
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, accept_types, LIBMSRP_SLICE("no-slash"));
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, accept_wrapped_types, slice_of(BAD, sizeof(BAD)));
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, keep_alive_ms, -1);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, report_timeout_ms, -1);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, setup, (libmsrp_setup)3);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, setup, (libmsrp_setup)-1);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, connection_sharing, (libmsrp_sharing)2);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, reports, (libmsrp_reports)7);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, profile, (libmsrp_profile)7);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, profile, (libmsrp_profile)-1);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, session_match, (libmsrp_session_match)3);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, pacing, (libmsrp_pacing)3);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, dash_split, (libmsrp_dash_split)3);
     CHECK(session == 77);
     CHECK_OPTION(LIBMSRP_OK, chunk_len, LIBMSRP_CHUNK_LEN_UNBOUNDED);
     CHECK(session != 77);
@@ -256,7 +262,7 @@ static void tls_and_log(libmsrp_engine *engine) {
     CHECK(strstr(libmsrp_last_error(), "certificate") != NULL);
     libmsrp_tls_free(tls);
 
-    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)5, NULL, NULL, NULL));
+    CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)6, NULL, NULL, NULL));
     CHECK_INVALID(libmsrp_engine_set_log(engine, (libmsrp_log_level)-1, NULL, NULL, NULL));
 }
 

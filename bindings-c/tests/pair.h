@@ -33,7 +33,10 @@ typedef struct party {
     int progress_count, accepted_count, acknowledged_count, delivered_count, failed_count;
     int report_count;
     uint16_t report_status;
-    libmsrp_transfer last_delivered, last_failed;
+    libmsrp_transfer last_delivered, last_failed, last_unconfirmed;
+    int unconfirmed_count;
+    libmsrp_result unconfirmed_result;
+    uint64_t report_start, report_end, report_total;
     libmsrp_result failed_result;
     uint16_t failed_status;
     uint64_t progress_bytes;
@@ -147,6 +150,9 @@ static void party_report(libmsrp_engine *engine, libmsrp_session session, libmsr
     CHECK(engine == self->engine && session == self->session && transfer != 0);
     self->report_count++;
     self->report_status = report->status;
+    self->report_start = report->range_start;
+    self->report_end = report->range_end;
+    self->report_total = report->total_bytes;
 }
 
 static void party_transfer(libmsrp_engine *engine, libmsrp_session session, libmsrp_transfer transfer,
@@ -173,6 +179,12 @@ static void party_transfer(libmsrp_engine *engine, libmsrp_session session, libm
         self->last_failed = transfer;
         self->failed_result = info->result;
         self->failed_status = info->status;
+        CHECK(info->result != LIBMSRP_OK && info->text.len > 0);
+        break;
+    case LIBMSRP_TRANSFER_EVENT_UNCONFIRMED:
+        self->unconfirmed_count++;
+        self->last_unconfirmed = transfer;
+        self->unconfirmed_result = info->result;
         CHECK(info->result != LIBMSRP_OK && info->text.len > 0);
         break;
     }

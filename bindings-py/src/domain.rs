@@ -20,7 +20,7 @@ use crate::error::exception;
 use crate::message::{self, Head};
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 19] = [
+pub(crate) const EVENT_KINDS: [&str; 20] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -40,6 +40,7 @@ pub(crate) const EVENT_KINDS: [&str; 19] = [
     "closed",        // (kind, text, status or None, offset or None), exception or None, [transfer]
     "engine_closed", //
     "reports_lost",  // count
+    "unconfirmed",   // transfer, Message-ID, exception
 ];
 
 /// One consumer of events.
@@ -177,6 +178,11 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
         }
         Event::EngineClosed => (17, session).into_pyobject(py),
         Event::ReportsLost { count } => (18, session, count).into_pyobject(py),
+        Event::Unconfirmed {
+            transfer,
+            message_id,
+            error,
+        } => (19, session, transfer.0, message_id, exception(py, error)?).into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

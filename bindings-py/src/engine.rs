@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use msrp::engine::{self, EngineOptions, ListenOptions, ListenerHandle, Wake};
+use msrp::engine::{
+    self, Counts, EngineOptions, Histogram, ListenOptions, ListenerHandle, LogLevel, Traffic, Wake,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -27,11 +29,13 @@ impl Engine {
         worker_threads: &Bound<'_, PyAny>,
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
+        trace: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
             tls: options::tls(tls)?,
+            trace: options::trace(trace)?,
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {
@@ -103,6 +107,33 @@ impl Engine {
         ))
     }
 
+    /// Starts a trace, or ends it.
+    fn set_trace(&self, py: Python<'_>, trace: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let trace = options::trace(trace)?;
+        let engine = self.core.get();
+        py.detach(|| engine.set_trace(trace)).or_raise(py)
+    }
+
+    /// Queues records of the log up to this level: 1 error to 5 the log of the wire, 0 none.
+    fn set_log(&self, py: Python<'_>, level: u8) -> PyResult<()> {
+        let level = match level {
+            0 => None,
+            1 => Some(LogLevel::Error),
+            2 => Some(LogLevel::Warn),
+            3 => Some(LogLevel::Info),
+            4 => Some(LogLevel::Debug),
+            _ => Some(LogLevel::Trace),
+        };
+        self.core.checked(py)?.set_log(level).or_raise(py)
+    }
+
+    /// Queued records, level and text, and how many were dropped before.
+    fn take_log(&self, py: Python<'_>, max_bytes: usize) -> PyResult<(Vec<(u8, String)>, u64)> {
+        let (records, lost) = self.core.checked(py)?.take_log(max_bytes);
+        let records = records.into_iter().map(|r| (r.level as u8, r.text));
+        Ok((records.collect(), lost))
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         stats(py, &self.core.checked(py)?.stats())
     }
@@ -138,6 +169,7 @@ macro_rules! stats {
         fn stats<'py>(py: Python<'py>, stats: &engine::Stats) -> PyResult<Bound<'py, PyDict>> {
             let dict = PyDict::new(py);
             $(dict.set_item(stringify!($field), stats.$field)?;)*
+            counts(&dict, &stats.counts)?;
             Ok(dict)
         }
     };
@@ -145,5 +177,57 @@ macro_rules! stats {
 
 stats! {
     connections unbound_connections sessions messages_sent messages_received bytes_sent bytes_received receive_held
-    send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed
+    send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed trace_written
+    trace_dropped
+}
+
+fn counts(dict: &Bound<'_, PyDict>, counts: &Counts) -> PyResult<()> {
+    let py = dict.py();
+    dict.set_item("sent", traffic(py, &counts.sent)?)?;
+    dict.set_item("received", traffic(py, &counts.received)?)?;
+    dict.set_item("timeouts", counts.timeouts)?;
+    dict.set_item("duplicate_chunks", counts.duplicate_chunks)?;
+    dict.set_item("gaps", counts.gaps)?;
+    for (name, times) in [
+        ("transaction_time", &counts.transaction_time),
+        ("message_time", &counts.message_time),
+        ("queue_time", &counts.queue_time),
+        ("pause_time", &counts.pause_time),
+    ] {
+        dict.set_item(name, histogram(times, 1e6))?;
+    }
+    dict.set_item("chunk_sent", histogram(&counts.chunk_sent, 1.0))?;
+    dict.set_item("chunk_received", histogram(&counts.chunk_received, 1.0))
+}
+
+fn traffic<'py>(py: Python<'py>, traffic: &Traffic) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, count) in [
+        ("send", traffic.send),
+        ("report", traffic.report),
+        ("auth", traffic.auth),
+        ("nickname", traffic.nickname),
+        ("other", traffic.other),
+        ("complete", traffic.complete),
+        ("more", traffic.more),
+        ("abort", traffic.abort),
+    ] {
+        dict.set_item(name, count)?;
+    }
+    let responses = PyDict::new(py);
+    for (code, count) in &traffic.responses {
+        responses.set_item(code.0, count)?;
+    }
+    dict.set_item("responses", responses)?;
+    Ok(dict)
+}
+
+/// Bounds, cumulative counts and sum, of values that are `unit` times smaller in Python.
+fn histogram(histogram: &Histogram, unit: f64) -> (Vec<f64>, Vec<u64>, f64) {
+    let bounds = histogram.bounds.iter().map(|bound| *bound as f64 / unit);
+    (
+        bounds.collect(),
+        histogram.buckets.clone(),
+        histogram.sum as f64 / unit,
+    )
 }

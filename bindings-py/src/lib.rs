@@ -14,6 +14,7 @@ mod message;
 mod options;
 mod session;
 mod uri;
+mod wire;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -29,8 +30,11 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::Head>()?;
     module.add_class::<message::Part>()?;
     module.add_class::<uri::Uri>()?;
+    module.add_class::<wire::Parser>()?;
     module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(wire::parse_byte_range, module)?)?;
+    module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     Ok(())
 }

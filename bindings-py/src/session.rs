@@ -1,5 +1,6 @@
 //! One session: its SDP side, its life, and the messages in both directions.
 
+use std::os::fd::IntoRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,27 +40,12 @@ impl Session {
         options: SendOptions,
         body: SendBody,
     ) -> PyResult<(u64, String)> {
-        let given = options.message_id.clone();
-        let transfer = self
+        let admitted = self
             .core
             .get()
             .send(self.handle, options, body)
             .or_raise(py)?;
-        self.admitted(py, transfer, given)
-    }
-
-    /// The transfer's handle and its Message-ID: the one that was given, or the engine's.
-    fn admitted(
-        &self,
-        py: Python<'_>,
-        transfer: TransferHandle,
-        given: Option<String>,
-    ) -> PyResult<(u64, String)> {
-        let message_id = match given {
-            Some(message_id) => message_id,
-            None => self.core.get().message_id(transfer).or_raise(py)?,
-        };
-        Ok((transfer.0, message_id))
+        Ok((admitted.transfer.0, admitted.message_id))
     }
 
     /// A body or part of one that Python gave: held if it is a long `bytes`, else copied.
@@ -144,6 +130,16 @@ impl Session {
         self.core.get().abort_session(self.handle).or_raise(py)
     }
 
+    /// Puts the caller into the session's connection: descriptors of the sockets towards the session and the peer.
+    fn intercept(&self, py: Python<'_>) -> PyResult<(i32, i32)> {
+        let engine = self.core.get();
+        let ends = py.detach(|| engine.intercept(self.handle)).or_raise(py)?;
+        Ok((
+            ends.session_side.into_raw_fd(),
+            ends.peer_side.into_raw_fd(),
+        ))
+    }
+
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
     #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, /))]
     #[expect(
@@ -192,13 +188,12 @@ impl Session {
             headers,
         )?;
         let engine = self.core.get();
-        let given = options.message_id.clone();
         // A disk may be slow.
         let body = SendBody::File(path);
-        let transfer = py
+        let admitted = py
             .detach(|| engine.send(self.handle, options, body))
             .or_raise(py)?;
-        self.admitted(py, transfer, given)
+        Ok((admitted.transfer.0, admitted.message_id))
     }
 
     /// Admits a body that is pushed as it is wanted.
@@ -299,11 +294,17 @@ impl Session {
         message: u64,
         status: &Bound<'_, PyAny>,
         comment: &str,
+        octets: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let status = StatusCode(named("status", status)?);
-        self.core
-            .get()
-            .report(MessageHandle(message), status, comment)
-            .or_raise(py)
+        let (core, message) = (self.core.get(), MessageHandle(message));
+        match octets {
+            None => core.report(message, status, comment),
+            Some(octets) => {
+                let (start, end) = named("octets", octets)?;
+                core.report_range(message, start..end, status, comment)
+            }
+        }
+        .or_raise(py)
     }
 }

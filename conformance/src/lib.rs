@@ -1,6 +1,6 @@
 //! Marks by which a test says what lines of the conformance catalogue it has just seen hold.
 //!
-//! ```
+//! ```no_run
 //! use msrp_conformance::covers;
 //!
 //! // ... the request was sent, the response was checked ...

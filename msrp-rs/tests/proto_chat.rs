@@ -77,9 +77,7 @@ fn a_chat_line_each_way_is_acknowledged() {
             .chain(&pair.b.frames())
             .all(|(head, ..)| !head.is_report())
     );
-    covers!(
-        "C-007", "C-050", "C-108", "C-170", "C-175", "C-176", "C-178", "C-213"
-    );
+    covers!("C-007", "C-050", "C-108", "C-170", "C-175", "C-176");
 }
 
 #[test]
@@ -104,9 +102,7 @@ fn every_split_gives_the_same_messages() {
             "what is sent does not depend on how it arrives"
         );
     }
-    covers!(
-        "C-016", "C-134", "C-012", "C-121", "C-122", "C-125", "C-128"
-    );
+    covers!("C-016");
 }
 
 #[test]
@@ -140,7 +136,9 @@ fn rfc4975_7_1_1_chunks_of_2048_have_exact_ranges_in_order() {
         .map(|(head, ..)| head.transaction_id())
         .collect();
     assert_eq!(transactions.len(), 3);
-    covers!("C-103", "C-120", "C-123", "C-124", "C-131", "C-132");
+    covers!(
+        "C-103", "C-120", "C-123", "C-124", "C-131", "C-132", "C-012", "C-121", "C-122"
+    );
 }
 
 #[test]
@@ -212,7 +210,7 @@ fn rfc4975_5_3_all_six_pairs_of_reports() {
     }
     covers!(
         "C-170", "C-171", "C-172", "C-173", "C-210", "C-211", "C-214", "C-215", "C-233", "C-234",
-        "C-249", "C-250", "T-06", "T-07", "T-08"
+        "T-06", "T-07", "T-08"
     );
 }
 
@@ -272,7 +270,7 @@ fn rfc4975_7_1_body_that_holds_our_own_end_lines_arrives_unchanged() {
             assert_eq!(memchr::memmem::find(&chunk, needle.as_bytes()), None);
         }
     }
-    covers!("C-013", "C-014", "C-015", "C-018", "T-17", "T-18");
+    covers!("C-013", "C-014", "C-015", "T-17", "T-18");
 }
 
 #[test]
@@ -301,7 +299,7 @@ fn a_stream_of_unknown_length_ends_without_an_empty_chunk() {
         assert!(chunks.iter().all(|(_, body, _)| !body.is_empty()));
         assert_eq!(chunks.last().unwrap().2, Continuation::Complete);
     }
-    covers!("C-124", "C-126");
+    covers!("C-126");
 }
 
 #[test]

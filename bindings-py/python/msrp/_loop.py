@@ -16,7 +16,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import _msrp
+from . import _log, _msrp
 from .exceptions import ForkedError, SessionClosed
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Dispatcher:
         "_finalizer",
         "_guard",
         "_handlers",
+        "_level",
         "_open",
         "closed",
         "domain",
@@ -65,6 +66,8 @@ class Dispatcher:
         self.pid = os.getpid()
         self.domain = core.domain()
         self._core = core
+        self._level = _log.wanted()
+        core.set_log(self._level)
         self.sessions: dict[int, Session] = {}
         self.closed = False
         self._handlers = handlers
@@ -140,6 +143,16 @@ class Dispatcher:
 
     def _ready(self) -> None:
         self._dispatch(self._drain(MAX_EVENTS, MAX_BYTES))
+        self._log()
+
+    def _log(self) -> None:
+        """Emits the engine's log, and asks for what the loggers want from now on."""
+        level = _log.wanted()
+        if level != self._level:
+            self._level = level
+            self._core.set_log(level)
+        if level:
+            _log.emit(self._core)
 
     def _dispatch(self, batch: Iterable[tuple[Any, ...]]) -> None:
         handlers = self._handlers

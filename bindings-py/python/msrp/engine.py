@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Literal, Self
 
 from . import _msrp
+from ._log import emit
 from ._loop import Dispatcher
 from .exceptions import ForkedError, SessionClosed
 from .session import HANDLERS, Session
-from .types import Limits, Stats, TLSConfig, _tls
+from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -36,7 +37,8 @@ class Engine:
                 ...
 
     `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
-    for sessions and listeners that ask for TLS without a configuration of their own.
+    for sessions and listeners that ask for TLS without a configuration of their own. `trace`: the
+    path of a masked pcapng file of all that goes over its connections, or a `Trace`.
 
     An engine may serve several event loops; a session belongs to the loop that made it. After
     `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
@@ -61,12 +63,13 @@ class Engine:
         worker_threads: int = 1,
         limits: Limits | None = None,
         tls: TLSConfig | None = None,
+        trace: str | os.PathLike[str] | Trace | None = None,
     ) -> None:
         self._closed = True
         if limits is not None and not isinstance(limits, Limits):
             raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
-        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1])
+        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1], _trace(trace))
         self._pid = os.getpid()
         # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
         self._dispatchers: weakref.WeakKeyDictionary[
@@ -91,10 +94,15 @@ class Engine:
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
         max_size: int | None = None,
+        profile: Profile | str = "strict",
         chunk_len: int | None = None,
+        session_match: Literal["uri", "session-id"] | None = None,
+        pacing: Literal["pipelined", "one"] | None = None,
+        dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
         reports: Literal["auto", "manual"] = "auto",
         keep_alive: float | None = None,
+        report_timeout: float | None = None,
     ) -> Session:
         """A new session of the running event loop. It listens on `listener`, or on a port of its
         own at `host`.
@@ -103,10 +111,16 @@ class Engine:
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
         side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
-        `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
-        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
-        own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
-        seconds without anything sent.
+        `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
+        unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
+        careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
+        requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
+        when the one before is answered, and each in a write of its own. `dash_split`: no chunk
+        holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
+        connection of its own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs
+        after so many seconds without anything sent. `report_timeout`: our own time for success
+        REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
+        then `TransferUnconfirmed`. None: they may come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -130,10 +144,15 @@ class Engine:
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
                 "max_size": max_size,
+                "profile": profile,
                 "chunk_len": chunk_len,
+                "session_match": session_match,
+                "pacing": pacing,
+                "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
                 "reports": reports,
                 "keep_alive": keep_alive,
+                "report_timeout": report_timeout,
             },
         )
         return Session(self, core, dispatcher)
@@ -169,9 +188,17 @@ class Engine:
             raise
         return Listener(self, handle, secure)
 
+    def set_trace(self, trace: str | os.PathLike[str] | Trace | None) -> None:
+        """Starts a trace, or ends it with None. One that is there ends first; that may take up to
+        a second. Connections that exist are traced from their next request or response on.
+
+        Raises `ValueError` for options out of their range and for a file that cannot be made.
+        """
+        self._core.set_trace(_trace(trace))
+
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""
-        return Stats(**self._core.stats())
+        return _stats(self._core.stats())
 
     async def aclose(self) -> None:
         """Closes every session, giving what is under way up to 5 seconds, then the connections, and
@@ -196,6 +223,8 @@ class Engine:
             # Not in the loop's executor: that may be busy or gone, and this must be done.
             threading.Thread(target=self._join, name="msrp-aclose").start()
             await self._wait_joined()
+            # What was logged at the very end.
+            emit(self._core)
 
     def _join(self) -> None:
         try:

@@ -184,16 +184,23 @@ class Message:
         offset, data = part
         return offset, [data, *incoming.following(offset + len(data), _WRITE_BLOCK)]
 
-    async def report(self, status: int = 200, comment: str = "") -> None:
+    async def report(
+        self, status: int = 200, comment: str = "", *, octets: tuple[int, int] | None = None
+    ) -> None:
         """Sends a REPORT about this message (RFC 4975 §7.1.2), for a session with
         ``reports="manual"``. Nothing goes out that the sender did not ask for.
+
+        Without `octets` it is the one REPORT about a message that is complete, and the last. With
+        ``octets=(start, end)``, 0-based positions, it is about these alone: as often as wanted,
+        also while the message goes on (§7.1.3), so that its sender sees how far it got. Success is
+        told only of octets in chunks that have ended.
 
         Raises `ValueError` in a session with automatic reports, and `SessionClosed`.
 
         Cancellation: it does not suspend.
         """
         self._session._check_loop()
-        self._session._core.report(self._handle, status, comment)
+        self._session._core.report(self._handle, status, comment, octets)
 
     async def reject(self, status: int = 413, comment: str = "") -> None:
         """Refuses the rest of the message: its chunks are answered with `status`, and what has come

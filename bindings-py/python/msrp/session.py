@@ -21,6 +21,7 @@ from .transfer import (
     ACKNOWLEDGED,
     DELIVERED,
     ENDED,
+    UNCONFIRMED,
     Body,
     Progress,
     Pump,
@@ -28,7 +29,17 @@ from .transfer import (
     octets,
     source,
 )
-from .types import CloseReason, Event, EventsLost, Report, State, StateChanged, TransferFailed, Uri
+from .types import (
+    CloseReason,
+    Event,
+    EventsLost,
+    Report,
+    State,
+    StateChanged,
+    TransferFailed,
+    TransferUnconfirmed,
+    Uri,
+)
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -42,9 +53,6 @@ _STATES = (State.NEW, State.CONNECTING, State.OPEN, State.CLOSING, State.CLOSED)
 
 #: Credit that is given back at once; less waits for the end of the loop's turn.
 _CREDIT_STEP = 64 * 1024
-
-#: Acknowledged messages that are remembered for late REPORTs, as many as the engine remembers.
-_REMEMBERED = 1024
 
 #: What a message counts for beside its octets.
 _OVERHEAD = 256
@@ -80,6 +88,7 @@ class Session:
         "_opened",
         "_queue",
         "_receiver",
+        "_remembered",
         "_remote_path",
         "_reported",
         "_send_lock",
@@ -116,7 +125,9 @@ class Session:
         self._flushing = False
         # Sending.
         self._transfers: dict[int, Transfer] = {}
+        # Acknowledged ones, for late REPORTs: as many as the engine remembers.
         self._acked: deque[int] = deque()
+        self._remembered = engine._limits.remembered_ids
         # Older ones that wait for success REPORTs, as long as somebody holds them.
         self._reported: weakref.WeakValueDictionary[int, Transfer] = weakref.WeakValueDictionary()
         self._window = engine._limits.send_window
@@ -645,7 +656,7 @@ class Session:
             del self._transfers[handle]
         else:
             self._acked.append(handle)
-            if len(self._acked) > _REMEMBERED:
+            if len(self._acked) > self._remembered:
                 self._forget(self._acked.popleft())
         transfer._advance(ACCEPTED | ACKNOWLEDGED)
         if transfer._progress is not None and transfer._sent < (transfer._total or 0):
@@ -676,6 +687,14 @@ class Session:
             self._reported.pop(handle, None)
             transfer._fail(error)
             self._tell(TransferFailed(transfer.message_id, transfer._source_error or error))
+
+    def _on_unconfirmed(self, event: tuple[int, int, int, str, Exception]) -> None:
+        _, _, handle, message_id, error = event
+        transfer = self._find(handle)
+        if transfer is not None:
+            transfer._unconfirmed = error
+            transfer._advance(UNCONFIRMED)
+        self._tell(TransferUnconfirmed(message_id, error))
 
     def _on_report(
         self,

@@ -33,6 +33,7 @@ ACKNOWLEDGED = 2
 DELIVERED = 4
 FAILED = 8
 ENDED = 16
+UNCONFIRMED = 32
 
 #: Octets read from a file object at a time.
 _FILE_BLOCK = 256 * 1024
@@ -59,6 +60,7 @@ class Transfer:
         "_state",
         "_success_report",
         "_total",
+        "_unconfirmed",
         "_waiters",
         "message_id",
     )
@@ -87,6 +89,7 @@ class Transfer:
         self._error: Exception | None = None
         self._source_error: Exception | None = None
         self._report: Report | None = None
+        self._unconfirmed: Exception | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] | None = None
         self._pump: Pump | None = None
 
@@ -145,20 +148,21 @@ class Transfer:
         end.
 
         Raises `TimeoutError`, what `acknowledged` raises, the `StatusError` of a failure REPORT,
-        `SessionClosed` when the session ends before, and `ValueError` for a timeout that is no
-        number.
+        and `ValueError` for a timeout that is no number. When nothing can confirm it any more:
+        `SessionClosed` or why the session ended, `TransactionTimeout` when the session's
+        ``report_timeout`` is over, `LimitExceeded` after ``Limits.remembered_ids`` later messages.
 
         Cancellation: changes nothing.
         """
         if timeout is not None and math.isnan(timeout):
             # The loop would put its timers into disorder.
             raise ValueError("timeout NaN is no number of seconds")
-        if not self._state & (DELIVERED | FAILED | ENDED):
+        if not self._state & (DELIVERED | UNCONFIRMED | FAILED | ENDED):
             async with asyncio.timeout(timeout):
-                await self._until(DELIVERED)
+                await self._until(DELIVERED | UNCONFIRMED)
         if self._state & DELIVERED:
             return self._report or Report(self.message_id, 200)
-        raise self._failure()
+        raise self._unconfirmed or self._failure()
 
     async def abort(self) -> None:
         """Ends the message with ``#``. Does nothing when it is complete. `acknowledged` then raises
@@ -215,6 +219,7 @@ class Transfer:
 
     def _fail(self, error: Exception) -> None:
         self._error = error
+        self._unconfirmed = None
         self._advance(FAILED)
 
     def _sent_so_far(self, sent: int) -> None:

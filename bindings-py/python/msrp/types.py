@@ -6,8 +6,8 @@ import enum
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
 
 from ._msrp import Uri
 
@@ -16,12 +16,16 @@ __all__ = [
     "Event",
     "EventsLost",
     "Headers",
+    "Histogram",
     "Limits",
+    "Profile",
     "Report",
     "State",
     "StateChanged",
     "Stats",
     "TLSConfig",
+    "Trace",
+    "Traffic",
     "TransferFailed",
     "Uri",
 ]
@@ -40,6 +44,27 @@ class State(enum.Enum):
     """`close` was called; what is under way is being finished."""
     CLOSED = "closed"
     """Over."""
+
+
+class Profile(enum.StrEnum):
+    """A known kind of peer: presets of how `Engine.session` treats it. Chosen, never guessed; what
+    each does and why stands in ``docs/peers.md``.
+    """
+
+    STRICT = "strict"
+    """A peer of unknown kind, by the letter of RFC 4975."""
+    KAMAILIO = "kamailio"
+    """Kamailio as a relay: takes whole frames up to a limit."""
+    OPENSIPS = "opensips"
+    """OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection."""
+    FREESWITCH = "freeswitch"
+    """FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone."""
+    BLINK = "blink"
+    """Blink and its library, and the relay of AG Projects: one frame at a time."""
+    DOUBANGO = "doubango"
+    """Doubango tinyMSRP: frames by exact ranges."""
+    SESSMATCH = "sessmatch"
+    """Gateways and peers that compare session-ids alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +126,24 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferUnconfirmed:
+    """Success REPORTs that we asked for do not cover a message of ours: the session ended, their
+    time is over (``report_timeout``), or too many later messages were sent. Told once for a message
+    (RFC 4975 §7.1.1).
+    """
+
+    message_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """Nobody read the stream: so many of its oldest entries were dropped."""
 
     count: int
 
 
-Event: TypeAlias = StateChanged | Report | TransferFailed | EventsLost
+Event: TypeAlias = StateChanged | Report | TransferFailed | TransferUnconfirmed | EventsLost
 """What `Session.events` gives."""
 
 
@@ -159,8 +195,45 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests and responses that went one way, since the start of an engine."""
+
+    #: Requests by method.
+    send: int
+    report: int
+    auth: int
+    nickname: int
+    other: int
+    #: Requests and responses by the flag at their end: ``$``, ``+``, ``#``.
+    complete: int
+    more: int
+    abort: int
+    #: Responses by status code.
+    responses: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How values were distributed, since the start of an engine. Times are seconds, lengths
+    octets.
+    """
+
+    #: Upper bounds of the buckets but the last, which has none.
+    bounds: tuple[float, ...]
+    #: How many values were at most as large as each bound; the last is how many there were at all.
+    buckets: tuple[int, ...]
+    sum: float
+
+    @property
+    def count(self) -> int:
+        """How many values there were."""
+        return self.buckets[-1]
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start of an engine, and sizes now."""
+    """Counters since the start of an engine, and sizes now. `docs/observability.md` tells them
+    all."""
 
     connections: int
     unbound_connections: int
@@ -176,6 +249,83 @@ class Stats:
     reading_paused: int
     protocol_errors: int
     messages_failed: int
+    #: Requests, responses and parts of long ones written into traces.
+    trace_written: int
+    #: The same, dropped because the trace's queue was full.
+    trace_dropped: int
+    #: What was handed to the operating system, and what came.
+    sent: Traffic
+    received: Traffic
+    #: Requests of ours without a response in time.
+    timeouts: int
+    #: Chunks received of messages that were complete already.
+    duplicate_chunks: int
+    #: Chunks received that began behind a gap.
+    gaps: int
+    #: From the last octet of a request to its response.
+    transaction_time: Histogram
+    #: From the first octet of a message to its acknowledgement.
+    message_time: Histogram
+    #: From the admission of a message to its first octet.
+    queue_time: Histogram
+    #: How long reading was paused for slow consumers.
+    pause_time: Histogram
+    #: Lengths of chunks.
+    chunk_sent: Histogram
+    chunk_received: Histogram
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in plain types, for exporters: a histogram is a dict of ``buckets`` (cumulative
+        counts by upper bound as a text, the last ``"+Inf"``), ``sum`` and ``count``.
+        """
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Histogram):
+        bounds = [f"{bound:.12g}" for bound in value.bounds] + ["+Inf"]
+        buckets = dict(zip(bounds, value.buckets, strict=True))
+        return {"buckets": buckets, "sum": value.sum, "count": value.count}
+    if isinstance(value, Traffic):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _stats(raw: dict[str, Any]) -> Stats:
+    for name, value in raw.items():
+        if isinstance(value, dict):
+            raw[name] = Traffic(**value)
+        elif isinstance(value, tuple):
+            bounds, buckets, total = value
+            raw[name] = Histogram(tuple(bounds), tuple(buckets), total)
+    return Stats(**raw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A trace: what goes over the connections of an engine, as a pcapng file for tshark and
+    Wireshark. `docs/observability.md` tells what is in it.
+
+    ``path``: the file, made with mode 0600; it must not exist, and no link is followed.
+    ``secrets``: whether content, credentials and whole session-ids are written; without it each of
+    their octets is an ``x``. ``max_bytes``: most octets of a file; then the next one is begun.
+    ``files``: how many are kept, ``path``, before it ``path.1``, and so on. ``queue_bytes``: octets
+    that may wait to be written; what comes beyond them is dropped and counted.
+    """
+
+    path: str | os.PathLike[str]
+    secrets: bool = False
+    max_bytes: int = 64 * 1024 * 1024
+    files: int = 2
+    queue_bytes: int = 4 * 1024 * 1024
+
+
+def _trace(value: str | os.PathLike[str] | Trace | None) -> Trace | None:
+    if value is None or isinstance(value, Trace):
+        return value
+    if isinstance(value, str | os.PathLike):
+        return Trace(path=value)
+    raise TypeError(f"trace is a path or a Trace, not {type(value).__name__}")
 
 
 Pem: TypeAlias = str | os.PathLike[str] | bytes
@@ -253,6 +403,14 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Headers):
+            return self._pairs == other._pairs
+        return Mapping.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._pairs))
 
     def __repr__(self) -> str:
         return f"Headers({self._pairs!r})"

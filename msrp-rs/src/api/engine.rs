@@ -10,6 +10,7 @@ use super::Session;
 use super::shared::{Shared, Signal};
 use crate::engine::{
     self as facade, EngineOptions, Event, ListenOptions, ListenerHandle, SessionOptions, Stats,
+    TraceOptions,
 };
 use crate::error::Result;
 use crate::limits::Limits;
@@ -73,6 +74,15 @@ impl Engine {
         };
         listener.address = self.inner.listener_address(handle)?;
         Ok(listener)
+    }
+
+    /// Starts a trace of all connections, or ends it; see [`engine::Engine::set_trace`](crate::engine::Engine::set_trace).
+    ///
+    /// # Errors
+    /// As there. It may wait up to a second for the trace before it, and it opens a file: call it where blocking is
+    /// allowed.
+    pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
+        self.inner.set_trace(options)
     }
 
     /// Counters and sizes now.

@@ -35,6 +35,15 @@ pub enum SessionEvent {
         /// Why.
         error: Error,
     },
+    /// Success REPORTs that we asked for do not cover a message of ours: the session ended, their time is over
+    /// ([`SessionOptions::report_timeout`](crate::SessionOptions::report_timeout)), or too many later messages were
+    /// sent. Told once for a message (RFC 4975 §7.1.1).
+    Unconfirmed {
+        /// The message.
+        message_id: String,
+        /// Which of these.
+        error: Error,
+    },
     /// We were too slow for a shared connection: open messages were aborted, further ones are refused.
     Shed,
     /// We caught up.

@@ -4,6 +4,7 @@
 //! the last one.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -336,11 +337,27 @@ impl Message {
         self.shared.engine.reject(self.handle, status, comment)
     }
 
-    /// Sends a REPORT about the message (RFC 4975 §7.1.2); only in a session whose reports are manual.
+    /// Sends the REPORT about the message, which is complete (RFC 4975 §7.1.2); only in a session whose reports are
+    /// manual, and once.
     ///
     /// Errors: `Gone`, `InvalidArgument`.
     pub fn report(&self, status: StatusCode, comment: &str) -> Result<()> {
         self.shared.engine.report(self.handle, status, comment)
+    }
+
+    /// Sends a REPORT about octets of the message (RFC 4975 §7.1.3), by their 0-based positions; only in a session
+    /// whose reports are manual. As often as wanted, also while the message goes on, so that its sender sees how far it
+    /// got. Success is told only of octets in chunks that have ended and asked for it.
+    ///
+    /// Errors: `Gone`, `InvalidArgument`.
+    pub fn report_range(
+        &self,
+        octets: Range<u64>,
+        status: StatusCode,
+        comment: &str,
+    ) -> Result<()> {
+        let engine = &self.shared.engine;
+        engine.report_range(self.handle, octets, status, comment)
     }
 
     /// The next part as it came, with its position.

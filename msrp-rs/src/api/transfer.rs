@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::shared::Shared;
 use crate::engine::TransferHandle;
 use crate::error::{Error, ErrorKind, Result};
+use crate::proto::Answer;
 use crate::wire::{ByteRange, StatusCode};
 
 /// An outgoing message under way. Clones are the same message; dropping all of them changes nothing for it.
@@ -57,7 +58,11 @@ pub(super) struct Outcome {
     pub(super) acknowledged: bool,
     pub(super) delivered: bool,
     pub(super) failed: Option<Error>,
+    /// Why success REPORTs are not waited for any longer.
+    pub(super) unconfirmed: Option<Error>,
     pub(super) report: Option<Report>,
+    /// The response to a request of another method than SEND.
+    pub(super) answer: Option<Answer>,
     /// Octets of the message, once known.
     pub(super) total: Option<u64>,
     /// Octets given by its stream.
@@ -207,10 +212,13 @@ impl Transfer {
     }
 
     /// Waits until success REPORTs cover the whole message and gives the last one. There is no time in which a
-    /// receiver must report, hence the `timeout`; the wait ends with the session, too.
+    /// receiver must report, hence the `timeout`, and
+    /// [`SessionOptions::report_timeout`](crate::SessionOptions::report_timeout) for all messages of a session; the wait
+    /// ends with the session, too.
     ///
     /// Errors: `InvalidArgument` (the message was sent without `success_report`), `Timeout` (the message is not
-    /// affected), and as [`acknowledged`](Self::acknowledged).
+    /// affected), `Limit` (so many later ones were sent that its REPORTs would not be understood any more), why the
+    /// session ended before it was confirmed, and as [`acknowledged`](Self::acknowledged).
     ///
     /// # Cancel safety
     /// Cancelled, this has no effect on the message.
@@ -222,8 +230,12 @@ impl Transfer {
         }
         let delivered = self.wait(|outcome| match &outcome.failed {
             _ if outcome.delivered => Some(Ok(outcome.report.clone())),
-            Some(error) => Some(Err(error.clone())),
-            None => None,
+            failed => outcome
+                .unconfirmed
+                .as_ref()
+                .or(failed.as_ref())
+                .cloned()
+                .map(Err),
         });
         let report = match timeout.into() {
             None => delivered.await?,

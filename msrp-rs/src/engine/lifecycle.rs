@@ -132,13 +132,17 @@ impl Core {
             )
         })?;
         let context = Context::new(options.limits, IdSource::new(seed));
+        if let Some(trace) = options.trace {
+            context.trace.start(trace.into(), &context.log)?;
+        }
+        let log = Arc::clone(&context.log);
         let count = ENGINES.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             shared: Shared::new(count, context),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
             listeners: Mutex::new(Slots::new(count)),
-            trust: Trust::default(),
+            trust: Trust::new(log),
             tls: options.tls,
             stopping: AtomicBool::new(false),
             end: Arc::default(),
@@ -228,6 +232,7 @@ impl Core {
             }
         }
         self.tell_end();
+        self.shared.context.trace.stop();
     }
 
     fn tell_end(&self) {

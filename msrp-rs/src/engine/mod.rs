@@ -51,10 +51,12 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod intercept;
 mod lifecycle;
 mod listeners;
 mod negotiation;
 mod options;
+mod profile;
 mod session;
 mod slots;
 mod stats;
@@ -62,17 +64,22 @@ mod translate;
 mod trust;
 mod validate;
 
+pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use intercept::Intercepted;
 pub use options::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
+    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
+pub use profile::Profile;
 pub use stats::Stats;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -86,12 +93,13 @@ use crate::net::file::{self, FileSource};
 use crate::net::mailbox::{Mailbox, Phase, Source};
 use crate::net::registry::{Entry, SetReady};
 use crate::net::tls::Tls;
-use crate::proto::{self, Body, Command, IdSource, OutgoingMessage, ReportMode};
+use crate::proto::{self, Answer, Body, Command, IdSource, OutgoingMessage, ReportMode};
 use crate::sdp::{MediaDescription, SessionDescription};
-use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
+use crate::wire::{FailureReport, Host, Method, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
+use profile::Treatment;
 use session::Session;
 
 /// The port of a session that listens nowhere (RFC 4145 §4.1).
@@ -177,6 +185,7 @@ impl Engine {
         let core = self.core()?;
         let domain = Domain::new(Arc::clone(&core.shared), wake)?;
         if let Some(ready) = domain.ready() {
+            core.shared.context.log.add_consumer(ready);
             core.add_domain(Arc::clone(ready));
         }
         Ok(domain)
@@ -229,7 +238,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
-        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
         let context = &core.shared.context;
@@ -242,6 +251,8 @@ impl Engine {
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
         let local = Local {
             accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
@@ -252,9 +263,11 @@ impl Engine {
                 None => Vec::new(),
             },
             listens: place.listens(),
-            chunk_len: options.chunk_len,
+            treatment,
             reports: options.reports,
+            methods: types.methods,
             keep_alive: options.keep_alive,
+            report_timeout: options.report_timeout,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -280,7 +293,15 @@ impl Engine {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
         let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),
@@ -443,7 +464,7 @@ impl Engine {
 
     /// Stops taking messages: nothing is given to the consumer until `resume`, and the window fills. Events about our
     /// own messages still come; the end of the session waits behind what was received before it, until `resume`,
-    /// `close` or `abort_session`.
+    /// `close`, `abort_session` or `shutdown`. After these three it does nothing.
     pub fn pause(&self, session: SessionHandle) -> Result<()> {
         self.find(session)?.mailbox().pause();
         Ok(())
@@ -477,18 +498,19 @@ impl Engine {
     ///
     /// # Errors
     /// `Again` when the window or the transfer slots are full ([`Event::Writable`] follows), `TooLarge` beyond the
-    /// peer's max-size, `UnacceptedType`, `InvalidArgument` (also before `set_remote`, and for a file that cannot be
+    /// peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415), `InvalidArgument` (also before `set_remote`, and for a file that cannot be
     /// read), `Gone`, `Forked`.
     pub fn send(
         &self,
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
-    ) -> Result<TransferHandle> {
+    ) -> Result<Admitted> {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
         let (media_type, message_id) = validate::send(&options, &core.shared.context.limits)?;
+        validate::whole(&media_type, &body)?;
         let mut file = None;
         let body = match body {
             SendBody::Bytes(data) => Body::Whole(data),
@@ -513,9 +535,13 @@ impl Engine {
             }
         }
         let context = &core.shared.context;
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
-            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
-            content_type: options.content_type,
+            method: Method::Send,
+            message_id: Some(message_id),
+            // Without the blanks that the grammar does not have (RFC 4975 §9).
+            content_type: media_type.to_canonical(),
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,
@@ -534,10 +560,77 @@ impl Engine {
             core.handle
                 .spawn(file::feed(mailbox, key, source, file, len));
         }
-        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, key.0)),
+            message_id: told_id,
+            total: len,
+        })
     }
 
-    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
+    /// Admits a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC
+    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`] tells what came back, and the outcome is
+    /// told as that of a message. A peer that does not know the method answers 501. Without `body` the content type is
+    /// not sent.
+    ///
+    /// # Errors
+    /// `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot stand
+    /// there; before `set_remote`), `TooLarge` beyond 10 KiB of body, `Again` when the window is full
+    /// ([`Event::Writable`] follows), `Gone`, `Forked`.
+    pub fn request(
+        &self,
+        session: SessionHandle,
+        method: &str,
+        options: RequestOptions,
+        body: Option<Bytes>,
+    ) -> Result<Admitted> {
+        let core = self.core()?;
+        let handle = session;
+        let session = core.shared.session(session)?;
+        let context = &core.shared.context;
+        let limits = &context.limits;
+        let (method, media_type, message_id) =
+            validate::request(method, &options, body.as_deref(), limits)?;
+        if session.negotiation.lock().remote().is_none() {
+            return Err(Error::invalid_argument(
+                "request needs the remote side: call set_remote or set_remote_path first",
+            ));
+        }
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let total = body.as_ref().map(|body| body.len() as u64);
+        let message = Box::new(OutgoingMessage {
+            method,
+            message_id: Some(message_id),
+            content_type: media_type.to_canonical(),
+            headers: options.headers,
+            success_report: false,
+            failure_report: FailureReport::Yes,
+            body: body.map_or(Body::None, Body::Whole),
+        });
+        let admitted = session.mailbox().admit(message, None);
+        context.relieve_senders();
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, admitted?.0)),
+            message_id: message_id.to_string(),
+            total,
+        })
+    }
+
+    /// Answers a request of [`Event::Request`]. Without effect once it was answered, or its sender has given up.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
+    /// headers beyond the limits, `Gone`, `Forked`.
+    pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
+        let core = self.core()?;
+        let (session, key) = core.shared.message(request)?;
+        validate::answer(&answer, &core.shared.context.limits)?;
+        session
+            .mailbox()
+            .judge(key, Command::Answer(key, Box::new(answer)))
+    }
+
+    /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
+    /// have; [`send`](Self::send) tells it in any case.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.message_id(key)
@@ -614,11 +707,48 @@ impl Engine {
             .judge(key, Command::Reject(key, status, comment.to_owned()))
     }
 
-    /// Makes a REPORT, where the session's reports are manual.
+    /// Makes the REPORT about a message that is complete, where the session's reports are manual: one for each range
+    /// that asked for it if `status` is 200. Said once; `report_range` tells of parts.
     ///
     /// # Errors
     /// `InvalidArgument` where they are not, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
+        let comment = comment.to_owned();
+        self.make_report(message, status, |key| Command::Report(key, status, comment))
+    }
+
+    /// Makes a REPORT about octets of a message, where the session's reports are manual: as often as wanted, also while
+    /// the message goes on (RFC 4975 §7.1.3). `octets` are 0-based positions. Success is told only of octets in chunks
+    /// that have ended and asked for it, in one REPORT for each range without a gap; a failure that the sender did not
+    /// want to hear of, not at all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where they are not, or for an empty range, `Gone`, `Forked`.
+    pub fn report_range(
+        &self,
+        message: MessageHandle,
+        octets: Range<u64>,
+        status: StatusCode,
+        comment: &str,
+    ) -> Result<()> {
+        if octets.is_empty() {
+            return Err(Error::invalid_argument(format!(
+                "octets {} to {} of a message are none",
+                octets.start, octets.end
+            )));
+        }
+        let (comment, Range { start, end }) = (comment.to_owned(), octets);
+        self.make_report(message, status, |key| {
+            Command::ReportRange(key, start, end, status, comment)
+        })
+    }
+
+    fn make_report(
+        &self,
+        message: MessageHandle,
+        status: StatusCode,
+        command: impl FnOnce(proto::MessageKey) -> Command,
+    ) -> Result<()> {
         let (session, key) = self.core()?.shared.message(message)?;
         validate::status(status)?;
         if !session.manual_reports {
@@ -626,9 +756,7 @@ impl Engine {
                 "reports of this session are automatic",
             ));
         }
-        session
-            .mailbox()
-            .judge(key, Command::Report(key, status, comment.to_owned()))
+        session.mailbox().judge(key, command(key))
     }
 
     /// Counters and sizes now. In a forked child all are 0.
@@ -654,7 +782,48 @@ impl Engine {
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
+            counts: context.counters.snapshot(),
+            trace_written: context.trace.counters.written.load(Relaxed),
+            trace_dropped: context.trace.counters.dropped.load(Relaxed),
         }
+    }
+
+    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a second
+    /// until what it holds is written. Connections that exist are traced from their next request or response on. A trace
+    /// also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, or the file and why it cannot be made; `Limit` if the system
+    /// gives no thread; `Gone` after `shutdown`; `Forked`.
+    pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
+        let core = self.core()?;
+        let context = &core.shared.context;
+        let Some(options) = options else {
+            context.trace.stop();
+            return Ok(());
+        };
+        core.check_running()?;
+        validate::trace(&options)?;
+        context.trace.start(options.into(), &context.log)
+    }
+
+    /// Queues the engine's log for [`take_log`](Self::take_log), up to this level; `None` ends it. Rust programs that
+    /// subscribe to `tracing` need it not: they get every record anyway, those of [`LogLevel::Trace`] with the target
+    /// `msrp::wire`, the others with `msrp`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn set_log(&self, level: Option<LogLevel>) -> Result<()> {
+        self.core()?.shared.context.log.set_level(level);
+        Ok(())
+    }
+
+    /// Records of the log that were queued, about `max_bytes` octets of them, and how many were dropped before because
+    /// the queue, 256 KiB, was full. When there are some, one domain of the engine is woken.
+    pub fn take_log(&self, max_bytes: usize) -> (Vec<LogRecord>, u64) {
+        self.core()
+            .map(|core| core.shared.context.log.take(max_bytes))
+            .unwrap_or_default()
     }
 
     /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ListenerHandle;
+use super::profile::Profile;
+use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
-use crate::proto::ReportMode;
+use crate::net::trace::TraceParts;
+use crate::proto::{Pacing, ReportMode, SessionMatch};
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -21,6 +23,8 @@ pub struct EngineOptions {
     pub limits: Limits,
     /// TLS for sessions and listeners that ask for it without a configuration of their own.
     pub tls: Option<TlsConfig>,
+    /// A trace of all connections from the start; see [`Engine::set_trace`](super::Engine::set_trace).
+    pub trace: Option<TraceOptions>,
 }
 
 impl Default for EngineOptions {
@@ -29,6 +33,53 @@ impl Default for EngineOptions {
             worker_threads: 1,
             limits: Limits::default(),
             tls: None,
+            trace: None,
+        }
+    }
+}
+
+/// A trace: what goes over the connections of an engine, as a pcapng file for tshark and Wireshark.
+///
+/// One request or response per TCP segment, both directions, decrypted, under IP and TCP headers that are made up but
+/// for addresses and ports. A frame beyond 65,000 octets goes on in further segments. A connection between two sessions
+/// of one engine is there once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceOptions {
+    /// The file, made with mode 0600. It must not exist: nothing is written over, no link is followed.
+    pub path: PathBuf,
+    /// Whether content, credentials and whole session-ids are written. Without it each of their octets is an `x`, and
+    /// lengths stay true. Default no.
+    pub secrets: bool,
+    /// Most octets of a file, 64 KiB to 1 TiB; then the next one is begun. Default 64 MiB.
+    pub max_bytes: u64,
+    /// How many files are kept, 1 to 1000: `path`, before it `path.1`, and so on; the oldest is removed. Default 2.
+    pub files: usize,
+    /// Octets that may wait to be written, 64 KiB to 1 GiB. What comes beyond them is dropped and counted
+    /// ([`Stats::trace_dropped`](super::Stats::trace_dropped)); sessions never wait. Default 4 MiB.
+    pub queue_bytes: usize,
+}
+
+impl TraceOptions {
+    /// A masked trace to `path`, with the default bounds.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            secrets: false,
+            max_bytes: 64 << 20,
+            files: 2,
+            queue_bytes: 4 << 20,
+        }
+    }
+}
+
+impl From<TraceOptions> for TraceParts {
+    fn from(options: TraceOptions) -> Self {
+        Self {
+            path: options.path,
+            secrets: options.secrets,
+            max_bytes: options.max_bytes,
+            files: options.files,
+            queue_bytes: options.queue_bytes,
         }
     }
 }
@@ -119,7 +170,8 @@ pub enum ConnectionSharing {
 /// Most octets in the body of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChunkLen {
-    /// 2048, or unbounded where both ends are this engine and nothing stands between.
+    /// What the profile says; with [`Profile::Strict`] 2048, or unbounded where both ends are this engine and nothing
+    /// stands between.
     #[default]
     Auto,
     /// No bound.
@@ -151,14 +203,30 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
+    pub profile: Profile,
     /// Chunk length.
     pub chunk_len: ChunkLen,
+    /// Which URIs of incoming requests name the session. `None`: what the profile says.
+    pub session_match: Option<SessionMatch>,
+    /// How fast requests follow each other. `None`: what the profile says. With [`Pacing::One`] other sessions on the same
+    /// connection send one frame per write, too.
+    pub pacing: Option<Pacing>,
+    /// Whether no body may hold CRLF and seven hyphens; a chunk ends inside of them. `None`: what the profile says.
+    pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
     /// Who makes REPORTs.
     pub reports: ReportMode,
+    /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
+    /// by the host: words of capital letters, at most 32. All others are answered 501 (RFC 4975 §12).
+    pub methods: Vec<String>,
     /// Bodiless SENDs while nothing else is sent.
     pub keep_alive: Option<Duration>,
+    /// Our own time for success REPORTs (RFC 4975 §7.1.1), from the last octet of a message that asked for them; then
+    /// [`Event::Unconfirmed`](super::Event::Unconfirmed). `None`: they may come as long as the session lasts. There is
+    /// no value that fits all: the RFC names two minutes for chat.
+    pub report_timeout: Option<Duration>,
 }
 
 impl Default for SessionOptions {
@@ -174,10 +242,16 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            profile: Profile::default(),
             chunk_len: ChunkLen::default(),
+            session_match: None,
+            pacing: None,
+            dash_split: None,
             connection_sharing: ConnectionSharing::default(),
             reports: ReportMode::default(),
+            methods: Vec::new(),
             keep_alive: None,
+            report_timeout: None,
         }
     }
 }
@@ -209,6 +283,27 @@ impl Default for SendOptions {
     }
 }
 
+/// Options of one request of another method than SEND.
+#[derive(Debug, Clone)]
+pub struct RequestOptions {
+    /// The media type of its body, if it has one.
+    pub content_type: String,
+    /// Its Message-ID; made by the engine when absent.
+    pub message_id: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            content_type: "text/plain".into(),
+            message_id: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// The content of one message.
 #[derive(Debug, Clone)]
 pub enum SendBody {
@@ -218,4 +313,16 @@ pub enum SendBody {
     File(PathBuf),
     /// Octets that the host pushes when asked, and their number if known. Takes a transfer slot.
     Stream(Option<u64>),
+}
+
+/// A message that was admitted: it will be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// Names it from now on.
+    pub transfer: TransferHandle,
+    /// Its Message-ID: the one of the options, or the engine's.
+    pub message_id: String,
+    /// Its length in octets, if known.
+    pub total: Option<u64>,
 }

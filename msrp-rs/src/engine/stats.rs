@@ -1,5 +1,7 @@
 //! Counters of an engine, as hosts see them. They are kept in `net::memory`.
 
+use crate::proto::Counts;
+
 /// Counters since the start, and sizes now. Octets unless said otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,4 +34,10 @@ pub struct Stats {
     pub protocol_errors: u64,
     /// Messages sent that failed.
     pub messages_failed: u64,
+    /// Requests and responses by kind, and how long things took.
+    pub counts: Counts,
+    /// Requests, responses and parts of long ones written into traces.
+    pub trace_written: u64,
+    /// Requests, responses and parts of long ones that are in no trace, because its queue was full.
+    pub trace_dropped: u64,
 }

@@ -6,8 +6,10 @@ use super::event::{Event, SessionState};
 use super::handle::{MessageHandle, TransferHandle};
 use super::slots::numbered;
 use crate::error::{Error, ErrorKind};
-use crate::net::mailbox::{Item, Phase};
-use crate::proto::{CloseReason, Event as Said, Failure, MessageKey, SessionKey, TransferKey};
+use crate::net::mailbox::{Item, NotConfirmed, Phase, type_refused};
+use crate::proto::{
+    CloseReason, Event as Said, Failure, MessageKey, SessionKey, TransferKey, Unconfirmed,
+};
 
 impl From<Phase> for SessionState {
     fn from(phase: Phase) -> Self {
@@ -41,6 +43,15 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
         } => Event::Failed {
             transfer: transfer_of(transfer),
             error: error.unwrap_or_else(|| failure_error(&failure)),
+        },
+        Item::Unconfirmed {
+            transfer,
+            message_id,
+            why,
+        } => Event::Unconfirmed {
+            transfer: transfer_of(transfer),
+            message_id,
+            error: unconfirmed_error(why),
         },
         Item::ReportsLost(count) => Event::ReportsLost { count },
         Item::Closed {
@@ -86,6 +97,21 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
                 message: message_of(message),
                 end,
             },
+            Said::Request {
+                message,
+                head,
+                body,
+                credit,
+            } => Event::Request {
+                message: message_of(message),
+                head,
+                body,
+                credit,
+            },
+            Said::Response(key, answer) => Event::Response {
+                transfer: transfer_of(key),
+                answer,
+            },
             Said::DataWanted(key, len) => Event::DataWanted {
                 transfer: transfer_of(key),
                 len,
@@ -117,6 +143,8 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             | Said::WindowReleased(_)
             | Said::Progress(..)
             | Said::Failed(..)
+            | Said::Unconfirmed(..)
+            | Said::TypeRefused(_)
             | Said::Closed { .. } => return None,
         },
     })
@@ -129,11 +157,35 @@ fn failure_error(failure: &Failure) -> Error {
             ErrorKind::Timeout,
             "no response in time after the last octet (RFC 4975 §7.1.1)",
         ),
+        Failure::TypeRefused(refused) => type_refused(refused),
         Failure::Aborted => Error::local(ErrorKind::Aborted, "message was ended with #"),
         Failure::WrongLength { announced, given } => Error::invalid_argument(format!(
             "stream announced {announced} octets and gave {given}"
         )),
         Failure::SessionClosed => Error::local(ErrorKind::Gone, "session ended first"),
+    }
+}
+
+fn unconfirmed_error(why: NotConfirmed) -> Error {
+    match why {
+        NotConfirmed::Said(Unconfirmed::Timeout(timeout)) => Error::remote(
+            ErrorKind::Timeout,
+            format!("message is not confirmed: no success REPORT for all of it in {timeout:?}"),
+        ),
+        NotConfirmed::Said(Unconfirmed::Forgotten) => Error::local(
+            ErrorKind::Limit,
+            "message is not confirmed: limits.remembered_ids later ones were acknowledged",
+        ),
+        NotConfirmed::Ended(reason, error) => {
+            let ended = "message is not confirmed: the session ended before its success REPORTs";
+            match error.or_else(|| close_error(&reason)) {
+                Some(error) => Error {
+                    context: format!("{ended}: {}", error.context),
+                    ..error
+                },
+                None => Error::local(ErrorKind::Gone, ended),
+            }
+        }
     }
 }
 

@@ -9,18 +9,27 @@ use parking_lot::Mutex;
 
 use super::options::{PemSource, TlsConfig, TlsVerify};
 use crate::error::{Error, Result};
+use crate::net::log::{Log, LogLevel};
 use crate::net::tls::{Tls, TlsParts, Verify};
 
 /// Configurations that are remembered.
 const REMEMBERED: usize = 64;
 
 /// The configurations of an engine.
-#[derive(Default)]
 pub(super) struct Trust {
+    log: Arc<Log>,
     known: Mutex<Vec<(TlsConfig, Arc<Tls>)>>,
 }
 
 impl Trust {
+    /// None yet.
+    pub(super) fn new(log: Arc<Log>) -> Self {
+        Self {
+            log,
+            known: Mutex::default(),
+        }
+    }
+
     /// The object for a configuration; its files are read when it is seen for the first time.
     ///
     /// # Errors
@@ -58,6 +67,10 @@ impl Trust {
             },
             server_name: config.server_name.clone(),
         })?);
+        if config.verify == TlsVerify::None {
+            let text = format_args!("TLS: certificates of peers are not verified");
+            self.log.write(LogLevel::Warn, text);
+        }
         let mut known = self.known.lock();
         if known.len() >= REMEMBERED {
             known.remove(0);

@@ -12,11 +12,13 @@ use tokio::sync::Notify;
 use super::block::BlockPool;
 use super::dial::Targets;
 use super::inbox::{Control, Inbox};
+use super::log::Log;
 use super::memory::Memory;
 use super::registry::Registry;
+use super::trace::Trace;
 use super::unbound::Unbound;
 use crate::limits::Limits;
-use crate::proto::IdSource;
+use crate::proto::{Counters, IdSource};
 
 /// Shared by the tasks of one engine.
 pub(crate) struct Context {
@@ -26,6 +28,9 @@ pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) unbound: Unbound,
     pub(crate) targets: Targets,
+    pub(crate) log: Arc<Log>,
+    pub(crate) trace: Trace,
+    pub(crate) counters: Arc<Counters>,
     ids: Mutex<IdSource>,
     connections: Mutex<HashMap<u64, Arc<Inbox>>>,
     connection_gone: Notify,
@@ -42,6 +47,9 @@ impl Context {
             registry: Registry::default(),
             unbound: Unbound::default(),
             targets: Targets::new(&limits),
+            log: Arc::default(),
+            trace: Trace::default(),
+            counters: Arc::default(),
             ids: Mutex::new(ids),
             connections: Mutex::new(HashMap::new()),
             connection_gone: Notify::new(),

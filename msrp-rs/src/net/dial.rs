@@ -19,12 +19,14 @@ use tokio_rustls::TlsConnector;
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
+use super::log::LogLevel;
 use super::registry::{Bind, Entry, Origin, Way};
 use super::socket::PeerSocket;
 use super::tls::Tls;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{Host, Uri};
 
 /// Most time for one address while others are left to try.
@@ -101,6 +103,7 @@ impl Target {
         let mut free_at = self.free_at.lock();
         let start = free_at
             .checked_sub(DISTANCE * BURST)
+            .filter(|_| !mutant::on(Mutant::DialsUnbounded))
             .map_or(now, |start| start.max(now));
         *free_at = (*free_at).max(now) + DISTANCE;
         start
@@ -137,7 +140,7 @@ pub(crate) async fn connect(
     };
     let target = context.targets.target(&context.limits, &authority);
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share = share && entry.pins().is_none();
+    let share = share && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
     let _gate = if share {
         Some(target.gate.lock().await)
     } else {
@@ -148,7 +151,8 @@ pub(crate) async fn connect(
         if let Some(inbox) = shared
             && entry.bind_to(&inbox) != Bind::ConnectionClosed
         {
-            tracing::debug!(connection = inbox.id(), "shared by another session");
+            let text = format_args!("shared by another session");
+            context.log.connection(LogLevel::Debug, inbox.id(), text);
             return Ok(());
         }
     }
@@ -156,7 +160,8 @@ pub(crate) async fn connect(
     let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox) == Bind::Bound {
-        tracing::debug!(connection = inbox.id(), "dialled");
+        let text = format_args!("dialled");
+        context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
             *target.shared.lock() = Some(inbox);
         }
@@ -232,6 +237,10 @@ async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
         Host::V4(address) => vec![(*address, port).into()],
         Host::V6(address) => vec![(*address, port).into()],
     };
+    try_each(&addresses).await.map_err(failed)
+}
+
+async fn try_each(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for (index, address) in addresses.iter().enumerate() {
         let attempt = TcpStream::connect(address);
@@ -248,7 +257,7 @@ async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
             Err(error) => last = error,
         }
     }
-    Err(failed(last))
+    Err(last)
 }
 
 #[cfg(test)]
@@ -277,5 +286,30 @@ mod tests {
         assert!(starts[..10].iter().all(Duration::is_zero));
         assert!(starts[29] >= Duration::from_millis(1800), "{starts:?}");
         covers!("C-289");
+    }
+
+    #[tokio::test]
+    async fn rfc4975_6_2_further_addresses_are_tried_in_the_order_given() {
+        let bind = || tokio::net::TcpListener::bind("127.0.0.1:0");
+        let gone = bind().await.expect("a port");
+        let refuses = gone.local_addr().expect("an address");
+        drop(gone);
+        let (first, second) = (bind().await.expect("a port"), bind().await.expect("a port"));
+        let addresses = [
+            refuses,
+            first.local_addr().expect("an address"),
+            second.local_addr().expect("an address"),
+        ];
+        let stream = try_each(&addresses).await.expect("one of them answers");
+        assert_eq!(stream.peer_addr().expect("connected"), addresses[1]);
+        let error = try_each(&addresses[..1])
+            .await
+            .expect_err("nobody is there");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            try_each(&[]).await.expect_err("no address").kind(),
+            io::ErrorKind::NotFound
+        );
+        covers!("C-094");
     }
 }

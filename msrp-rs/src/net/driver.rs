@@ -22,8 +22,10 @@ use tokio::time::Sleep;
 
 use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
+use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
 use super::registry::{Entry, Origin, Way};
+use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
@@ -87,8 +89,19 @@ impl Driver {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
-        let connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        let mut connection = Connection::new(Arc::clone(&context.limits), ids, now);
+        connection.set_counters(Arc::clone(&context.counters));
         let is_dialled = matches!(from.way, Way::Dialled(_));
+        if let Ok((local, peer)) = transport.addresses() {
+            let ends = Ends {
+                number: connected.inbox.id(),
+                local,
+                peer,
+                dialled: is_dialled,
+                secure: transport.is_secure(),
+            };
+            connection.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
+        }
         let unbound_until =
             matches!(from.way, Way::Accepted { .. }).then(|| now + context.limits.unbound);
         Self {
@@ -112,6 +125,11 @@ impl Driver {
         &self.connected.context
     }
 
+    fn log(&self, level: LogLevel, text: &str) {
+        let log = &self.context().log;
+        log.connection(level, self.connected.inbox.id(), format_args!("{text}"));
+    }
+
     /// One round through everything. True when something moved.
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let now = Instant::now();
@@ -123,6 +141,13 @@ impl Driver {
         let is_short = self.connected.context.memory.is_short();
         if is_short != self.is_short {
             self.is_short = is_short;
+            if self.connected.context.memory.take_exceeded() {
+                let limit = self.connected.context.limits.engine_memory;
+                let text = format_args!(
+                    "more than engine_memory, {limit} octets, is held: new chunks get 413"
+                );
+                self.connected.context.log.write(LogLevel::Warn, text);
+            }
             connection.set_memory_pressure(is_short);
         }
         if connection.poll_timeout().is_some_and(|at| at <= now) {
@@ -153,6 +178,11 @@ impl Driver {
                         self.finish(now);
                     }
                 }
+                Control::Detour(detour) => {
+                    if let Err(error) = detour.take(&mut self.transport) {
+                        self.lose(now, &error);
+                    }
+                }
             }
         }
         for mailbox in dirty.drain(..) {
@@ -165,10 +195,7 @@ impl Driver {
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
         if !entry.trusts(&self.from) {
             // What was held came from somebody else: nothing of it is used.
-            tracing::warn!(
-                connection = self.connected.inbox.id(),
-                "certificate does not match"
-            );
+            self.log(LogLevel::Warn, "certificate does not match");
             entry.give_back(config);
             self.finish(now);
             return;
@@ -371,9 +398,9 @@ impl Driver {
                     && !connection.holds_early();
                 if let Some(reason) = connection.close_reason() {
                     let reason = kind_of(reason);
-                    tracing::debug!(connection = self.connected.inbox.id(), reason, "closing");
+                    self.log(LogLevel::Debug, &format!("closing: {reason}"));
                 } else if is_late {
-                    tracing::debug!(connection = self.connected.inbox.id(), "no session came");
+                    self.log(LogLevel::Debug, "no session came");
                 } else if !is_unused {
                     return false;
                 }
@@ -465,10 +492,7 @@ impl Future for Driver {
         match catch_unwind(AssertUnwindSafe(|| driver.run(cx))) {
             Ok(done) => done,
             Err(_) => {
-                tracing::error!(
-                    connection = driver.connected.inbox.id(),
-                    "connection task panicked"
-                );
+                driver.log(LogLevel::Error, "connection task panicked");
                 driver.abandon("internal error in the connection task", ErrorKind::Internal);
                 Poll::Ready(())
             }

@@ -22,6 +22,9 @@ pub(crate) enum Control {
     Finish,
     /// Closes if no session was bound yet: others need the place.
     Evict,
+    /// Leads its octets through somebody else.
+    #[cfg(not(loom))]
+    Detour(Box<super::detour::Detour>),
 }
 
 /// The work list of one connection.

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
+use super::log::LogLevel;
 use super::registry::{Origin, Way};
 use super::socket::PeerSocket;
 use super::transport::Transport;
@@ -78,12 +79,18 @@ pub(crate) async fn accept(
                 let connected = context.enter();
                 context
                     .unbound
-                    .insert(&context.limits, peer.ip(), &connected.inbox);
-                tracing::debug!(connection = connected.inbox.id(), %peer, "accepted");
+                    .insert(&context.limits, &context.log, peer.ip(), &connected.inbox);
+                context.log.connection(
+                    LogLevel::Debug,
+                    connected.inbox.id(),
+                    format_args!("accepted from {peer}"),
+                );
                 tokio::spawn(serve(connected, stream, number, tls.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
+                context
+                    .log
+                    .write(LogLevel::Warn, format_args!("accept failed: {error}"));
                 tokio::time::sleep(REST).await;
             }
         }
@@ -115,7 +122,11 @@ async fn serve(
                 done = tokio::time::timeout(limit, handshake) => match done {
                     Ok(Ok(stream)) => Transport::tls(stream.into()),
                     Ok(Err(error)) => {
-                        tracing::debug!(connection = connected.inbox.id(), %error, "tls handshake");
+                        connected.context.log.connection(
+                            LogLevel::Debug,
+                            connected.inbox.id(),
+                            format_args!("TLS handshake: {error}"),
+                        );
                         return;
                     }
                     Err(_) => return,

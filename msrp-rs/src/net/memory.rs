@@ -18,6 +18,8 @@ pub(crate) struct Memory {
     receive_peak: AtomicIsize,
     send_held: AtomicIsize,
     short: AtomicBool,
+    /// Whether nobody logged yet that the budget was exceeded.
+    untold: AtomicBool,
     /// Whether a sender was refused for the budget since it was exceeded.
     refused: AtomicBool,
     pub(crate) connections: AtomicU64,
@@ -40,6 +42,7 @@ impl Memory {
             receive_peak: AtomicIsize::new(0),
             send_held: AtomicIsize::new(0),
             short: AtomicBool::new(false),
+            untold: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             messages_sent: AtomicU64::new(0),
@@ -109,6 +112,12 @@ impl Memory {
         !self.is_short() && self.refused.load(Relaxed) && self.refused.swap(false, Relaxed)
     }
 
+    /// Whether the budget was exceeded since this was last asked. Not logged where it is found out: there may be locks.
+    #[cfg(not(loom))]
+    pub(crate) fn take_exceeded(&self) -> bool {
+        self.untold.load(Relaxed) && self.untold.swap(false, Relaxed)
+    }
+
     /// Octets held for consumers, now and at most.
     pub(crate) fn received(&self) -> (usize, usize) {
         (
@@ -139,7 +148,7 @@ impl Memory {
             }
             self.short.store(is_short, Relaxed);
             if is_short {
-                tracing::warn!(held, limit = self.limit, "engine memory budget exceeded");
+                self.untold.store(true, Relaxed);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! and calls it in the order that ARCHITECTURE.md gives. Each session has one `mailbox` in which its
 //! host's commands and its events meet; `inbox` wakes the driver for commands, `ready` wakes the
 //! consumer for events. `transport` is TCP or TLS (RFC 4975 §5.4, §14.2), `listener` and `dial`
-//! make connections (RFC 4975 §5.4, §6.2), `registry` knows which session a URI names (RFC 4975 §7.3).
+//! make connections (RFC 4975 §5.4, §6.2), `detour` leads one through a test, `registry` knows which session a URI names (RFC 4975 §7.3).
 //!
 //! What a frame means is decided in `proto`; what a host may ask for, and SDP, in `engine`.
 //!
@@ -16,6 +16,8 @@ pub(crate) mod block;
 #[cfg(not(loom))]
 pub(crate) mod context;
 #[cfg(not(loom))]
+pub(crate) mod detour;
+#[cfg(not(loom))]
 pub(crate) mod dial;
 #[cfg(not(loom))]
 pub(crate) mod driver;
@@ -24,6 +26,8 @@ pub(crate) mod file;
 pub(crate) mod inbox;
 #[cfg(not(loom))]
 pub(crate) mod listener;
+#[cfg(not(loom))]
+pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod memory;
 pub(crate) mod ready;
@@ -34,6 +38,8 @@ pub(crate) mod socket;
 pub(crate) mod sync;
 #[cfg(not(loom))]
 pub(crate) mod tls;
+#[cfg(not(loom))]
+pub(crate) mod trace;
 #[cfg(not(loom))]
 pub(crate) mod transport;
 #[cfg(not(loom))]

@@ -208,7 +208,6 @@ fn client_config(
         Verify::Fingerprint => builder.with_root_certificates(RootCertStore::empty()),
         Verify::Authority => builder.with_root_certificates(roots(ca)?),
         Verify::Nothing => {
-            tracing::warn!("tls: certificates of peers are not verified");
             let verifier = AnyCertificate(Arc::clone(provider));
             builder
                 .dangerous()
@@ -254,7 +253,7 @@ fn roots(ca: Option<Vec<u8>>) -> Result<RootCertStore> {
         None => {
             let native = rustls_native_certs::load_native_certs();
             let (added, ignored) = roots.add_parsable_certificates(native.certs);
-            tracing::debug!(added, ignored, "tls: system CAs");
+            tracing::debug!(target: "msrp", added, ignored, "tls: system CAs");
             if added == 0 && !native.errors.is_empty() {
                 let text = format!("tls: no system CAs: {}", native.errors[0]);
                 return Err(Error::local(ErrorKind::Tls, text));

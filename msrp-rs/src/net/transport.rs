@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_rustls::TlsStream;
 
 use super::block::{self, BlockPool};
+use super::detour;
 use super::socket::PeerSocket;
 
 /// Most plaintext in one write to TLS: one record.
@@ -60,11 +61,34 @@ impl Transport {
         }
     }
 
+    /// Goes on with `inside`; the stream so far is carried to and from `outside`, by a task of its own.
+    pub(crate) fn detour(&mut self, inside: PeerSocket, outside: PeerSocket) {
+        // What was taken and is not flushed is flushed there, before anything else.
+        self.may_hold_input = false;
+        match std::mem::replace(&mut self.stream, Stream::Tcp(inside)) {
+            Stream::Tcp(stream) => tokio::spawn(detour::carry(stream, |stream| stream, outside)),
+            Stream::Tls(stream) => {
+                tokio::spawn(detour::carry(stream, |stream| stream.get_ref().0, outside))
+            }
+        };
+    }
+
     fn socket(&self) -> &PeerSocket {
         match &self.stream {
             Stream::Tcp(stream) => stream,
             Stream::Tls(stream) => stream.get_ref().0,
         }
+    }
+
+    /// Our address and the peer's; none where the connection is over already.
+    pub(crate) fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        let stream = self.socket().stream();
+        Ok((stream.local_addr()?, stream.peer_addr()?))
+    }
+
+    /// Whether it is TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// The certificate that the peer showed, DER.

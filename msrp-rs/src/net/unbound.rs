@@ -8,7 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::inbox::{Control, Inbox};
+use super::log::{Log, LogLevel};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 
 /// The unbound connections of an engine, oldest first: connection numbers grow.
 #[derive(Debug, Default)]
@@ -18,14 +20,16 @@ pub(crate) struct Unbound {
 
 impl Unbound {
     /// Adds a connection; who has to make room for it is told to close.
-    pub(crate) fn insert(&self, limits: &Limits, address: IpAddr, inbox: &Arc<Inbox>) {
+    pub(crate) fn insert(&self, limits: &Limits, log: &Log, address: IpAddr, inbox: &Arc<Inbox>) {
         let evicted = {
             let mut connections = self.connections.lock();
             let same = connections
                 .values()
                 .filter(|(other, _)| *other == address)
                 .count();
-            let oldest = if same >= limits.unbound_per_address.max(1) {
+            let oldest = if mutant::on(Mutant::UnboundUnbounded) {
+                None
+            } else if same >= limits.unbound_per_address.max(1) {
                 connections
                     .iter()
                     .find(|(_, (other, _))| *other == address)
@@ -39,7 +43,11 @@ impl Unbound {
             oldest.and_then(|id| connections.remove(&id))
         };
         if let Some((address, evicted)) = evicted {
-            tracing::info!(%address, connection = evicted.id(), "unbound connection makes room");
+            log.connection(
+                LogLevel::Info,
+                evicted.id(),
+                format_args!("from {address}, without a session, makes room for others"),
+            );
             // A closed one has made room by itself.
             let _ = evicted.push_control(Control::Evict);
         }
@@ -82,7 +90,7 @@ mod tests {
         let inboxes: Vec<_> = (1..=5).map(|id| Arc::new(Inbox::new(id))).collect();
         let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
         for (inbox, last) in inboxes.iter().zip([1, 2, 2, 2, 3]) {
-            unbound.insert(&limits, address(last), inbox);
+            unbound.insert(&limits, &Log::default(), address(last), inbox);
         }
         let evicted: Vec<bool> = inboxes.iter().map(|inbox| was_evicted(inbox)).collect();
         assert_eq!(evicted, [true, true, false, false, false]);

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::counters::Counters;
 use super::work::steps;
 use super::{Event, MessageEnd};
 use crate::limits::Limits;
@@ -38,6 +39,8 @@ pub(super) struct Pausing {
     paused: bool,
     slow: Option<Slow>,
     past: Past,
+    /// Since when reading is paused.
+    paused_since: Option<Instant>,
 }
 
 /// A pause for slack, or for requests that are held.
@@ -182,6 +185,7 @@ impl Connection {
         let slack = self.pausing.slack_used > self.limits.connection_slack;
         let early = self.early.len() > self.limits.early_len;
         let slow = slack || early;
+        let paused = self.pausing.paused;
         if !slow {
             self.pausing.resume(now);
         } else {
@@ -194,6 +198,17 @@ impl Connection {
             self.pausing.pause(patience, self.limits.stall, now);
         }
         self.pausing.paused = slow || self.output.control_len() > self.control_room();
+        match (paused, self.pausing.paused) {
+            (false, true) => self.pausing.paused_since = Some(now),
+            (true, false) => {
+                if let Some(since) = self.pausing.paused_since.take() {
+                    let time = now.saturating_duration_since(since);
+                    let count = |counters: &Counters| counters.pause_time.record_time(time);
+                    self.observers.count(count);
+                }
+            }
+            _ => {}
+        }
         self.transactions.stand_still(self.pausing.paused, now);
     }
 

@@ -8,6 +8,7 @@
 
 mod bounded;
 mod connection;
+mod counters;
 mod credit;
 mod early;
 mod event;
@@ -17,8 +18,12 @@ mod message;
 mod outbound;
 mod ranges;
 mod receive;
+mod refused;
 mod report;
+mod report_timer;
+mod request;
 mod session;
+mod tap;
 mod timers;
 mod transaction;
 mod transfer;
@@ -29,9 +34,14 @@ mod write_queue;
 mod hostile_tests;
 
 pub use connection::Connection;
+pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey,
+    Answer, Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, RequestHead, SessionConfig, SessionKey,
+    SessionMatch, TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
+pub use refused::{RefusedType, RefusedTypes};
+pub use session::PACE;
+pub use tap::{Direction, Tap};
 pub use transfer::send_cost;

@@ -6,12 +6,16 @@
 use bytes::Bytes;
 
 use super::connection::Connection;
-use super::inbound::ends_session;
+use super::counters::FrameKind;
+use super::inbound::{ends_session, first_uri};
 use super::ranges::RangeSet;
 use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
-use crate::wire::{ByteRange, Head, MessageId, ReportHead, StatusCode};
+use crate::mutant::{self, Mutant};
+use crate::wire::{
+    ByteRange, Continuation, FailureReport, Head, MessageId, ReportHead, StatusCode,
+};
 
 impl Connection {
     /// The peer, or a relay, tells what became of a message. Never answered, whatever is wrong with it.
@@ -19,7 +23,7 @@ impl Connection {
         let (Some(id), Some(report)) = (head.message_id(), head.report_status()) else {
             return;
         };
-        if report.namespace != 0 {
+        if report.namespace != 0 && !mutant::on(Mutant::AnyNamespaceRead) {
             return;
         }
         let session = &mut self.sessions[index];
@@ -53,7 +57,10 @@ impl Connection {
                 outgoing.confirmed.insert(start, end);
             }
             let whole = matches!(outgoing.phase, Phase::Encoded | Phase::Acknowledged);
-            if whole && wanted && outgoing.confirmed.covers(sent) {
+            if whole
+                && wanted
+                && (outgoing.confirmed.covers(sent) || mutant::on(Mutant::FirstReportDelivers))
+            {
                 outgoing.delivered = true;
                 outgoing.confirmed = RangeSet::default();
                 self.events.push_back((key, Event::Delivered(outgoing.key)));
@@ -69,9 +76,10 @@ impl Connection {
                 comment: comment.clone(),
             }
         };
-        self.fail_transfer(index, transfer, failure);
+        self.fail_with_status(index, transfer, status, failure);
         // A range that was not received: the session has failed. 400, 403, 413, 415 and their like end the message alone.
-        if ends_session(status) || status == StatusCode::TIMEOUT {
+        let lost = status == StatusCode::TIMEOUT && !mutant::on(Mutant::LostRangeIgnored);
+        if ends_session(status) || lost {
             self.end_session(
                 index,
                 &CloseReason::Status {
@@ -93,10 +101,10 @@ impl Connection {
         let Some(reportable) = session.incoming.reportable.remove(&message) else {
             return;
         };
-        self.queue_success(index, &reportable);
+        self.queue_success(index, &reportable, StatusCode::OK.default_comment());
     }
 
-    /// The consumer makes a REPORT.
+    /// The consumer makes the REPORT about a message; an empty comment is the usual one.
     pub(super) fn report(
         &mut self,
         index: usize,
@@ -108,10 +116,15 @@ impl Connection {
         let Some(reportable) = session.incoming.reportable.remove(&message) else {
             return;
         };
+        let comment = match comment {
+            "" => status.default_comment(),
+            comment => comment,
+        };
         if status.is_success() {
-            self.queue_success(index, &reportable);
-        } else if reportable.failures {
-            let range = byte_range(0, reportable.length, Some(reportable.length));
+            self.queue_success(index, &reportable, comment);
+        } else if reportable.failures || mutant::on(Mutant::FailureReportedAnyway) {
+            let length = reportable.length + u64::from(mutant::on(Mutant::FailureRangeLong));
+            let range = byte_range(0, length, Some(reportable.length));
             self.queue_report(
                 index,
                 reportable.message_id,
@@ -120,6 +133,66 @@ impl Connection {
                 comment,
                 range,
             );
+        }
+    }
+
+    /// The consumer makes a REPORT about octets of a message, complete or not. Success covers only octets of chunks
+    /// that have ended and asked for it.
+    pub(super) fn report_range(
+        &mut self,
+        index: usize,
+        message: MessageKey,
+        (start, end): (u64, u64),
+        status: StatusCode,
+        comment: &str,
+    ) {
+        let session = &self.sessions[index];
+        if session.config.reports != ReportMode::Manual {
+            return;
+        }
+        let receiving = &session.incoming;
+        let open = receiving.open_by_key(message);
+        let (id, to_path, failures, length, confirmable, known) =
+            if let Some(done) = receiving.reportable.get(&message) {
+                (
+                    done.message_id,
+                    done.from_path.clone(),
+                    done.failures,
+                    Some(done.length),
+                    &done.confirmable,
+                    done.length,
+                )
+            } else if let Some(open) = open.and_then(|id| receiving.open.get(&id)) {
+                (
+                    open.head.message_id,
+                    open.from_path.clone(),
+                    open.head.failure_report != FailureReport::No,
+                    // Before the end is here, what was announced (§7.1.4).
+                    open.length().or_else(|| {
+                        open.head
+                            .total
+                            .filter(|total| *total >= open.received_end())
+                    }),
+                    &open.confirmable,
+                    open.received_end(),
+                )
+            } else {
+                return;
+            };
+        let ranges: Vec<_> = if status.is_success() {
+            confirmable.within(start, end).collect()
+        } else if failures {
+            vec![(start, end.min(known))]
+        } else {
+            Vec::new()
+        };
+        for (start, end) in ranges.into_iter().filter(|(start, end)| start < end) {
+            let range = byte_range(start, end, length);
+            let comment = match comment {
+                "" => status.default_comment(),
+                comment => comment,
+            };
+            self.queue_report(index, id, &to_path, status, comment, range);
         }
     }
 
@@ -150,7 +223,7 @@ impl Connection {
     }
 
     /// One success REPORT for each range of which one was asked for (§7.1.3).
-    fn queue_success(&mut self, index: usize, reportable: &Reportable) {
+    fn queue_success(&mut self, index: usize, reportable: &Reportable, comment: &str) {
         if !reportable.success_report {
             return;
         }
@@ -163,7 +236,7 @@ impl Connection {
                 reportable.message_id,
                 &reportable.from_path,
                 StatusCode::OK,
-                "OK",
+                comment,
                 range,
             );
         }
@@ -180,15 +253,18 @@ impl Connection {
         byte_range: ByteRange,
     ) {
         let head = ReportHead {
-            transaction_id: self.ids.transaction_id(),
-            to_path,
+            transaction_id: self.new_transaction_id(),
+            to_path: mutant::swap(Mutant::ReportToFirstUri, &to_path[..], || {
+                first_uri(to_path)
+            }),
             from_path: &self.sessions[index].from_path,
             message_id,
             byte_range: Some(byte_range),
             status,
             comment,
         };
-        head.encode(self.output.control());
+        let frame = (FrameKind::Report, Continuation::Complete);
+        self.output.control(frame, |out| head.encode(out));
     }
 }
 

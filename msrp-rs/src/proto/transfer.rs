@@ -3,12 +3,14 @@
 //! When it gets its turn, and what an answer does to it, is decided in `outbound` and `report`.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::ranges::RangeSet;
+use super::refused::RefusedType;
 use super::{Body, OutgoingMessage, TransferKey};
-use crate::wire::{FailureReport, MessageId};
+use crate::wire::{FailureReport, MessageId, Method};
 
 /// What a small message of `len` octets costs of the send window: its octets and what is kept for it.
 pub fn send_cost(len: usize) -> usize {
@@ -20,13 +22,19 @@ pub fn send_cost(len: usize) -> usize {
 pub(super) struct Outgoing {
     pub(super) key: TransferKey,
     pub(super) id: MessageId,
+    pub(super) method: Method,
     pub(super) content_type: Option<String>,
+    /// What a 415 to it forbids, where that is not simply its type.
+    wrapped: Option<RefusedType>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) success_report: bool,
     pub(super) failure_report: FailureReport,
     /// In the session's lane for large messages: not counted against the send window, progress is told.
     pub(super) large: bool,
     pub(super) source: Source,
+    /// When it was admitted, and when its first octet was encoded.
+    pub(super) queued: Instant,
+    pub(super) begun: Option<Instant>,
     /// Octets encoded.
     pub(super) position: u64,
     /// Octets written.
@@ -88,8 +96,10 @@ impl Outgoing {
         id: MessageId,
         message: OutgoingMessage,
         small_message: usize,
+        now: Instant,
     ) -> Self {
         let OutgoingMessage {
+            method,
             content_type,
             headers,
             success_report,
@@ -98,6 +108,7 @@ impl Outgoing {
             ..
         } = message;
         let bodiless = matches!(body, Body::None);
+        let wrapped = RefusedType::wrapped(&content_type, &body);
         let (source, large) = match body {
             Body::None => (
                 Source::Whole {
@@ -127,12 +138,16 @@ impl Outgoing {
         Self {
             key,
             id,
+            method,
             content_type: (!bodiless).then_some(content_type),
+            wrapped,
             headers,
             success_report,
             failure_report,
             large,
             source,
+            queued: now,
+            begun: None,
             position: 0,
             written: 0,
             unanswered: 0,
@@ -142,6 +157,21 @@ impl Outgoing {
             delivered: false,
             in_lane: false,
         }
+    }
+
+    /// What a 415 to it forbids; `None` where that is not known.
+    pub(super) fn refusable(&self) -> Option<RefusedType> {
+        if !self.is_message() {
+            return None;
+        }
+        let own = || RefusedType::own(self.content_type.as_deref()?);
+        self.wrapped.clone().or_else(own)
+    }
+
+    /// Whether it has not failed, and success REPORTs that were asked for are still missing.
+    pub(super) fn awaits_report(&self) -> bool {
+        let failed = matches!(self.phase, Phase::Failed | Phase::FailedLate);
+        self.success_report && !self.delivered && !failed
     }
 
     /// The length of the whole message, as far as it is known.
@@ -230,6 +260,11 @@ impl Outgoing {
             }
             _ => 0,
         }
+    }
+
+    /// Whether it is a message; else a request of another method.
+    pub(super) fn is_message(&self) -> bool {
+        self.method == Method::Send
     }
 
     pub(super) fn stream(&mut self) -> Option<&mut Stream> {

@@ -9,8 +9,15 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::counters::FrameKind;
+use super::tap::Observers;
+use crate::wire::Continuation;
+
 /// Bodies below this are copied into the flat buffer: a slice of its own costs more than the copy.
 const FLATTEN: usize = 4096;
+
+/// What a frame was, and how it ended.
+type Ended = (FrameKind, Continuation);
 
 /// The output of one connection.
 #[derive(Debug)]
@@ -18,6 +25,8 @@ pub(super) struct WriteQueue<M> {
     /// Responses, REPORTs and binding requests, in order, waiting for their turn.
     control: BytesMut,
     control_marks: Vec<(usize, M)>,
+    /// Where its frames end.
+    control_ends: Vec<(usize, Ended)>,
     /// Encoded, after everything in `queue`.
     flat: BytesMut,
     queue: VecDeque<Bytes>,
@@ -25,6 +34,9 @@ pub(super) struct WriteQueue<M> {
     encoded: u64,
     written: u64,
     marks: VecDeque<(u64, M)>,
+    /// Where frames end that are not written to their end.
+    ends: VecDeque<(u64, Ended)>,
+    one_frame: bool,
 }
 
 impl<M> WriteQueue<M> {
@@ -32,12 +44,20 @@ impl<M> WriteQueue<M> {
         Self {
             control: BytesMut::new(),
             control_marks: Vec::new(),
+            control_ends: Vec::new(),
             flat: BytesMut::new(),
             queue: VecDeque::new(),
             encoded: 0,
             written: 0,
             marks: VecDeque::new(),
+            ends: VecDeque::new(),
+            one_frame: false,
         }
+    }
+
+    /// From now on `slices` gives octets of one frame only.
+    pub(super) fn separate_frames(&mut self) {
+        self.one_frame = true;
     }
 
     /// Octets in the control lane.
@@ -45,9 +65,10 @@ impl<M> WriteQueue<M> {
         self.control.len()
     }
 
-    /// The control lane, to append to.
-    pub(super) fn control(&mut self) -> &mut BytesMut {
-        &mut self.control
+    /// Appends a whole frame to the control lane.
+    pub(super) fn control(&mut self, frame: Ended, encode: impl FnOnce(&mut BytesMut)) {
+        encode(&mut self.control);
+        self.control_ends.push((self.control.len(), frame));
     }
 
     /// Something to happen when all that is in the control lane now was written.
@@ -60,6 +81,9 @@ impl<M> WriteQueue<M> {
         for (offset, mark) in self.control_marks.drain(..) {
             self.marks.push_back((self.encoded + offset as u64, mark));
         }
+        let ends = self.control_ends.drain(..);
+        self.ends
+            .extend(ends.map(|(end, frame)| (self.encoded + end as u64, frame)));
         self.encoded += self.control.len() as u64;
         if self.flat.is_empty() {
             std::mem::swap(&mut self.flat, &mut self.control);
@@ -94,6 +118,11 @@ impl<M> WriteQueue<M> {
         }
     }
 
+    /// What is encoded now ends with a frame.
+    pub(super) fn end_frame(&mut self, frame: Ended) {
+        self.ends.push_back((self.encoded, frame));
+    }
+
     /// Something to happen when all that is encoded now was written.
     pub(super) fn mark(&mut self, mark: M) {
         self.marks.push_back((self.encoded, mark));
@@ -108,28 +137,50 @@ impl<M> WriteQueue<M> {
 
     /// Fills `slices` with what is to be written next; gives how many were filled.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut room = match self.ends.front() {
+            Some((end, _)) if self.one_frame => end - self.written,
+            _ => u64::MAX,
+        };
         let mut filled = 0;
         for (slice, data) in slices.iter_mut().zip(&self.queue) {
-            *slice = IoSlice::new(data);
+            if room == 0 {
+                break;
+            }
+            let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
+            *slice = IoSlice::new(&data[..len]);
+            room -= len as u64;
             filled += 1;
         }
         filled
     }
 
-    /// `len` octets were written.
-    pub(super) fn advance(&mut self, mut len: usize) {
-        self.written += len as u64;
+    /// `len` octets were written; `observers` see them.
+    pub(super) fn advance(&mut self, mut len: usize, observers: &mut Observers) {
         while len > 0 {
             let front = self
                 .queue
                 .front_mut()
                 .expect("only sealed octets can have been written");
-            if front.len() > len {
-                front.advance(len);
-                return;
+            let mut written = front.len().min(len);
+            let end = self.ends.front().copied();
+            if let Some((end, _)) = end {
+                let rest = usize::try_from(end - self.written).unwrap_or(usize::MAX);
+                written = written.min(rest);
             }
-            len -= front.len();
-            self.queue.pop_front();
+            observers.sent(&front[..written]);
+            self.written += written as u64;
+            len -= written;
+            if written == front.len() {
+                self.queue.pop_front();
+            } else {
+                front.advance(written);
+            }
+            if let Some((end, frame)) = end
+                && end == self.written
+            {
+                self.ends.pop_front();
+                observers.end_sent(frame);
+            }
         }
     }
 

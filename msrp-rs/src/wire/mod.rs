@@ -10,6 +10,7 @@
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
 mod byte_range;
+mod dash_line;
 mod encoder;
 mod end_line;
 mod fault;
@@ -28,6 +29,8 @@ mod uri;
 pub(crate) mod work;
 
 pub use byte_range::ByteRange;
+pub(crate) use dash_line::DashLineScanner;
+pub(crate) use encoder::is_content;
 pub use encoder::{
     ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
     validate_extra_header,
@@ -42,6 +45,8 @@ pub use method::Method;
 pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
 pub use redacted::Redacted;
+#[cfg(all(feature = "net", not(loom)))]
+pub(crate) use redacted::mask_uris;
 pub use scanner::EndLineScanner;
 pub use status::{Status, StatusCode};
 pub use uri::{Host, Scheme, Uri};

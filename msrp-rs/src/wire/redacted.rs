@@ -50,6 +50,32 @@ impl fmt::Debug for Redacted<'_> {
     }
 }
 
+/// Writes `cover` over what [`Redacted`] would cut, so that the length stays.
+#[cfg(all(feature = "net", not(loom)))]
+pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
+    const MARK: &[u8] = b"://";
+    let mut from = 0;
+    while let Some(at) = memchr::memmem::find(&text[from..], MARK) {
+        let scheme = &text[from..from + at];
+        let is_msrp = ends_with(scheme, b"msrp") || ends_with(scheme, b"msrps");
+        from += at + MARK.len();
+        if !is_msrp {
+            continue;
+        }
+        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>,".contains(octet);
+        let rest = &text[from..];
+        from += rest.iter().position(is_delimiter).unwrap_or(rest.len());
+        if text.get(from) == Some(&b'/') {
+            from += 1;
+            let path = &mut text[from..];
+            let is_over = |octet: &u8| !is_session_id_octet(*octet);
+            let len = path.iter().position(is_over).unwrap_or(path.len());
+            path[shown_len(len)..len].fill(cover);
+            from += len;
+        }
+    }
+}
+
 /// One octet of `session-id` (RFC 4975 §9).
 pub(super) fn is_session_id_octet(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'+' | b'=' | b'/')

@@ -73,7 +73,7 @@ fn hosts_names_addresses_and_odd_userinfo() {
         uri("msrp://df7jal23ls0d.invalid:2855/98cjs;ws").transport(),
         "ws"
     );
-    covers!("C-075", "C-071");
+    covers!("C-075");
 }
 
 #[test]

@@ -390,7 +390,16 @@ impl Talk {
                     assert!(said.left != ended, "{said:?}");
                 }
             }
-            Event::Progress(..) | Event::Accepted(_) | Event::Report { .. } => {}
+            Event::Unconfirmed(name, _) => {
+                let said = find(all, key, name);
+                assert!(!said.failed && !said.delivered);
+            }
+            Event::Progress(..)
+            | Event::Accepted(_)
+            | Event::Report { .. }
+            | Event::TypeRefused(_)
+            | Event::Response(..) => {}
+            Event::Request { .. } => panic!("no session answers other methods"),
         }
     }
 

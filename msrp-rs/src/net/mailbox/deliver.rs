@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::super::inbox::Inbox;
 use super::state::{After, State};
 use super::transfers::{Kind, Wanted};
-use super::{Decided, Item, Mailbox, Phase};
+use super::{Decided, Item, Mailbox, NotConfirmed, Phase};
 use crate::error::Error;
 use crate::proto::{CloseReason, Command, Event, MessageEnd, TransferKey};
 
@@ -81,15 +81,28 @@ impl Mailbox {
                 .map(|(&key, _)| TransferKey(key))
                 .collect();
             unacknowledged.sort_unstable();
-            for (_, transfer) in transfers.live.drain() {
+            let mut unconfirmed = Vec::new();
+            for (key, transfer) in transfers.live.drain() {
                 after.released_sent += transfer.held;
                 if let Some(source) = transfer.source {
                     after.sources.push((source, None));
                 }
+                if transfer.awaits_report {
+                    unconfirmed.push((TransferKey(key), transfer.message_id));
+                }
             }
+            unconfirmed.sort_unstable();
             transfers.settled.clear();
             transfers.wanted = Wanted::default();
             after.released_sent += std::mem::take(&mut transfers.window_used);
+            // RFC 4975 §7.1.1: whoever waits for success REPORTs is told that none will come.
+            for (transfer, message_id) in unconfirmed {
+                state.items.push_back(Item::Unconfirmed {
+                    transfer,
+                    message_id,
+                    why: NotConfirmed::Ended(reason.clone(), error.clone()),
+                });
+            }
             state.items.push_back(Item::Phase(Phase::Closed));
             state.push(
                 Item::Closed {
@@ -125,6 +138,9 @@ impl Mailbox {
                 self.memory.messages_received.fetch_add(1, Relaxed);
             }
             Event::MessageBegin {
+                message, credit, ..
+            }
+            | Event::Request {
                 message, credit, ..
             } => {
                 state.receive(*credit, after);
@@ -182,6 +198,7 @@ impl Mailbox {
             Event::Failed(key, failure) => {
                 self.memory.messages_failed.fetch_add(1, Relaxed);
                 let late = state.is_settled(*key);
+                state.report_settled(*key);
                 let error = state.settle(*key, &self.limits, after);
                 let failure = failure.clone();
                 state.push(
@@ -201,6 +218,28 @@ impl Mailbox {
                 }
                 state.reports += 1;
             }
+            Event::Delivered(key) => {
+                state.report_settled(*key);
+            }
+            Event::Unconfirmed(key, why) => {
+                if let Some(message_id) = state.report_settled(*key) {
+                    let why = NotConfirmed::Said(*why);
+                    let (transfer, message_id) = (*key, message_id);
+                    state.push(
+                        Item::Unconfirmed {
+                            transfer,
+                            message_id,
+                            why,
+                        },
+                        after,
+                    );
+                }
+                return;
+            }
+            Event::TypeRefused(refused) => {
+                state.transfers.refused.insert(refused.clone());
+                return;
+            }
             Event::Shed => {
                 self.memory.sessions_shed.fetch_add(1, Relaxed);
             }
@@ -211,7 +250,7 @@ impl Mailbox {
             {
                 return;
             }
-            Event::Accepted(_) | Event::Delivered(_) | Event::Recovered | Event::Closed { .. } => {}
+            Event::Accepted(_) | Event::Response(..) | Event::Recovered | Event::Closed { .. } => {}
         }
         state.push(Item::Event(event), after);
     }

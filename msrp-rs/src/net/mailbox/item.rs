@@ -1,7 +1,7 @@
 //! What a mailbox tells its consumer. `engine::translate` makes the host's events of it.
 
 use crate::error::Error;
-use crate::proto::{CloseReason, Event, Failure, TransferKey};
+use crate::proto::{CloseReason, Event, Failure, TransferKey, Unconfirmed};
 
 /// Where a session is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,15 @@ pub(crate) enum Item {
         /// It had an outcome before.
         late: bool,
     },
+    /// Success REPORTs that were asked for did not come.
+    Unconfirmed {
+        /// Which.
+        transfer: TransferKey,
+        /// Its Message-ID: the transfer may be forgotten.
+        message_id: String,
+        /// Why nobody waits for them any longer.
+        why: NotConfirmed,
+    },
     /// So many REPORTs were dropped since the last one taken.
     ReportsLost(u64),
     /// Anything else, as `proto` said it.
@@ -55,6 +64,15 @@ pub(crate) enum Item {
     },
 }
 
+/// Why success REPORTs are not waited for any longer.
+#[derive(Debug)]
+pub(crate) enum NotConfirmed {
+    /// As the connection said.
+    Said(Unconfirmed),
+    /// The session ended, for this reason, and with this error where it says more.
+    Ended(CloseReason, Option<Error>),
+}
+
 impl Item {
     /// Whether it is part of what the peer sent: given only while the consumer is not paused.
     pub(super) fn is_content(&self) -> bool {
@@ -65,6 +83,7 @@ impl Item {
                     | Event::MessageBegin { .. }
                     | Event::MessageBody { .. }
                     | Event::MessageEnd { .. }
+                    | Event::Request { .. }
             )
         )
     }
@@ -72,7 +91,7 @@ impl Item {
     /// Octets of content.
     pub(super) fn content_len(&self) -> usize {
         match self {
-            Self::Event(Event::Message { body, .. }) => body.len(),
+            Self::Event(Event::Message { body, .. } | Event::Request { body, .. }) => body.len(),
             Self::Event(Event::MessageBody { data, .. }) => data.len(),
             _ => 0,
         }

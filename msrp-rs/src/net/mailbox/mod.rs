@@ -14,7 +14,7 @@ mod item;
 mod state;
 mod transfers;
 
-pub(crate) use item::{Item, Phase};
+pub(crate) use item::{Item, NotConfirmed, Phase};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,8 +28,8 @@ use super::sync::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{
-    Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, SessionKey, TransferKey,
-    send_cost,
+    Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType, SessionKey,
+    TransferKey, send_cost,
 };
 use state::{After, State};
 use transfers::{Kind, Transfer};
@@ -179,6 +179,7 @@ impl Mailbox {
         } else {
             len
         };
+        let success_report = message.success_report;
         let refused = self.memory.refuses();
         let again = |text: String| Err(Error::local(ErrorKind::Again, text));
         // A refused message is dropped after the lock: it may hold content.
@@ -186,6 +187,11 @@ impl Mailbox {
         let admitted = self.with(|state, after| {
             state.check_sendable()?;
             let transfers = &mut state.transfers;
+            if let Some(message) = &message
+                && let Some(refused) = transfers.refused.find(&message.content_type, &message.body)
+            {
+                return Err(type_refused(refused));
+            }
             if refused {
                 transfers.wanted.memory = true;
                 return again("engine memory budget is used up".into());
@@ -224,6 +230,8 @@ impl Mailbox {
                 held: if kind == Kind::Small { 0 } else { len },
                 kind,
                 is_settled: false,
+                awaits_report: success_report,
+                is_old: false,
                 is_ended: false,
                 progress_queued: false,
                 source,
@@ -352,7 +360,7 @@ impl Mailbox {
     /// Goes to `Closing`; the command for the driver comes with it. Said again, the earliest deadline counts.
     pub(crate) fn start_closing(self: &Arc<Self>, deadline: Instant) {
         self.with(|state, after| {
-            state.lift_pause(after);
+            state.end_pauses(after);
             if state.phase < Phase::Closing {
                 state.enter(Phase::Closing, after);
             }
@@ -365,7 +373,7 @@ impl Mailbox {
     /// Ends the session at once, when a driver has it; `cause` replaces what the driver will say.
     pub(crate) fn close_now(self: &Arc<Self>, cause: Option<(CloseReason, Option<Error>)>) {
         self.with(|state, after| {
-            state.lift_pause(after);
+            state.end_pauses(after);
             if state.phase == Phase::Closed {
                 return;
             }
@@ -376,9 +384,15 @@ impl Mailbox {
         });
     }
 
-    /// Gives no content until `resume`.
+    /// Gives no content until `resume`. Nothing happens when the session is to end by the host's wish.
     pub(crate) fn pause(&self) {
-        self.state.lock().paused = true;
+        let mut state = self.state.lock();
+        state.paused = !state.unpausable;
+    }
+
+    /// Gives what is left and the end; `pause` does nothing any more.
+    pub(crate) fn end_pauses(self: &Arc<Self>) {
+        self.with(|state, after| state.end_pauses(after));
     }
 
     /// Goes on.
@@ -450,6 +464,14 @@ impl std::fmt::Debug for Mailbox {
             .field("key", &self.key)
             .finish_non_exhaustive()
     }
+}
+
+/// The error for a message of a type that the peer answered with 415.
+pub(crate) fn type_refused(refused: &RefusedType) -> Error {
+    Error::remote(
+        ErrorKind::UnacceptedType,
+        format!("peer answered {refused} with 415 in this session (RFC 4975 §10.6)"),
+    )
 }
 
 #[cfg(all(test, not(loom)))]

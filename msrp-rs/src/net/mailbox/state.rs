@@ -15,6 +15,8 @@ use crate::proto::{CloseReason, Command, Event, MessageKey, TransferKey};
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) paused: bool,
+    /// The host has said that the session is to end: it cannot pause any more, or the end would not come.
+    pub(super) unpausable: bool,
     /// On the consumer's ready list.
     pub(super) is_ready: bool,
     /// On the driver's dirty list.
@@ -51,6 +53,7 @@ impl State {
         Self {
             phase: Phase::New,
             paused: false,
+            unpausable: false,
             is_ready: false,
             is_dirty: false,
             driver: None,
@@ -123,6 +126,12 @@ impl State {
             self.is_dirty = true;
             after.dirty = Some(Arc::clone(driver));
         }
+    }
+
+    /// Lifts the pause for good.
+    pub(super) fn end_pauses(&mut self, after: &mut After) {
+        self.unpausable = true;
+        self.lift_pause(after);
     }
 
     pub(super) fn lift_pause(&mut self, after: &mut After) {
@@ -233,6 +242,18 @@ impl State {
         Ok(transfer)
     }
 
+    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited for.
+    pub(super) fn report_settled(&mut self, key: TransferKey) -> Option<String> {
+        let live = &mut self.transfers.live;
+        let transfer = live.get_mut(&key.0)?;
+        let awaited = std::mem::take(&mut transfer.awaits_report);
+        let message_id = awaited.then(|| transfer.message_id.clone());
+        if transfer.is_old {
+            live.remove(&key.0);
+        }
+        message_id
+    }
+
     pub(super) fn is_settled(&self, key: TransferKey) -> bool {
         self.transfers
             .live
@@ -265,7 +286,11 @@ impl State {
         if transfers.settled.len() > limits.remembered_ids.max(1)
             && let Some(oldest) = transfers.settled.pop_front()
         {
-            transfers.live.remove(&oldest);
+            // One that waits for success REPORTs is kept as long as the connection knows it.
+            match transfers.live.get_mut(&oldest) {
+                Some(transfer) if transfer.awaits_report => transfer.is_old = true,
+                _ => drop(transfers.live.remove(&oldest)),
+            }
         }
         self.tell_room(limits, after);
         error

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Source;
 use crate::error::Error;
+use crate::proto::RefusedTypes;
 
 /// Outgoing messages of a session.
 pub(super) struct Transfers {
@@ -18,6 +19,8 @@ pub(super) struct Transfers {
     pub(super) slots_used: usize,
     pub(super) unsettled: usize,
     pub(super) wanted: Wanted,
+    /// Media types that the peer answered with 415.
+    pub(super) refused: RefusedTypes,
 }
 
 /// What senders were refused for and want to hear of.
@@ -41,6 +44,10 @@ pub(super) struct Transfer {
     pub(super) held: usize,
     pub(super) kind: Kind,
     pub(super) is_settled: bool,
+    /// Success REPORTs were asked for, and the consumer was told neither that they came nor that they did not.
+    pub(super) awaits_report: bool,
+    /// Settled so long ago that only the wait for success REPORTs keeps it.
+    pub(super) is_old: bool,
     pub(super) is_ended: bool,
     pub(super) progress_queued: bool,
     pub(super) source: Option<Arc<dyn Source>>,
@@ -65,6 +72,7 @@ impl Transfers {
             slots_used: 0,
             unsettled: 0,
             wanted: Wanted::default(),
+            refused: RefusedTypes::default(),
         }
     }
 }

@@ -129,7 +129,6 @@ fn bodies_are_slices_of_the_pushed_blocks() {
     }
     assert_eq!(lens, [31]);
     assert!(parser.block.is_empty(), "the block is let go");
-    covers!("C-016");
 }
 
 #[test]
@@ -194,7 +193,7 @@ fn the_work_is_linear_whatever_the_split_and_the_body() {
     }
     let long = frame("SEND", &format!("X: {}\r\n", "x".repeat(8000)));
     assert_eq!(work_of(long.as_bytes(), 1), long.len() as u64);
-    covers!("C-016", "T-17", "T-63");
+    covers!("T-17", "T-63");
 }
 
 proptest! {
