@@ -280,9 +280,13 @@ enum libmsrp_log_level
      */
     LIBMSRP_LOG_LEVEL_INFO = 3,
     /**
-     * Every message.
+     * Every message; connections come and go.
      */
     LIBMSRP_LOG_LEVEL_DEBUG = 4,
+    /**
+     * Every request and response, one line each.
+     */
+    LIBMSRP_LOG_LEVEL_TRACE = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -858,6 +862,66 @@ typedef struct libmsrp_engine_options {
 } libmsrp_engine_options;
 
 /**
+ * Requests and responses that went one way, since the start of an engine.
+ */
+typedef struct libmsrp_traffic {
+    /**
+     * SEND requests: chunks, and those without a body.
+     */
+    uint64_t send;
+    /**
+     * REPORT requests.
+     */
+    uint64_t report;
+    /**
+     * AUTH requests.
+     */
+    uint64_t auth;
+    /**
+     * NICKNAME requests.
+     */
+    uint64_t nickname;
+    /**
+     * Requests of other methods.
+     */
+    uint64_t other;
+    /**
+     * Requests and responses that ended with `$`.
+     */
+    uint64_t complete;
+    /**
+     * Those that ended with `+`.
+     */
+    uint64_t more;
+    /**
+     * Those that ended with `#`.
+     */
+    uint64_t abort;
+    /**
+     * Responses; libmsrp_engine_responses() has them by status code.
+     */
+    uint64_t responses;
+} libmsrp_traffic;
+
+/**
+ * How values were distributed since the start of an engine: microseconds or octets.
+ */
+typedef struct libmsrp_histogram {
+    /**
+     * Upper bounds of the buckets but the last, which has none.
+     */
+    uint64_t bounds[10];
+    /**
+     * How many values were at most as large as each bound; the last is how many there were at all.
+     */
+    uint64_t buckets[11];
+    /**
+     * Their sum.
+     */
+    uint64_t sum;
+} libmsrp_histogram;
+
+/**
  * Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
  */
 typedef struct libmsrp_stats {
@@ -921,6 +985,58 @@ typedef struct libmsrp_stats {
      * Connections closed because the peer broke the protocol.
      */
     uint64_t protocol_errors;
+    /**
+     * Requests, responses and parts of long ones written into traces.
+     */
+    uint64_t trace_written;
+    /**
+     * Requests, responses and parts of long ones that are in no trace, because its queue was full.
+     */
+    uint64_t trace_dropped;
+    /**
+     * Handed to the operating system.
+     */
+    struct libmsrp_traffic sent;
+    /**
+     * Received.
+     */
+    struct libmsrp_traffic received;
+    /**
+     * Requests of ours without a response in time.
+     */
+    uint64_t timeouts;
+    /**
+     * Chunks received of messages that were complete already.
+     */
+    uint64_t duplicate_chunks;
+    /**
+     * Chunks received that began behind a gap.
+     */
+    uint64_t gaps;
+    /**
+     * Microseconds from the last octet of a request to its response.
+     */
+    struct libmsrp_histogram transaction_us;
+    /**
+     * Microseconds from the first octet of a message to its acknowledgement.
+     */
+    struct libmsrp_histogram message_us;
+    /**
+     * Microseconds from the admission of a message to its first octet.
+     */
+    struct libmsrp_histogram queue_us;
+    /**
+     * Microseconds that reading was paused for slow consumers, each time.
+     */
+    struct libmsrp_histogram pause_us;
+    /**
+     * Octets of chunks sent.
+     */
+    struct libmsrp_histogram chunk_sent_bytes;
+    /**
+     * Octets of chunks received.
+     */
+    struct libmsrp_histogram chunk_received_bytes;
 } libmsrp_stats;
 
 /**
@@ -1353,6 +1469,38 @@ typedef int64_t (*libmsrp_read_fn)(struct libmsrp_engine *engine,
                                    void *user);
 
 /**
+ * Options of a trace. Zero: the default.
+ */
+typedef struct libmsrp_trace_options {
+    /**
+     * sizeof(libmsrp_trace_options), set by LIBMSRP_TRACE_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The pcapng file, made with mode 0600. It must not exist: nothing is written over, no link is followed.
+     */
+    struct libmsrp_slice path;
+    /**
+     * 1: content, credentials and whole session-ids are written. 0: each of their octets is an `x`, and lengths
+     * stay true.
+     */
+    uint32_t secrets;
+    /**
+     * How many files are kept, 1 to 1000: path, before it path.1, and so on. Default 2.
+     */
+    uint32_t files;
+    /**
+     * Most octets of a file, 64 KiB to 1 TiB; then the next one is begun. Default 64 MiB.
+     */
+    uint64_t max_bytes;
+    /**
+     * Octets that may wait to be written, 64 KiB to 1 GiB; what comes beyond them is dropped and counted. Default
+     * 4 MiB.
+     */
+    uint64_t queue_bytes;
+} libmsrp_trace_options;
+
+/**
  * Gives a lent buffer back. Runs once, where callbacks run.
  */
 typedef void (*libmsrp_free_fn)(const uint8_t *data, size_t len, void *user);
@@ -1533,7 +1681,8 @@ libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
 
 /**
  * Sends log records up to a level to a function. Replaces the one before, whose user data is released by
- * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging.
+ * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
+ * 256 KiB of them; more are dropped, and a record says how many.
  *
  * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
  *
@@ -1815,6 +1964,18 @@ libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
                                              void *user);
 
 /**
+ * Responses with a status code since the start of an engine: those that were sent where sent is not 0, else those that
+ * were received.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or status is not 100 to 999;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_responses(struct libmsrp_engine *engine,
+                                        int32_t sent,
+                                        uint16_t status,
+                                        uint64_t *out);
+
+/**
  * Sends a message whose octets are asked from read_fn as the network takes them: total_bytes of them, or until
  * read_fn says 0 where that is LIBMSRP_LENGTH_UNKNOWN. options and on_release may be NULL. Takes one of the session's
  * transfer slots. With another thread in dispatch, read_fn may be called before *out is written.
@@ -1930,6 +2091,18 @@ libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
  * Cannot fail; legal in callbacks and from any thread. Call it once.
  */
 void libmsrp_tls_free(struct libmsrp_tls *tls);
+
+/**
+ * Starts a trace of all connections, or ends it where options is NULL. One that is there ends first; this waits up to
+ * a second until what it holds is written. Connections that exist are traced from their next request or response on. A
+ * trace also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, an option is out of its range, or the file cannot
+ * be made; LIBMSRP_ERR_LIMIT: the system gives no thread; LIBMSRP_ERR_GONE: after libmsrp_engine_shutdown();
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_engine_set_trace(struct libmsrp_engine *engine,
+                                        const struct libmsrp_trace_options *options);
 
 /**
  * Sends a message; its octets are copied. options may be NULL.
@@ -2059,5 +2232,6 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_CLOSE_INFO_INIT LIBMSRP_INIT_(libmsrp_close_info)
 #define LIBMSRP_SESSION_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_session_callbacks)
 #define LIBMSRP_SEND_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_send_options)
+#define LIBMSRP_TRACE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_trace_options)
 
 #endif  /* LIBMSRP_H */

@@ -87,9 +87,16 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, small_message_bytes, 240);
     CHECK_OFFSET(libmsrp_limits, event_stream, 256);
 
-    CHECK(sizeof(libmsrp_stats) == 120);
+    CHECK(sizeof(libmsrp_stats) == 1360 && sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
+    CHECK_OFFSET(libmsrp_stats, sent, 136);
+    CHECK_OFFSET(libmsrp_stats, transaction_us, 304);
+
+    CHECK(sizeof(libmsrp_trace_options) == 48);
+    CHECK_OFFSET(libmsrp_trace_options, path, 8);
+    CHECK_OFFSET(libmsrp_trace_options, secrets, 24);
+    CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
     CHECK(sizeof(libmsrp_session_options) == 136);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
