@@ -12,10 +12,10 @@ from msrp import _msrp
 
 NAMES = """
     AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream EventsLost
-    ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener Message
-    MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
-    Stats StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
-    TransferUnconfirmed UnacceptedType Uri __version__
+    ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener
+    Message MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
+    Stats StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer
+    TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
