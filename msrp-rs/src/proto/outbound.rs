@@ -474,8 +474,7 @@ impl Connection {
                 self.write_body(data);
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
-            let done = transfer.total() == Some(transfer.position)
-                && !mutant::on(Mutant::LastChunkSaysMore);
+            let done = transfer.total() == Some(transfer.position);
             self.end_chunk(if done {
                 Continuation::Complete
             } else {
@@ -597,8 +596,11 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = &mut sending.transfers[open.transfer];
         let after_body = transfer.content_type.is_some();
+        let flag = mutant::swap(Mutant::LastChunkSaysMore, continuation, || {
+            Continuation::More
+        });
         self.output
-            .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
+            .encode(|out| encode_end_line(out, &open.id, flag, after_body));
         self.output.end_frame((FrameKind::Send, continuation));
         if after_body {
             let count = |counters: &Counters| counters.chunk_sent.record(open.len);
