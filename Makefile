@@ -1,10 +1,10 @@
 # The commands of this repository. Each does its own set-up and can be run first on a fresh machine.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-deep conformance bench generate format
+.PHONY: help demo test check check-deep conformance conformance-mutants bench generate format
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 demo: ## two sessions exchange messages and a file, in Python, C and Rust (TLS=1: over TLS)
 	@scripts/demo.sh
@@ -15,11 +15,14 @@ test: ## all tests: Rust, C, Python, and the demo
 check: ## quick checks: format, lints, pure layers, docs, drift, types, C warnings, sanitizers
 	@scripts/check.sh
 
-check-deep: ## slow checks: valgrind, loom, long property tests, exit stress, Miri
+check-deep: ## slow checks: mutants, valgrind, loom, long property tests, exit stress, Miri
 	@scripts/check_deep.sh
 
 conformance: ## all tests, then the table of the RFC lines that they have seen hold
 	@scripts/test.sh --write-coverage
+
+conformance-mutants: ## switch on faults one by one, and see that the tests find them
+	@scripts/mutants.sh
 
 bench: ## measure throughput and latency
 	@scripts/bench.sh

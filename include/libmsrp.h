@@ -37,13 +37,16 @@
  * WHERE THE HOST'S FUNCTIONS RUN
  *                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
  *   ---------------------------------+---------------------------+-------------------------+----------------------
- *   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
- *   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
- *   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+ *   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+ *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+ *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
- *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+ *   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+ *   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+ *   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
  *
  * INSIDE CALLBACKS
  *   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which
@@ -372,6 +375,139 @@ enum libmsrp_reports
 typedef enum libmsrp_reports libmsrp_reports;
 #else
 typedef int32_t libmsrp_reports;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A known kind of peer: presets of chunk_len, session_match, pacing and dash_split. Chosen by the host, never guessed.
+ * docs/peers.md says what each peer does and which values follow.
+ */
+enum libmsrp_profile
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A peer of unknown kind, by the letter of RFC 4975.
+     */
+    LIBMSRP_PROFILE_STRICT = 0,
+    /**
+     * Kamailio as a relay: takes whole frames up to a limit.
+     */
+    LIBMSRP_PROFILE_KAMAILIO = 1,
+    /**
+     * OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection.
+     */
+    LIBMSRP_PROFILE_OPENSIPS = 2,
+    /**
+     * FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone.
+     */
+    LIBMSRP_PROFILE_FREESWITCH = 3,
+    /**
+     * Blink and its library, and the relay of AG Projects: one frame at a time.
+     */
+    LIBMSRP_PROFILE_BLINK = 4,
+    /**
+     * Doubango tinyMSRP: frames by exact ranges.
+     */
+    LIBMSRP_PROFILE_DOUBANGO = 5,
+    /**
+     * Gateways and peers that compare session-ids alone.
+     */
+    LIBMSRP_PROFILE_SESSMATCH = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_profile libmsrp_profile;
+#else
+typedef int32_t libmsrp_profile;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which URIs of incoming requests name the session.
+ */
+enum libmsrp_session_match
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_SESSION_MATCH_PROFILE = 0,
+    /**
+     * Those that equal our URI (RFC 4975 §6.1).
+     */
+    LIBMSRP_SESSION_MATCH_URI = 1,
+    /**
+     * Those with our session-id, whatever their address. Breaks RFC 4975 §6.1, for peers that need it.
+     */
+    LIBMSRP_SESSION_MATCH_SESSION_ID = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_session_match libmsrp_session_match;
+#else
+typedef int32_t libmsrp_session_match;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How fast requests follow each other.
+ */
+enum libmsrp_pacing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_PACING_PROFILE = 0,
+    /**
+     * No request waits for the answer to another.
+     */
+    LIBMSRP_PACING_PIPELINED = 1,
+    /**
+     * One unanswered SEND of the session at most, and one write for each request or response on its connection.
+     */
+    LIBMSRP_PACING_ONE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_pacing libmsrp_pacing;
+#else
+typedef int32_t libmsrp_pacing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether no chunk may hold CRLF and seven hyphens, which some peers take for its end.
+ */
+enum libmsrp_dash_split
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the profile says.
+     */
+    LIBMSRP_DASH_SPLIT_PROFILE = 0,
+    /**
+     * Bodies go as they are.
+     */
+    LIBMSRP_DASH_SPLIT_OFF = 1,
+    /**
+     * A chunk ends inside of such octets.
+     */
+    LIBMSRP_DASH_SPLIT_ON = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_dash_split libmsrp_dash_split;
+#else
+typedef int32_t libmsrp_dash_split;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -813,8 +949,8 @@ typedef struct libmsrp_limits {
 } libmsrp_limits;
 
 /**
- * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
- * on_release.
+ * The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+ * free_fn and log_fn may still come.
  */
 typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *user);
 
@@ -1115,8 +1251,8 @@ typedef struct libmsrp_session_options {
      */
     int64_t keep_alive_ms;
     /**
-     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: 2048, or no bound where both
-     * ends are this engine and nothing stands between.
+     * Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: as the profile says; strict: 2048,
+     * or no bound where both ends are this engine and nothing stands between.
      */
     uint32_t chunk_len;
     /**
@@ -1148,6 +1284,22 @@ typedef struct libmsrp_session_options {
      * LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
      */
     int64_t report_timeout_ms;
+    /**
+     * What is known of the peer. Default: nothing (strict).
+     */
+    libmsrp_profile profile;
+    /**
+     * Which URIs name the session. Default: as the profile says.
+     */
+    libmsrp_session_match session_match;
+    /**
+     * How fast requests follow each other. Default: as the profile says.
+     */
+    libmsrp_pacing pacing;
+    /**
+     * Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
+     */
+    libmsrp_dash_split dash_split;
 } libmsrp_session_options;
 
 /**
@@ -1456,6 +1608,11 @@ typedef struct libmsrp_send_options {
      * Which failures to ask for. Default: all.
      */
     libmsrp_failure_report failure_report;
+    /**
+     * Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
+     * the transfer's handle. Default: NULL, nowhere.
+     */
+    struct libmsrp_text **message_id_out;
 } libmsrp_send_options;
 
 /**
@@ -1684,10 +1841,11 @@ libmsrp_result libmsrp_listener_close(struct libmsrp_engine *engine,
  * dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
  * 256 KiB of them; more are dropped, and a record says how many.
  *
- * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+ * on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+ * nothing is taken over.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+ * libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
                                       libmsrp_log_level level,
@@ -1935,7 +2093,8 @@ libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
 /**
  * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
  * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
- * than those of content go on.
+ * than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
+ * libmsrp_engine_shutdown(), which end a pause.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2186,7 +2345,8 @@ libmsrp_result libmsrp_transfer_progress(struct libmsrp_engine *engine,
                                          uint64_t *total_bytes);
 
 /**
- * The Message-ID of a transfer. *out is for libmsrp_text_free().
+ * The Message-ID of a transfer, while its session lives. *out is for libmsrp_text_free(). Where another thread runs
+ * the callbacks, the session may end before this is asked: libmsrp_send_options.message_id_out cannot come too late.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
  * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

@@ -13,8 +13,9 @@ from msrp import _msrp
 NAMES = """
     AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream EventsLost
     ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener
-    Message MessageAborted MsrpError ProtocolError QueueFull Report Session SessionClosed State StateChanged
-    Stats StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer
+    Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Session SessionClosed
+    State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace Traffic
+    TransactionTimeout Transfer
     TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
 """
 

@@ -6,6 +6,8 @@
         cxx17      g++ as C++17, shared library
         sanitized  C11, shared library, AddressSanitizer and UndefinedBehaviorSanitizer
         valgrind   the c11 programs under valgrind's memcheck
+        threads    the programs that have threads, and the library that scripts/check_deep.sh builds
+                   for it, under ThreadSanitizer
     c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library);
                                    says nothing but what fails
 
@@ -45,6 +47,9 @@ VALGRIND = [
     "--show-leak-kinds=definite",
 ]
 DEADLINE = 300.0
+# What ThreadSanitizer has something to say about, and where the library that was built for it is.
+THREADED = {"calls", "places", "races", "shutdown", "thread"}
+THREADS_TARGET = ROOT / "target" / "threads" / "x86_64-unknown-linux-gnu" / "debug"
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,42 @@ def compile_command(variant: str, sources: list[Path], program: Path) -> list[st
             return [*CXX17, "-x", "c++", *common, "-x", "none", *shared, *out]
         case "sanitized":
             return [*C11, *SANITIZERS, "-fno-omit-frame-pointer", *common, *shared, *out]
+        case "threads":
+            library = [str(THREADS_TARGET / "libmsrp.a"), *NATIVE_LIBS]
+            return [
+                *C11,
+                "-fno-builtin",
+                "-fsanitize=thread",
+                *common,
+                str(tsan_names()),
+                *library,
+                *out,
+            ]
     sys.exit(f"unknown variant {variant}")
 
 
-def test_sources() -> list[Path]:
-    return sorted((ROOT / "bindings-c" / "tests").glob("*.c"))
+@cache
+def tsan_names() -> Path:
+    """What LLVM's ThreadSanitizer has and gcc's has not, by what that one intercepts."""
+    source = BUILD / "tsan_names.c"
+    source.write_text(
+        "#include <string.h>\n"
+        "void *__tsan_memcpy(void *, const void *, size_t);\n"
+        "void *__tsan_memmove(void *, const void *, size_t);\n"
+        "void *__tsan_memset(void *, int, size_t);\n"
+        "void *__tsan_memcpy(void *to, const void *from, size_t len) "
+        "{ return memcpy(to, from, len); }\n"
+        "void *__tsan_memmove(void *to, const void *from, size_t len) "
+        "{ return memmove(to, from, len); }\n"
+        "void *__tsan_memset(void *to, int octet, size_t len) "
+        "{ return memset(to, octet, len); }\n"
+    )
+    return source
+
+
+def test_sources(variant: str) -> list[Path]:
+    sources = sorted((ROOT / "bindings-c" / "tests").glob("*.c"))
+    return [one for one in sources if variant != "threads" or one.stem in THREADED]
 
 
 def program_path(variant: str, source: Path) -> Path:
@@ -139,6 +175,7 @@ def run_test(variant: str, source: Path) -> Outcome:
         built.name,
         ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
         UBSAN_OPTIONS="print_stacktrace=1",
+        TSAN_OPTIONS="halt_on_error=1",
     )
 
 
@@ -158,7 +195,7 @@ def warnings() -> list[Callable[[], Outcome]]:
             f'#include "{header.name}"\n#include "{header.name}"\nint main(void) {{ return 0; }}\n'
         )
         sources.append(twice)
-    sources += test_sources()
+    sources += test_sources("c11")
     sources += sorted((ROOT / "examples" / "c").glob("*.c"))
     return [
         partial(compile_only, source, compiler, language)
@@ -175,7 +212,9 @@ def main(arguments: list[str]) -> int:
             work = warnings()
         case ["run", *variants] if variants:
             library_folder()  # before the threads, which only read it
-            work = [partial(run_test, v, s) for v in variants for s in test_sources()]
+            if "threads" in variants:
+                tsan_names()
+            work = [partial(run_test, v, s) for v in variants for s in test_sources(v)]
         case ["example", *paths] if paths:
             library_folder()
             work = [partial(build, "example", Path(path).resolve()) for path in paths]

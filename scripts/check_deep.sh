@@ -30,8 +30,17 @@ miri() {
         cargo +nightly miri test --locked --quiet -p msrp --no-default-features --lib
 }
 
+# Both sides of the C ABI under ThreadSanitizer: the standard library has to be built for it, too.
+threads() {
+    RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/threads \
+        cargo +nightly build --locked --quiet -Zbuild-std --target x86_64-unknown-linux-gnu -p libmsrp &&
+        python scripts/c_tests.py run threads
+}
+
+step "mutants" python scripts/mutants.py
 step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
+step "C calls in random orders" env LIBMSRP_CALLS_SECONDS=200 python scripts/c_tests.py run sanitized
 step "loom models" loom_ran
 step "long property tests" long_property_tests
 step "python module" build_module dev
@@ -41,6 +50,12 @@ if cargo +nightly miri --version >/dev/null 2>&1; then
     step "miri" miri
 else
     echo "--    miri: not run, cargo +nightly miri is not installed"
+fi
+
+if [ -d "$(rustc +nightly --print sysroot 2>/dev/null)/lib/rustlib/src/rust" ]; then
+    step "C tests under ThreadSanitizer" threads
+else
+    echo "--    ThreadSanitizer: not run, the nightly toolchain has no rust-src"
 fi
 
 finish check-deep

@@ -4,10 +4,11 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use msrp_core::engine::Domain;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::engine::libmsrp_release_fn;
 use crate::transfer::libmsrp_free_fn;
@@ -21,6 +22,8 @@ pub(crate) enum Work {
     Free(Loan),
     /// The host has octets for this stream.
     Resume(u64),
+    /// This stream was not asked for all that is wanted, for other work had to have its turn.
+    Read(u64),
 }
 
 /// User data and its destructor.
@@ -47,10 +50,19 @@ impl Release {
     }
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    work: Vec<Work>,
+    /// Buffers that the engine has and that have not come back as [`Work::Free`].
+    loans: usize,
+}
+
 /// A queue that any thread may fill and dispatch empties.
 #[derive(Debug, Default)]
 pub(crate) struct Deferred {
-    queue: Mutex<Vec<Work>>,
+    queue: Mutex<Queue>,
+    /// The last loan came back.
+    returned: Condvar,
     /// What to wake; none before the engine is made and after it ended.
     domain: Mutex<Option<Domain>>,
 }
@@ -64,16 +76,37 @@ impl Deferred {
 
     /// Puts work into the queue and wakes dispatch.
     pub(crate) fn push(&self, work: Work) {
-        self.queue.lock().push(work);
+        {
+            let mut queue = self.queue.lock();
+            if matches!(work, Work::Free(_)) {
+                queue.loans -= 1;
+                if queue.loans == 0 {
+                    self.returned.notify_all();
+                }
+            }
+            queue.work.push(work);
+        }
         let domain = self.domain.lock().clone();
         if let Some(domain) = domain {
             domain.wake();
         }
     }
 
+    /// Waits until all loans have come back; gives how many have not in that time.
+    pub(crate) fn wait_for_loans(&self, time: Duration) -> usize {
+        let until = Instant::now() + time;
+        let mut queue = self.queue.lock();
+        while queue.loans > 0 {
+            if self.returned.wait_until(&mut queue, until).timed_out() {
+                break;
+            }
+        }
+        queue.loans
+    }
+
     /// Takes what is there now.
     pub(crate) fn take(&self) -> Vec<Work> {
-        std::mem::take(&mut *self.queue.lock())
+        std::mem::take(&mut self.queue.lock().work)
     }
 }
 
@@ -144,6 +177,7 @@ impl Lender {
 
     /// The engine has the message: from now on the octets are the engine's, and `free` will run.
     pub(crate) fn confirm(self) {
+        self.deferred.queue.lock().loans += 1;
         let before =
             self.state
                 .compare_exchange(OFFERED, CONFIRMED, Ordering::AcqRel, Ordering::Acquire);

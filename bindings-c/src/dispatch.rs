@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use msrp_core::engine::{Event, MessageHandle, SessionHandle, SessionState};
@@ -14,7 +15,7 @@ use msrp_core::proto::{CloseReason, MessageEnd, MessageHead};
 use parking_lot::Mutex;
 
 use crate::callbacks::CloseView;
-use crate::deferred::{Deferred, Work};
+use crate::deferred::Work;
 use crate::engine::libmsrp_engine;
 use crate::log::libmsrp_log_level as Level;
 use crate::message::{Consumed, MessageView, libmsrp_body_verdict, libmsrp_message_end};
@@ -107,7 +108,7 @@ pub(crate) fn process(engine: &libmsrp_engine, max_events: usize) -> Result<()> 
 }
 
 /// The end of an engine, after the core has joined its threads: every session is told, everything of the host
-/// is given back.
+/// is given back. The engine stays usable for the host's functions until the last of them returned.
 pub(crate) fn finish(engine: &libmsrp_engine) {
     let mut dispatcher = Dispatcher::new(engine);
     let mut events = Vec::new();
@@ -130,24 +131,22 @@ pub(crate) fn finish(engine: &libmsrp_engine) {
     for (_, stream) in engine.streams.extract(|_| true) {
         stream.release.run();
     }
+    // The core gave up its sessions; a thread of it that is starved may still be about to drop what they lent.
+    let left = engine.deferred.wait_for_loans(LOANS);
+    if left > 0 {
+        engine.log.write(Level::Error, || {
+            format!("{left} lent buffers did not come back: they are not freed")
+        });
+    }
     dispatcher.deferred();
     engine.tell_closed();
     engine.log.write_queued(&engine.core);
-    if let Some(log) = engine.log.take() {
+    if let Some(log) = engine.log.close() {
         log.run();
     }
-    dispatcher.deferred();
-}
-
-/// What came back while the engine's memory went: its last loans.
-pub(crate) fn run_last(deferred: &Deferred) {
-    for work in deferred.take() {
-        match work {
-            Work::Release(release) => release.run(),
-            Work::Free(loan) => loan.end(),
-            Work::Resume(_) => {}
-        }
-    }
+    // What the host's last functions gave up. They cannot give anything new any more.
+    while dispatcher.deferred() {}
+    engine.tell_released();
 }
 
 /// One turn's work.
@@ -509,18 +508,26 @@ impl<'a> Dispatcher<'a> {
     }
 
     /// Does what waited for this place, except what is put there meanwhile: that has a wake of its own.
-    fn deferred(&mut self) {
-        for work in self.engine.deferred.take() {
+    /// False if there was nothing.
+    fn deferred(&mut self) -> bool {
+        let work = self.engine.deferred.take();
+        let any = !work.is_empty();
+        for work in work {
             match work {
                 Work::Release(release) => release.run(),
                 Work::Free(loan) => loan.end(),
                 Work::Resume(transfer) => self.engine.stream_resumed(transfer),
+                Work::Read(transfer) => self.engine.stream_read(transfer),
             }
         }
+        any
     }
 }
 
 /// Events taken from the core at once; `pause` in a callback is felt after so many.
 const BATCH_EVENTS: usize = 32;
+/// How long the end of an engine waits for lent buffers. Its tasks are over by then; only a machine that gives their
+/// threads no time at all makes it wait.
+const LOANS: Duration = Duration::from_secs(10);
 /// Octets taken from the core at once.
 const BATCH_BYTES: usize = 64 * 1024;

@@ -51,8 +51,8 @@ pub struct libmsrp_engine {
 /// The destructor of user data that the host gave. Runs once, where callbacks run.
 pub type libmsrp_release_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
-/// The engine is shut down: every session had its on_closed. Called once, as the engine's last callback but
-/// on_release.
+/// The engine is shut down: every session had its on_closed. Called once, as the engine's last callback; on_release,
+/// free_fn and log_fn may still come.
 pub type libmsrp_engine_closed_fn =
     Option<unsafe extern "C" fn(engine: *mut libmsrp_engine, user: *mut c_void)>;
 
@@ -188,6 +188,11 @@ impl libmsrp_engine {
             unsafe { function(self.as_ptr(), self.user.user) }
         }
     }
+
+    /// Calls the destructor of the user data: the last function of the host that is called. Only at the end.
+    pub(crate) fn tell_released(&self) {
+        self.user.run();
+    }
 }
 
 /// Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -322,16 +327,12 @@ pub unsafe extern "C" fn libmsrp_engine_free(engine: *mut libmsrp_engine) -> lib
         let turn = shared.turn.take("engine_free")?;
         shared.core.join();
         dispatch::finish(shared);
+        // The queue and the domain hold each other.
+        shared.deferred.set_domain(None);
         drop(turn);
 
         // SAFETY: made by libmsrp_engine_new, and the host says that nobody uses it any more.
-        let engine = unsafe { Box::from_raw(engine) };
-        let (deferred, user) = (engine.deferred.clone(), engine.user);
-        // The core's last references to the host's buffers go with it.
-        drop(engine);
-        deferred.set_domain(None);
-        dispatch::run_last(&deferred);
-        user.run();
+        drop(unsafe { Box::from_raw(engine) });
     })
 }
 

@@ -36,13 +36,16 @@
 //! WHERE THE HOST'S FUNCTIONS RUN
 //!                                    | default dispatch          | LIBMSRP_DISPATCH_THREAD | libmsrp_engine_free()
 //!   ---------------------------------+---------------------------+-------------------------+----------------------
-//!   on_state, on_message...          | in libmsrp_engine_process | the callback thread     | not called
-//!   on_body, on_report, on_transfer  | in libmsrp_engine_process | the callback thread     | not called
-//!   on_writable, read_fn             | in libmsrp_engine_process | the callback thread     | not called
+//!   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
+//!   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
+//!   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+//!   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
 //!   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!
-//!   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work.
+//!   Nothing of the host ever runs inside any other function, nor on the threads that do the network's work. Until the
+//!   last of these functions returned, libmsrp_engine_free() leaves the engine usable for them: what they ask for anew
+//!   is LIBMSRP_ERR_GONE. Two callback threads that free each other's engine wait for each other.
 //!
 //! INSIDE CALLBACKS
 //!   Every function may be called, on this engine too, except libmsrp_engine_process() and libmsrp_engine_free(), which

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
 use msrp_core::engine::{Engine, LogLevel};
+use msrp_core::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::deferred::{Release, Work};
@@ -62,7 +63,14 @@ pub type libmsrp_log_fn = Option<
 
 /// Where log records go.
 #[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<Option<Sink>>);
+pub(crate) struct Log(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sink: Option<Sink>,
+    /// The engine is being freed: no sink is taken any more.
+    closed: bool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Sink {
@@ -74,7 +82,7 @@ struct Sink {
 impl Log {
     /// Writes a record, if its level is wanted. Only on the dispatching thread.
     pub(crate) fn write(&self, level: libmsrp_log_level, text: impl FnOnce() -> String) {
-        let Some(sink) = *self.0.lock() else {
+        let Some(sink) = self.0.lock().sink else {
             return;
         };
         if level > sink.level {
@@ -90,7 +98,7 @@ impl Log {
 
     /// Writes what the core has queued. Only on the dispatching thread.
     pub(crate) fn write_queued(&self, core: &Engine) {
-        if self.0.lock().is_none() {
+        if self.0.lock().sink.is_none() {
             return;
         }
         let (records, lost) = core.take_log(QUEUED_AT_ONCE);
@@ -104,9 +112,21 @@ impl Log {
         }
     }
 
-    /// Stops logging; the user data is to be released.
-    pub(crate) fn take(&self) -> Option<Release> {
-        self.0.lock().take().map(|sink| sink.release)
+    /// Stops logging for good; the user data is to be released.
+    pub(crate) fn close(&self) -> Option<Release> {
+        let mut state = self.0.lock();
+        state.closed = true;
+        state.sink.take().map(|sink| sink.release)
+    }
+
+    /// Gives the sink that it replaces, after `tell` told the core of the new one.
+    fn replace(&self, sink: Sink, tell: impl FnOnce() -> Result<()>) -> Result<Option<Sink>> {
+        let mut state = self.0.lock();
+        if state.closed {
+            return Err(Error::local(ErrorKind::Gone, "engine is being freed"));
+        }
+        tell()?;
+        Ok(state.sink.replace(sink))
     }
 }
 
@@ -114,10 +134,11 @@ impl Log {
 /// dispatch. LIBMSRP_LOG_LEVEL_OFF, or log_fn NULL, ends logging. Records of connections wait for dispatch, up to
 /// 256 KiB of them; more are dropped, and a record says how many.
 ///
-/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine ends. On failure nothing is taken over.
+/// on_release may be NULL; it runs once, where callbacks run, when user is replaced or the engine is freed. On failure
+/// nothing is taken over.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL or level is unknown; LIBMSRP_ERR_GONE: inside
+/// libmsrp_engine_free(), after on_engine_closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_engine_set_log(
     engine: *mut libmsrp_engine,
@@ -138,9 +159,8 @@ pub unsafe extern "C" fn libmsrp_engine_set_log(
                 user,
             },
         };
-        engine.core.set_log(log_fn.and_then(|_| to_core(level)))?;
-        let old = engine.log.0.lock().replace(sink);
-        if let Some(old) = old {
+        let tell = || engine.core.set_log(log_fn.and_then(|_| to_core(level)));
+        if let Some(old) = engine.log.replace(sink, tell)? {
             engine.deferred.push(Work::Release(old.release));
         }
     })

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, SessionHandle, SessionOptions, SessionState,
-    SetupPreference,
+    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
+    SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
-use msrp_core::proto::ReportMode;
+use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
 use parking_lot::Mutex;
 
 use crate::callbacks::libmsrp_session_callbacks;
@@ -97,6 +97,67 @@ pub enum libmsrp_reports {
 }
 enumerator!(libmsrp_reports: Auto, Manual);
 
+/// A known kind of peer: presets of chunk_len, session_match, pacing and dash_split. Chosen by the host, never guessed.
+/// docs/peers.md says what each peer does and which values follow.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_profile {
+    /// A peer of unknown kind, by the letter of RFC 4975.
+    Strict = 0,
+    /// Kamailio as a relay: takes whole frames up to a limit.
+    Kamailio = 1,
+    /// OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection.
+    Opensips = 2,
+    /// FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone.
+    Freeswitch = 3,
+    /// Blink and its library, and the relay of AG Projects: one frame at a time.
+    Blink = 4,
+    /// Doubango tinyMSRP: frames by exact ranges.
+    Doubango = 5,
+    /// Gateways and peers that compare session-ids alone.
+    Sessmatch = 6,
+}
+enumerator!(libmsrp_profile: Strict, Kamailio, Opensips, Freeswitch, Blink, Doubango, Sessmatch);
+
+/// Which URIs of incoming requests name the session.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_session_match {
+    /// As the profile says.
+    Profile = 0,
+    /// Those that equal our URI (RFC 4975 §6.1).
+    Uri = 1,
+    /// Those with our session-id, whatever their address. Breaks RFC 4975 §6.1, for peers that need it.
+    SessionId = 2,
+}
+enumerator!(libmsrp_session_match: Profile, Uri, SessionId);
+
+/// How fast requests follow each other.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_pacing {
+    /// As the profile says.
+    Profile = 0,
+    /// No request waits for the answer to another.
+    Pipelined = 1,
+    /// One unanswered SEND of the session at most, and one write for each request or response on its connection.
+    One = 2,
+}
+enumerator!(libmsrp_pacing: Profile, Pipelined, One);
+
+/// Whether no chunk may hold CRLF and seven hyphens, which some peers take for its end.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_dash_split {
+    /// As the profile says.
+    Profile = 0,
+    /// Bodies go as they are.
+    Off = 1,
+    /// A chunk ends inside of such octets.
+    On = 2,
+}
+enumerator!(libmsrp_dash_split: Profile, Off, On);
+
 /// Options of a session. Zero: the default.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -120,8 +181,8 @@ pub struct libmsrp_session_options {
     pub max_size_bytes: u64,
     /// Bodiless SENDs when nothing was sent for so long. Default: none.
     pub keep_alive_ms: i64,
-    /// Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: 2048, or no bound where both
-    /// ends are this engine and nothing stands between.
+    /// Most octets in the body of a chunk, or LIBMSRP_CHUNK_LEN_UNBOUNDED. Default: as the profile says; strict: 2048,
+    /// or no bound where both ends are this engine and nothing stands between.
     pub chunk_len: u32,
     /// Without a listener: the port. Default: any free one.
     pub port: u16,
@@ -138,6 +199,14 @@ pub struct libmsrp_session_options {
     /// Our own time for success REPORTs, from the last octet of a message that asked for them; then
     /// LIBMSRP_TRANSFER_EVENT_UNCONFIRMED (RFC 4975 §7.1.1). Default: none, they may come as long as the session lasts.
     pub report_timeout_ms: i64,
+    /// What is known of the peer. Default: nothing (strict).
+    pub profile: MaybeUninit<libmsrp_profile>,
+    /// Which URIs name the session. Default: as the profile says.
+    pub session_match: MaybeUninit<libmsrp_session_match>,
+    /// How fast requests follow each other. Default: as the profile says.
+    pub pacing: MaybeUninit<libmsrp_pacing>,
+    /// Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
+    pub dash_split: MaybeUninit<libmsrp_dash_split>,
 }
 
 sized!(libmsrp_session_options);
@@ -280,6 +349,33 @@ impl libmsrp_session_options {
                 LIBMSRP_CHUNK_LEN_UNBOUNDED => ChunkLen::Unbounded,
                 octets => ChunkLen::Octets(octets),
             },
+            profile: match libmsrp_profile::from_c(self.profile, "options.profile")? {
+                libmsrp_profile::Strict => Profile::Strict,
+                libmsrp_profile::Kamailio => Profile::Kamailio,
+                libmsrp_profile::Opensips => Profile::Opensips,
+                libmsrp_profile::Freeswitch => Profile::Freeswitch,
+                libmsrp_profile::Blink => Profile::Blink,
+                libmsrp_profile::Doubango => Profile::Doubango,
+                libmsrp_profile::Sessmatch => Profile::Sessmatch,
+            },
+            session_match: match libmsrp_session_match::from_c(
+                self.session_match,
+                "options.session_match",
+            )? {
+                libmsrp_session_match::Profile => None,
+                libmsrp_session_match::Uri => Some(SessionMatch::Uri),
+                libmsrp_session_match::SessionId => Some(SessionMatch::SessionId),
+            },
+            pacing: match libmsrp_pacing::from_c(self.pacing, "options.pacing")? {
+                libmsrp_pacing::Profile => None,
+                libmsrp_pacing::Pipelined => Some(Pacing::Pipelined),
+                libmsrp_pacing::One => Some(Pacing::One),
+            },
+            dash_split: match libmsrp_dash_split::from_c(self.dash_split, "options.dash_split")? {
+                libmsrp_dash_split::Profile => None,
+                libmsrp_dash_split::Off => Some(false),
+                libmsrp_dash_split::On => Some(true),
+            },
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",
@@ -293,6 +389,7 @@ impl libmsrp_session_options {
             },
             keep_alive,
             report_timeout,
+            ..SessionOptions::default()
         })
     }
 }
@@ -543,7 +640,8 @@ pub unsafe extern "C" fn libmsrp_session_state(
 
 /// Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
 /// stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
-/// than those of content go on.
+/// than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
+/// libmsrp_engine_shutdown(), which end a pause.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

@@ -106,7 +106,7 @@ impl libmsrp_engine {
     }
 
     /// Asks the host until the core has what it wants, but no longer than other work may have to wait.
-    fn stream_read(&self, transfer: u64) {
+    pub(crate) fn stream_read(&self, transfer: u64) {
         let mut budget = READ_BUDGET;
         while let Some(question) = self
             .streams
@@ -114,7 +114,7 @@ impl libmsrp_engine {
             .flatten()
         {
             if budget == 0 {
-                self.deferred.push(Work::Resume(transfer));
+                self.deferred.push(Work::Read(transfer));
                 return;
             }
             // Zeroed: a host that says more than it wrote must not send this process's memory.
@@ -204,11 +204,13 @@ pub unsafe extern "C" fn libmsrp_send_stream(
         let out = unsafe { entry::out(out, "out") }?;
         let read = read_fn.ok_or_else(|| Error::invalid_argument("read_fn is NULL"))?;
         // SAFETY: the header's contract.
-        let options = unsafe { sized::read(options, "options")?.to_core(OCTETS) }?;
+        let (options, id_out) = unsafe { sized::read(options, "options")?.to_core(OCTETS) }?;
         let total = (total_bytes != LIBMSRP_LENGTH_UNKNOWN).then_some(total_bytes);
         let transfer = engine.streams.insert_with(|| {
             let body = SendBody::Stream(total);
-            let transfer = engine.core.send(SessionHandle(session), options, body)?;
+            let admitted = engine.core.send(SessionHandle(session), options, body)?;
+            let transfer = admitted.transfer;
+            id_out.set(admitted.message_id);
             let stream = Stream {
                 session,
                 release: Release {

@@ -10,7 +10,7 @@ use msrp_core::wire::{ByteRange, FailureReport, StatusCode};
 
 use crate::deferred::Lender;
 use crate::engine::libmsrp_engine;
-use crate::entry::{self, Enumerator, enumerator, ffi_entry};
+use crate::entry::{self, Enumerator, Out, enumerator, ffi_entry};
 use crate::error::{libmsrp_result, number};
 use crate::session::libmsrp_session;
 use crate::sized::{self, sized};
@@ -59,6 +59,21 @@ pub struct libmsrp_send_options {
     pub success_report: i32,
     /// Which failures to ask for. Default: all.
     pub failure_report: MaybeUninit<libmsrp_failure_report>,
+    /// Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
+    /// the transfer's handle. Default: NULL, nowhere.
+    pub message_id_out: *mut *mut libmsrp_text,
+}
+
+/// Where the host wants the Message-ID of what it sends, if it does.
+#[derive(Debug)]
+pub(crate) struct IdOut(Option<Out<*mut libmsrp_text>>);
+
+impl IdOut {
+    pub(crate) fn set(self, id: String) {
+        if let Some(out) = self.0 {
+            out.set(libmsrp_text::into_raw(id));
+        }
+    }
 }
 
 /// How far a message of ours got.
@@ -217,8 +232,8 @@ impl libmsrp_report {
 
 impl libmsrp_send_options {
     /// # Safety
-    /// The texts are as the header says.
-    pub(crate) unsafe fn to_core(self, content_type: &str) -> Result<SendOptions> {
+    /// The texts and the place for the Message-ID are as the header says.
+    pub(crate) unsafe fn to_core(self, content_type: &str) -> Result<(SendOptions, IdOut)> {
         // SAFETY: the caller's promise.
         let its_type = unsafe { self.content_type.text("options.content_type") }?;
         // SAFETY: the caller's promise.
@@ -249,7 +264,13 @@ impl libmsrp_send_options {
                 name.ok_or_else(|| Error::invalid_argument(format!("header {index} has no name")))?;
             headers.push((name.to_owned(), value.unwrap_or_default().to_owned()));
         }
-        Ok(SendOptions {
+        let id_out = if self.message_id_out.is_null() {
+            None
+        } else {
+            // SAFETY: the caller's promise.
+            Some(unsafe { entry::out(self.message_id_out, "options.message_id_out") }?)
+        };
+        let options = SendOptions {
             content_type: its_type.unwrap_or(content_type).to_owned(),
             message_id: message_id.map(str::to_owned),
             success_report: self.success_report != 0,
@@ -259,7 +280,8 @@ impl libmsrp_send_options {
                 libmsrp_failure_report::Partial => FailureReport::Partial,
             },
             headers,
-        })
+        };
+        Ok((options, IdOut(id_out)))
     }
 }
 
@@ -290,7 +312,7 @@ pub unsafe extern "C" fn libmsrp_send(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let options = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
+        let (options, id_out) = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
         // SAFETY: the header's contract.
         let data = unsafe { entry::octets(data, len, "data") }?;
         if len > engine.send_window {
@@ -304,8 +326,9 @@ pub unsafe extern "C" fn libmsrp_send(
         }
         // Copied because the host keeps its octets; at most the send window.
         let body = SendBody::Bytes(Bytes::copy_from_slice(data));
-        let transfer = engine.core.send(SessionHandle(session), options, body)?;
-        out.set(transfer.0);
+        let admitted = engine.core.send(SessionHandle(session), options, body)?;
+        id_out.set(admitted.message_id);
+        out.set(admitted.transfer.0);
     })
 }
 
@@ -336,15 +359,16 @@ pub unsafe extern "C" fn libmsrp_send_take(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let options = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
+        let (options, id_out) = unsafe { sized::read(options, "options")?.to_core(TEXT) }?;
         // SAFETY: the header's contract.
         unsafe { entry::octets(data, len, "data") }?;
         // SAFETY: the header's contract, and the octets were checked.
         let (lender, body) = unsafe { Lender::lend(data, len, free_fn, user, &engine.deferred) };
         let body = SendBody::Bytes(body);
-        let transfer = engine.core.send(SessionHandle(session), options, body)?;
+        let admitted = engine.core.send(SessionHandle(session), options, body)?;
         lender.confirm();
-        out.set(transfer.0);
+        id_out.set(admitted.message_id);
+        out.set(admitted.transfer.0);
     })
 }
 
@@ -371,12 +395,13 @@ pub unsafe extern "C" fn libmsrp_send_file(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let options = unsafe { sized::read(options, "options")?.to_core(OCTETS) }?;
+        let (options, id_out) = unsafe { sized::read(options, "options")?.to_core(OCTETS) }?;
         // SAFETY: the header's contract.
         let path = unsafe { entry::path(path, path_len, "path") }?;
         let body = SendBody::File(path);
-        let transfer = engine.core.send(SessionHandle(session), options, body)?;
-        out.set(transfer.0);
+        let admitted = engine.core.send(SessionHandle(session), options, body)?;
+        id_out.set(admitted.message_id);
+        out.set(admitted.transfer.0);
     })
 }
 
@@ -425,7 +450,8 @@ pub unsafe extern "C" fn libmsrp_transfer_progress(
     })
 }
 
-/// The Message-ID of a transfer. *out is for libmsrp_text_free().
+/// The Message-ID of a transfer, while its session lives. *out is for libmsrp_text_free(). Where another thread runs
+/// the callbacks, the session may end before this is asked: libmsrp_send_options.message_id_out cannot come too late.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the transfer or its
 /// session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

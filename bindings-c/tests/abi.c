@@ -45,6 +45,12 @@ static void enumerators(void) {
     CHECK(LIBMSRP_SETUP_ACTPASS == 0 && LIBMSRP_SETUP_ACTIVE == 1 && LIBMSRP_SETUP_PASSIVE == 2);
     CHECK(LIBMSRP_SHARING_PEER == 0 && LIBMSRP_SHARING_SESSION == 1);
     CHECK(LIBMSRP_REPORTS_AUTO == 0 && LIBMSRP_REPORTS_MANUAL == 1);
+    CHECK(LIBMSRP_PROFILE_STRICT == 0 && LIBMSRP_PROFILE_KAMAILIO == 1 && LIBMSRP_PROFILE_OPENSIPS == 2);
+    CHECK(LIBMSRP_PROFILE_FREESWITCH == 3 && LIBMSRP_PROFILE_BLINK == 4 && LIBMSRP_PROFILE_DOUBANGO == 5);
+    CHECK(LIBMSRP_PROFILE_SESSMATCH == 6);
+    CHECK(LIBMSRP_SESSION_MATCH_PROFILE == 0 && LIBMSRP_SESSION_MATCH_URI == 1 && LIBMSRP_SESSION_MATCH_SESSION_ID == 2);
+    CHECK(LIBMSRP_PACING_PROFILE == 0 && LIBMSRP_PACING_PIPELINED == 1 && LIBMSRP_PACING_ONE == 2);
+    CHECK(LIBMSRP_DASH_SPLIT_PROFILE == 0 && LIBMSRP_DASH_SPLIT_OFF == 1 && LIBMSRP_DASH_SPLIT_ON == 2);
     CHECK(LIBMSRP_STATE_NEW == 0 && LIBMSRP_STATE_OPEN == 2 && LIBMSRP_STATE_CLOSED == 4);
     CHECK(LIBMSRP_FAILURE_REPORT_YES == 0 && LIBMSRP_FAILURE_REPORT_NO == 1 && LIBMSRP_FAILURE_REPORT_PARTIAL == 2);
     CHECK(LIBMSRP_BODY_CONSUMED == 0 && LIBMSRP_BODY_LATER == 1);
@@ -87,18 +93,25 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, small_message_bytes, 240);
     CHECK_OFFSET(libmsrp_limits, event_stream, 256);
 
-    CHECK(sizeof(libmsrp_stats) == 1360 && sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
+    CHECK(sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
+    CHECK(sizeof(libmsrp_stats) == 1360);
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
+    CHECK_OFFSET(libmsrp_stats, trace_written, 120);
     CHECK_OFFSET(libmsrp_stats, sent, 136);
+    CHECK_OFFSET(libmsrp_stats, received, 208);
+    CHECK_OFFSET(libmsrp_stats, timeouts, 280);
     CHECK_OFFSET(libmsrp_stats, transaction_us, 304);
+    CHECK_OFFSET(libmsrp_stats, chunk_received_bytes, 1184);
 
     CHECK(sizeof(libmsrp_trace_options) == 48);
     CHECK_OFFSET(libmsrp_trace_options, path, 8);
     CHECK_OFFSET(libmsrp_trace_options, secrets, 24);
+    CHECK_OFFSET(libmsrp_trace_options, files, 28);
+    CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 136);
+    CHECK(sizeof(libmsrp_session_options) == 152);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -115,6 +128,10 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, connection_sharing, 120);
     CHECK_OFFSET(libmsrp_session_options, reports, 124);
     CHECK_OFFSET(libmsrp_session_options, report_timeout_ms, 128);
+    CHECK_OFFSET(libmsrp_session_options, profile, 136);
+    CHECK_OFFSET(libmsrp_session_options, session_match, 140);
+    CHECK_OFFSET(libmsrp_session_options, pacing, 144);
+    CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
 
     CHECK(sizeof(libmsrp_session_callbacks) == 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
@@ -128,13 +145,14 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_closed, 72);
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
 
-    CHECK(sizeof(libmsrp_send_options) == 64);
+    CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
     CHECK_OFFSET(libmsrp_send_options, message_id, 24);
     CHECK_OFFSET(libmsrp_send_options, headers, 40);
     CHECK_OFFSET(libmsrp_send_options, header_count, 48);
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
+    CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
 
     CHECK(sizeof(libmsrp_message_info) == 72);
     CHECK_OFFSET(libmsrp_message_info, message_id, 8);

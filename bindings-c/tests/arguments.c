@@ -170,6 +170,11 @@ static void session_options(libmsrp_engine *engine) {
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, setup, (libmsrp_setup)-1);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, connection_sharing, (libmsrp_sharing)2);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, reports, (libmsrp_reports)7);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, profile, (libmsrp_profile)7);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, profile, (libmsrp_profile)-1);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, session_match, (libmsrp_session_match)3);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, pacing, (libmsrp_pacing)3);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, dash_split, (libmsrp_dash_split)3);
     CHECK(session == 77);
     CHECK_OPTION(LIBMSRP_OK, chunk_len, LIBMSRP_CHUNK_LEN_UNBOUNDED);
     CHECK(session != 77);

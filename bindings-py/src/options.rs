@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, SendOptions, SessionOptions,
+    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, Profile, SendOptions, SessionOptions,
     SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use msrp::limits::Limits;
-use msrp::proto::ReportMode;
+use msrp::proto::{Pacing, ReportMode, SessionMatch};
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -162,6 +162,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
         tls: tls(keywords.get::<Option<Bound<'_, PyAny>>>("tls")?.as_ref())?,
         advertise: keywords.get("advertise")?,
         accept_types: keywords.get("accept_types")?,
+        methods: Vec::new(),
         accept_wrapped_types: keywords.get("accept_wrapped_types")?,
         setup: match keywords.get::<String>("setup")?.as_str() {
             "actpass" => SetupPreference::ActPass,
@@ -175,6 +176,29 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(0) => ChunkLen::Unbounded,
             Some(octets) => ChunkLen::Octets(octets),
         },
+        profile: keywords
+            .get::<String>("profile")?
+            .parse::<Profile>()
+            .map_err(|error| PyValueError::new_err(error.context))?,
+        session_match: match keywords.get::<Option<String>>("session_match")?.as_deref() {
+            None => None,
+            Some("uri") => Some(SessionMatch::Uri),
+            Some("session-id") => Some(SessionMatch::SessionId),
+            Some(other) => {
+                return Err(unknown(
+                    "session_match",
+                    other,
+                    "'uri', 'session-id' or None",
+                ));
+            }
+        },
+        pacing: match keywords.get::<Option<String>>("pacing")?.as_deref() {
+            None => None,
+            Some("pipelined") => Some(Pacing::Pipelined),
+            Some("one") => Some(Pacing::One),
+            Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
+        },
+        dash_split: keywords.get("dash_split")?,
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,

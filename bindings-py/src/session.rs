@@ -40,27 +40,12 @@ impl Session {
         options: SendOptions,
         body: SendBody,
     ) -> PyResult<(u64, String)> {
-        let given = options.message_id.clone();
-        let transfer = self
+        let admitted = self
             .core
             .get()
             .send(self.handle, options, body)
             .or_raise(py)?;
-        self.admitted(py, transfer, given)
-    }
-
-    /// The transfer's handle and its Message-ID: the one that was given, or the engine's.
-    fn admitted(
-        &self,
-        py: Python<'_>,
-        transfer: TransferHandle,
-        given: Option<String>,
-    ) -> PyResult<(u64, String)> {
-        let message_id = match given {
-            Some(message_id) => message_id,
-            None => self.core.get().message_id(transfer).or_raise(py)?,
-        };
-        Ok((transfer.0, message_id))
+        Ok((admitted.transfer.0, admitted.message_id))
     }
 
     /// A body or part of one that Python gave: held if it is a long `bytes`, else copied.
@@ -203,13 +188,12 @@ impl Session {
             headers,
         )?;
         let engine = self.core.get();
-        let given = options.message_id.clone();
         // A disk may be slow.
         let body = SendBody::File(path);
-        let transfer = py
+        let admitted = py
             .detach(|| engine.send(self.handle, options, body))
             .or_raise(py)?;
-        self.admitted(py, transfer, given)
+        Ok((admitted.transfer.0, admitted.message_id))
     }
 
     /// Admits a body that is pushed as it is wanted.

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
         habit: Habit::Answer,
         active: false,
         interrupted: Exit::Done,
+        attended: false,
     };
     session::run(&args.peer, manner, output, async |session| {
         echo(session, args.count, output).await

@@ -1,9 +1,10 @@
 //! The `msrp` command as a library, so that the binary and the Python package's entry point run the same code.
 //!
 //! [`run`] reads the command line and gives the exit code. `decode` reads recorded streams with `msrp::wire`;
-//! `send`, `recv` and `echo` are one MSRP session each (RFC 4975), over the async API of `msrp`. SDP texts come
+//! `send`, `recv`, `echo` and `chat` are one MSRP session each (RFC 4975), over the async API of `msrp`. SDP texts come
 //! and go by files or the terminal: carrying them is the caller's part, as everywhere in this project.
 
+mod chat;
 mod decode;
 mod echo;
 mod exit;
@@ -41,6 +42,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Send(args) => send::run(&args, output),
         Command::Recv(args) => recv::run(&args, output),
         Command::Echo(args) => echo::run(&args, output),
+        Command::Chat(args) => chat::run(&args, output),
     };
     match result {
         Ok(exit) => exit.code(),
@@ -69,8 +71,8 @@ fn log(verbose: u8) {
 
 /// Message sessions (MSRP, RFC 4975) from the command line.
 ///
-/// MSRP carries the chat messages and files of a SIP call. `msrp` looks into recorded streams, and sends, receives
-/// and echoes messages. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
+/// MSRP carries the chat messages and files of a SIP call. `msrp` looks into recorded streams, sends, receives
+/// and echoes messages, and chats. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
 /// other, by files, by pipes, or by hand.
 #[derive(Debug, Parser)]
 #[command(name = "msrp", version, after_long_help = EPILOGUE)]
@@ -97,6 +99,7 @@ enum Command {
     Send(send::Args),
     Recv(recv::Args),
     Echo(echo::Args),
+    Chat(chat::Args),
 }
 
 const EPILOGUE: &str = "\
@@ -109,12 +112,16 @@ EXAMPLES
     msrp recv --path-out recv.path --to @send.path
     msrp send --path-out send.path --to @recv.path hello
 
+  Chat with somebody, who runs the second line:
+    msrp chat --offer-out offer.sdp --answer-in answer.sdp
+    msrp chat --offer-in offer.sdp --answer-out answer.sdp
+
   What is in this recording?
     msrp decode alice-to-bob.bin
     ssh bob cat trace.bin | msrp decode --messages --json -
 
 EXIT CODES
-  0    done; for recv and echo also: ended by Ctrl-C or by the peer
+  0    done; for recv, echo and chat also: ended by Ctrl-C or by the peer
   1    failed: unreadable input, a broken stream, a lost session
   2    wrong usage
   3    no session: not connected in time, TLS refused, no answer

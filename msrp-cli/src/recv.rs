@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
         habit: Habit::Offer,
         active: false,
         interrupted: Exit::Done,
+        attended: false,
     };
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|error| Failure::io(out.display(), &error))?;
@@ -228,7 +229,7 @@ fn file_digest(path: &Path) -> io::Result<String> {
 }
 
 /// The end of a file's name, by its media type.
-fn extension(content_type: &str) -> &'static str {
+pub(crate) fn extension(content_type: &str) -> &'static str {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     match essence.to_ascii_lowercase().as_str() {
         "text/plain" => ".txt",

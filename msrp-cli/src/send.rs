@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
         habit: Habit::Answer,
         active: true,
         interrupted: Exit::Interrupted,
+        attended: false,
     };
     if args.stdin && args.peer.reads_standard_input(manner.habit) {
         let text =
@@ -133,7 +134,7 @@ async fn watch(transfer: &Transfer, label: &str, output: &Output) {
 }
 
 /// The media type of a file, by the end of its name.
-fn media_type(path: &Path) -> &'static str {
+pub(crate) fn media_type(path: &Path) -> &'static str {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     match extension.to_ascii_lowercase().as_str() {
         "txt" | "md" | "log" => "text/plain",

@@ -1,12 +1,13 @@
-//! The session of `send`, `recv` and `echo`: options, opening, the end.
+//! The session of `send`, `recv`, `echo` and `chat`: options, opening, the end.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use msrp::{
-    ChunkLen, CloseReason, Engine, EngineOptions, PemSource, Session, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, CloseReason, Engine, EngineOptions, Pacing, PemSource, Profile, ReportMode, Session,
+    SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use serde_json::json;
 
@@ -52,10 +53,34 @@ pub(crate) struct Args {
     )]
     timeout: f64,
 
+    /// What the peer, or the relay before it, is. Its habits are set by the next four options unless they are given;
+    /// docs/peers.md tells them.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value_t = Profile::Strict,
+        value_parser = PossibleValuesParser::new(Profile::ALL.map(Profile::name))
+            .try_map(|name| name.parse::<Profile>()),
+        help_heading = "Peer"
+    )]
+    peer: Profile,
+
     /// Most octets in one chunk; 0 for no limit. By default 2048, which every peer can read, or no limit where the
     /// peer is this program, too.
-    #[arg(long, value_name = "OCTETS", help_heading = "Connection")]
+    #[arg(long, value_name = "OCTETS", help_heading = "Peer")]
     chunk_len: Option<u32>,
+
+    /// Which requests are for this session: those to its URI, or those with its session-id whatever their address.
+    #[arg(long, value_name = "PART", help_heading = "Peer")]
+    session_match: Option<Match>,
+
+    /// Send requests as they come, or one at a time: the next when the one before is answered.
+    #[arg(long, value_name = "PACE", help_heading = "Peer")]
+    pacing: Option<Pace>,
+
+    /// End chunks inside of CRLF and seven hyphens, which hasty peers take for the end of a body.
+    #[arg(long, value_name = "SWITCH", help_heading = "Peer")]
+    dash_split: Option<Switch>,
 
     /// Speak TLS.
     #[arg(long, help_heading = "TLS")]
@@ -88,6 +113,27 @@ pub(crate) struct Args {
     /// Do not mask content, credentials and session-ids in the trace.
     #[arg(long, requires = "trace", help_heading = "Trace")]
     trace_secrets: bool,
+}
+
+/// `--session-match`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Match {
+    Uri,
+    SessionId,
+}
+
+/// `--pacing`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Pace {
+    Pipelined,
+    One,
+}
+
+/// `--dash-split`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 /// `HOST:PORT`, with IPv6 addresses in brackets.
@@ -123,6 +169,8 @@ pub(crate) struct Manner {
     pub(crate) active: bool,
     /// What an interrupt means.
     pub(crate) interrupted: Exit,
+    /// Whether somebody decides on what comes: the peer may be kept waiting for ever, and REPORTs are made by hand.
+    pub(crate) attended: bool,
 }
 
 /// Opens a session as `args` say, lets `work` have it, closes it.
@@ -149,8 +197,13 @@ async fn hold(
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
-    let engine = Engine::new(args.engine_options()).map_err(|e| Failure::opening(&e))?;
-    let session = engine.session(args.options());
+    let (mut whole, mut options) = (args.engine_options(), args.options());
+    if manner.attended {
+        whole.limits.stall = None;
+        options.reports = ReportMode::Manual;
+    }
+    let engine = Engine::new(whole).map_err(|e| Failure::opening(&e))?;
+    let session = engine.session(options);
     let session = session.map_err(|error| Failure::opening(&error))?;
     let course = async {
         args.open(&session, manner, output).await?;
@@ -202,6 +255,16 @@ impl Args {
                 (_, true) => SetupPreference::Passive,
                 _ => SetupPreference::ActPass,
             },
+            profile: self.peer,
+            session_match: self.session_match.map(|part| match part {
+                Match::Uri => SessionMatch::Uri,
+                Match::SessionId => SessionMatch::SessionId,
+            }),
+            pacing: self.pacing.map(|pace| match pace {
+                Pace::Pipelined => Pacing::Pipelined,
+                Pace::One => Pacing::One,
+            }),
+            dash_split: self.dash_split.map(|switch| switch == Switch::On),
             chunk_len: match self.chunk_len {
                 None => ChunkLen::Auto,
                 Some(0) => ChunkLen::Unbounded,

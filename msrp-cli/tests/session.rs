@@ -385,6 +385,74 @@ fn tls_is_checked_against_the_authority() {
 }
 
 #[test]
+fn known_peers_have_names_and_their_habits_options() {
+    let folder = Folder::new("peer");
+    let (ours, theirs) = (folder.path("ours"), folder.path("theirs"));
+    let to = (format!("@{theirs}"), format!("@{ours}"));
+    let receiver = Running::start(&[
+        "recv",
+        "--quiet",
+        "--path-out",
+        &ours,
+        "--to",
+        &to.0,
+        "--count",
+        "1",
+        "--peer",
+        "sessmatch",
+    ]);
+    let text = format!("Title\r\n{}\r\ntext", "-".repeat(40));
+    let sender = Running::start(&[
+        "send",
+        "--path-out",
+        &theirs,
+        "--to",
+        &to.1,
+        "--peer",
+        "opensips",
+        "--pacing",
+        "one",
+        "--session-match",
+        "uri",
+        "--chunk-len",
+        "100",
+        "--dash-split",
+        "on",
+        &text,
+    ]);
+    let (code, _, err) = sender.finish();
+    assert_eq!(code, Some(0), "{err}");
+    let (code, out, err) = receiver.finish();
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(out, format!("{text}\n"));
+
+    let (code, _, err) = Running::start(&["recv", "--peer", "asterisk"]).finish();
+    assert_eq!(code, Some(2));
+    for name in [
+        "strict",
+        "kamailio",
+        "opensips",
+        "freeswitch",
+        "blink",
+        "doubango",
+        "sessmatch",
+    ] {
+        assert!(err.contains(name), "{err}");
+    }
+    let (code, out, _) = Running::start(&["send", "--help"]).finish();
+    assert_eq!(code, Some(0));
+    for option in [
+        "--peer <NAME>",
+        "--session-match",
+        "--pacing",
+        "--dash-split",
+        "[default: strict]",
+    ] {
+        assert!(out.contains(option), "{out}");
+    }
+}
+
+#[test]
 fn nobody_there_is_told_by_the_exit_code() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let uri = format!("msrp://{}/nobody;tcp", free.local_addr().expect("bound"));

@@ -79,6 +79,7 @@ pub mod engine;
 struct Readme;
 pub mod error;
 pub mod limits;
+mod mutant;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod proto;
@@ -87,14 +88,25 @@ pub mod wire;
 
 #[cfg(all(feature = "net", not(loom)))]
 pub use api::{
-    Body, Engine, Events, Listener, Message, Report, Session, SessionEvent, StreamSender, Transfer,
+    Body, Engine, Events, Listener, Message, Report, Request, Session, SessionEvent, StreamSender,
+    Transfer,
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, RequestOptions,
+    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
+    TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
-pub use proto::{CloseReason, Counts, Histogram, ReportMode, Traffic};
+pub use proto::{
+    Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
+};
 pub use wire::{FailureReport, StatusCode};
+
+/// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can
+/// make long: for tests that prove its cost linear. Always 0 where debug assertions are off.
+#[doc(hidden)]
+pub fn work_so_far() -> u64 {
+    wire::work::so_far().wrapping_add(proto::work::so_far())
+}

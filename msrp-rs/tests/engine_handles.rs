@@ -87,7 +87,8 @@ fn late_handles_never_reach_who_has_their_slot_now() {
         let stream = a
             .engine
             .send(one, SendOptions::default(), SendBody::Stream(None))
-            .expect("admitted");
+            .expect("admitted")
+            .transfer;
         let sent = a.send(one, "hello");
         a.wait_acknowledged(sent);
         b.wait_messages(two, 1);
@@ -203,7 +204,8 @@ fn the_256th_engine_does_not_know_the_handles_of_the_first() {
     let stream = a
         .engine
         .send(one, SendOptions::default(), SendBody::Stream(None))
-        .expect("admitted");
+        .expect("admitted")
+        .transfer;
     let same = (0..1000)
         .map(|_| Host::new())
         .map(|host| (host.session(), host))

@@ -56,6 +56,27 @@ fn a_paused_session_whose_peer_has_left_ends_with_the_engine() {
     assert!(host.seen(|seen| seen.closed(session)).is_some());
 }
 
+#[test]
+fn a_pause_does_not_hold_up_an_end_that_was_asked_for() {
+    let (a, b) = (Host::new(), Host::new());
+    let pairs = [pair(&a, &b), pair(&a, &b), pair(&a, &b)];
+    for (one, two) in pairs {
+        b.engine.pause(two).expect("alive");
+        let sent = a.send(one, "held");
+        a.wait_acknowledged(sent);
+    }
+    let [closed, aborted, shut] = pairs.map(|(_, two)| two);
+    b.engine.close(closed, Some(Duration::ZERO)).expect("alive");
+    b.engine.pause(closed).expect("not told yet");
+    b.wait_closed(closed);
+    b.engine.abort_session(aborted).expect("alive");
+    b.engine.pause(aborted).expect("not told yet");
+    b.wait_closed(aborted);
+    b.engine.shutdown(Duration::ZERO);
+    b.engine.pause(shut).expect("not told yet");
+    b.wait("the engine's end", |seen| seen.ended);
+}
+
 /// An address at which no other test listens, so that a port that was freed here stays free.
 const QUIET: &str = if cfg!(target_os = "linux") {
     "127.77.0.1"

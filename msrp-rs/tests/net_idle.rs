@@ -199,7 +199,7 @@ fn an_engine_that_waits_uses_no_processor() {
         matches!(event, Event::DataWanted { .. })
     });
     host.engine
-        .stream_push(stream, b"x".to_vec().into())
+        .stream_push(stream.transfer, b"x".to_vec().into())
         .expect("asked for");
     check("octets of a stream", Box::new(peer));
 

@@ -128,7 +128,7 @@ fn without_descriptors_everything_says_so_and_what_is_there_goes_on() {
     let frame = peer.frame();
     assert!(frame.contains("content"), "{frame}");
     peer.answer(&frame, "200 OK");
-    host.wait_acknowledged(sent);
+    host.wait_acknowledged(sent.transfer);
     std::fs::remove_file(file).expect("removed");
     one_address_has_64_connections(&host);
 }

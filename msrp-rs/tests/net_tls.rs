@@ -94,7 +94,7 @@ fn rfc4975_5_4_a_certificate_of_another_name_or_ca_is_refused_before_any_msrp() 
             assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
         }
     }
-    covers!("C-271", "C-272");
+    covers!("C-272");
 }
 
 fn pinned() -> TlsConfig {
@@ -157,7 +157,7 @@ fn rfc8122_6_2_the_side_that_connects_refuses_another_certificate_before_any_msr
         .create_answer(three, &without, None)
         .expect_err("nothing proves it");
     assert_eq!(error.kind, ErrorKind::InvalidSdp);
-    covers!("C-274", "S-107", "S-115");
+    covers!("C-273", "C-274", "S-107", "S-115");
 }
 
 #[test]

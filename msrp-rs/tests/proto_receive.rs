@@ -126,7 +126,7 @@ fn rfc4975_7_2_response_to_send_goes_to_the_last_hop_alone() {
             "MSRP tid1 200 OK\r\nTo-Path: msrp://r2.example:2855/r;tcp\r\nFrom-Path: {TO}\r\n-------tid1$\r\n"
         )
     );
-    covers!("C-017", "C-175", "C-176", "C-178", "C-180", "T-02");
+    covers!("C-017", "C-175", "C-176", "C-180", "T-02");
 }
 
 #[test]
@@ -203,9 +203,7 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             );
         }
     }
-    covers!(
-        "C-147", "C-148", "C-149", "C-151", "C-152", "C-153", "T-26", "T-27"
-    );
+    covers!("C-147", "C-148", "C-149", "C-151", "T-26", "T-27");
 }
 
 #[test]
@@ -251,7 +249,7 @@ fn rfc4975_7_3_1_octets_after_the_end_are_refused() {
     assert!(frames[1].0.is_report());
     assert_eq!(frames[1].0.byte_range().unwrap().to_string(), "1-8/8");
     assert_eq!(bench.contents(), []);
-    covers!("C-156", "C-158", "C-159", "C-168", "T-35");
+    covers!("C-156", "C-158", "C-159", "T-35");
 }
 
 #[test]
@@ -316,6 +314,7 @@ fn rfc4975_7_3_1_types_that_were_not_accepted_are_415() {
     );
     for (report, expected) in [
         ("", vec![415]),
+        ("Failure-Report: yes\r\n", vec![415]),
         ("Failure-Report: partial\r\n", vec![415]),
         ("Failure-Report: no\r\n", vec![]),
     ] {
@@ -329,7 +328,7 @@ fn rfc4975_7_3_1_types_that_were_not_accepted_are_415() {
         assert_eq!(bench.codes(request), expected);
     }
     assert_eq!(bench.contents().len(), 1);
-    covers!("C-160", "C-171", "C-173", "C-226");
+    covers!("C-160", "C-171", "C-226");
 }
 
 #[test]
@@ -366,7 +365,7 @@ fn rfc4975_7_1_2_reports_are_never_answered() {
         assert_eq!(bench.side.take(), [], "{request}");
         assert!(bench.closed().is_none(), "{request}");
     }
-    covers!("C-174", "C-219", "C-221", "T-04");
+    covers!("C-174", "C-216", "C-217", "C-219", "C-221", "T-04");
 }
 
 #[test]
@@ -418,7 +417,7 @@ fn rfc4975_7_1_abort_is_answered_and_ends_the_message() {
         );
         assert_eq!(bench.side.take(), []);
     }
-    covers!("C-155", "C-166", "C-294");
+    covers!("C-155", "C-166");
 }
 
 #[test]
@@ -561,9 +560,7 @@ fn rfc4975_10_2_faults_inside_a_sound_frame_are_400() {
         [400]
     );
     assert!(bench.closed().is_none());
-    covers!(
-        "C-020", "C-030", "C-034", "C-035", "C-064", "C-150", "C-167"
-    );
+    covers!("C-020", "C-030", "C-034", "C-035", "C-064", "C-167");
 }
 
 #[test]
@@ -713,5 +710,5 @@ fn unexpected_responses_are_dropped() {
         assert_eq!(bench.feed(&response), "");
         assert_eq!(bench.side.take(), []);
     }
-    covers!("C-181", "C-182", "C-184");
+    covers!("C-181");
 }

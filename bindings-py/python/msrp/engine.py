@@ -18,7 +18,7 @@ from ._log import emit
 from ._loop import Dispatcher
 from .exceptions import ForkedError, SessionClosed
 from .session import HANDLERS, Session
-from .types import Limits, Stats, TLSConfig, Trace, _stats, _tls, _trace
+from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -94,7 +94,11 @@ class Engine:
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
         max_size: int | None = None,
+        profile: Profile | str = "strict",
         chunk_len: int | None = None,
+        session_match: Literal["uri", "session-id"] | None = None,
+        pacing: Literal["pipelined", "one"] | None = None,
+        dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
         reports: Literal["auto", "manual"] = "auto",
         keep_alive: float | None = None,
@@ -107,12 +111,16 @@ class Engine:
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
         side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
-        `chunk_len`: most octets in one chunk, 0 for no bound; the default is careful with peers
-        that are not this engine. `connection_sharing`: ``"session"`` gives it a connection of its
-        own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs after so many
-        seconds without anything sent. `report_timeout`: our own time for success REPORTs, in
-        seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1); then
-        `TransferUnconfirmed`. None: they may come as long as the session lasts.
+        `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
+        unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
+        careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
+        requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
+        when the one before is answered, and each in a write of its own. `dash_split`: no chunk
+        holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
+        connection of its own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs
+        after so many seconds without anything sent. `report_timeout`: our own time for success
+        REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
+        then `TransferUnconfirmed`. None: they may come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -136,7 +144,11 @@ class Engine:
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
                 "max_size": max_size,
+                "profile": profile,
                 "chunk_len": chunk_len,
+                "session_match": session_match,
+                "pacing": pacing,
+                "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
                 "reports": reports,
                 "keep_alive": keep_alive,

@@ -18,6 +18,7 @@ __all__ = [
     "Headers",
     "Histogram",
     "Limits",
+    "Profile",
     "Report",
     "State",
     "StateChanged",
@@ -43,6 +44,27 @@ class State(enum.Enum):
     """`close` was called; what is under way is being finished."""
     CLOSED = "closed"
     """Over."""
+
+
+class Profile(enum.StrEnum):
+    """A known kind of peer: presets of how `Engine.session` treats it. Chosen, never guessed; what
+    each does and why stands in ``docs/peers.md``.
+    """
+
+    STRICT = "strict"
+    """A peer of unknown kind, by the letter of RFC 4975."""
+    KAMAILIO = "kamailio"
+    """Kamailio as a relay: takes whole frames up to a limit."""
+    OPENSIPS = "opensips"
+    """OpenSIPS as a relay: CRLF and seven hyphens inside of a body end its connection."""
+    FREESWITCH = "freeswitch"
+    """FreeSWITCH: reads a body at once, by its exact range, and looks at session-ids alone."""
+    BLINK = "blink"
+    """Blink and its library, and the relay of AG Projects: one frame at a time."""
+    DOUBANGO = "doubango"
+    """Doubango tinyMSRP: frames by exact ranges."""
+    SESSMATCH = "sessmatch"
+    """Gateways and peers that compare session-ids alone."""
 
 
 @dataclass(frozen=True, slots=True)

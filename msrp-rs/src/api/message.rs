@@ -4,6 +4,7 @@
 //! the last one.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -354,7 +355,7 @@ impl Message {
     /// Errors: `Gone`, `InvalidArgument`.
     pub fn report_range(
         &self,
-        octets: std::ops::Range<u64>,
+        octets: Range<u64>,
         status: StatusCode,
         comment: &str,
     ) -> Result<()> {

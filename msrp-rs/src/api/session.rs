@@ -6,14 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Mutex as Turn;
 
 use super::body::Source;
 use super::shared::{Phase, Shared};
-use super::{Body, Events, Message, StreamSender, Transfer};
-use crate::engine::{SendBody, SendOptions, SessionHandle, SessionState};
+use super::{Body, Events, Message, Request, StreamSender, Transfer};
+use crate::engine::{RequestOptions, SendBody, SendOptions, SessionHandle, SessionState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::proto::CloseReason;
+use crate::proto::{Answer, CloseReason};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -243,6 +244,59 @@ impl Session {
         messages
     }
 
+    /// The next request of one of [`SessionOptions::methods`](crate::SessionOptions::methods), which is to be answered.
+    /// `None` when the session is over and all were given.
+    ///
+    /// # Cancel safety
+    /// No request is lost when this is cancelled.
+    pub async fn recv_request(&self) -> Option<Request> {
+        let shared = self.shared();
+        let arrived = shared
+            .wait(&shared.arrived, || match shared.next_request() {
+                Some(arrived) => Some(Some(arrived)),
+                None => shared.gone().map(|_| None),
+            })
+            .await?;
+        Some(arrived.into_request(shared))
+    }
+
+    /// Sends a request of another method than SEND and REPORT, an extension that both sides know (RFC 4975 §12), and
+    /// waits for the response, whatever its status: 501 from a peer that does not know the method. The body, if there is
+    /// one, is at most 10 KiB.
+    ///
+    /// Errors: `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot
+    /// stand there; a session whose remote side is not known yet), `TooLarge` (the body), `Timeout` (no response in
+    /// 30 s), `Gone` (the session is over), or why it ended meanwhile.
+    ///
+    /// # Cancel safety
+    /// Cancelled before it has a place in the send window, nothing is sent; afterwards nobody hears of the response.
+    pub async fn request(
+        &self,
+        method: &str,
+        options: RequestOptions,
+        body: impl Into<Option<Bytes>>,
+    ) -> Result<Answer> {
+        let (shared, body) = (self.shared(), body.into());
+        let turn = self.inner.window_turn.lock().await;
+        let admit = || {
+            let admitted = shared.admit_request(method, options.clone(), body.clone());
+            match self.with_cause(admitted) {
+                Err(error) if error.kind == ErrorKind::Again => None,
+                outcome => Some(outcome),
+            }
+        };
+        let (handle, outgoing) = shared.wait(&shared.writable, admit).await?;
+        drop(turn);
+        let request = Transfer::new(shared, handle, outgoing);
+        request
+            .wait(|outcome| match (outcome.answer.take(), &outcome.failed) {
+                (Some(answer), _) => Some(Ok(answer)),
+                (None, Some(error)) => Some(Err(error.clone())),
+                (None, None) => None,
+            })
+            .await
+    }
+
     /// What happens in the session beside messages, from now on: state changes, reports, failures.
     pub fn events(&self) -> Events {
         Events {
@@ -315,22 +369,26 @@ impl Session {
 
     fn try_admit(&self, body: SendBody, options: SendOptions) -> Result<Transfer> {
         let shared = self.shared();
-        match shared.admit(options, body) {
-            Ok((handle, outgoing)) => Ok(Transfer::new(shared, handle, outgoing)),
-            // Why it ended says more than that it ended.
-            Err(error) if error.kind == ErrorKind::Gone => {
-                shared.catch_up();
-                Err(match shared.phase() {
-                    Phase::Closed(_, Some(cause)) => Error {
-                        kind: ErrorKind::Gone,
-                        context: format!("session is closed: {cause}"),
-                        ..cause
-                    },
-                    _ => error,
-                })
+        let (handle, outgoing) = self.with_cause(shared.admit(options, body))?;
+        Ok(Transfer::new(shared, handle, outgoing))
+    }
+
+    /// Why the session ended says more than that it ended.
+    fn with_cause<T>(&self, admitted: Result<T>) -> Result<T> {
+        admitted.map_err(|error| {
+            if error.kind != ErrorKind::Gone {
+                return error;
             }
-            Err(error) => Err(error),
-        }
+            self.shared().catch_up();
+            match self.shared().phase() {
+                Phase::Closed(_, Some(cause)) => Error {
+                    kind: ErrorKind::Gone,
+                    context: format!("session is closed: {cause}"),
+                    ..cause
+                },
+                _ => error,
+            }
+        })
     }
 }
 

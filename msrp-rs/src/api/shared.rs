@@ -19,14 +19,15 @@ use tokio::sync::{Notify, broadcast};
 
 use super::SessionEvent;
 use super::message::{Arrival, Incoming};
+use super::request::Arrived;
 use super::transfer::{Outcome, Outgoing, Report};
 use crate::engine::{
-    self as facade, Domain, Event, MessageHandle, SendBody, SendOptions, SessionHandle,
-    SessionOptions, TransferHandle, Wake,
+    self as facade, Admitted, Domain, Event, MessageHandle, RequestOptions, SendBody, SendOptions,
+    SessionHandle, SessionOptions, TransferHandle, Wake,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
-use crate::proto::{CloseReason, IdSource, MessageEnd};
+use crate::proto::{CloseReason, MessageEnd};
 
 /// That the domain has something to take.
 #[derive(Default)]
@@ -71,8 +72,6 @@ pub(super) struct Shared {
     /// any other lock. The engine never calls into this module with a lock held, so the order is safe.
     order: Mutex<Vec<(SessionHandle, Event)>>,
     state: Mutex<State>,
-    /// Makes the Message-IDs that the caller does not give.
-    ids: Mutex<IdSource>,
     /// A message came, or none will come any more.
     pub(super) arrived: Notify,
     /// `send` may succeed again.
@@ -89,6 +88,8 @@ struct State {
     /// It was bound, and may have ended since.
     opened: bool,
     inbox: VecDeque<Arrival>,
+    /// Requests of other methods than SEND and REPORT.
+    requests: VecDeque<Arrived>,
     incoming: HashMap<MessageHandle, Arc<Incoming>>,
     transfers: HashMap<TransferHandle, Arc<Outgoing>>,
     events: Option<broadcast::Sender<SessionEvent>>,
@@ -116,11 +117,6 @@ impl Shared {
         limits: &Arc<Limits>,
         options: SessionOptions,
     ) -> Result<Arc<Self>> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| {
-            let text = format!("no randomness from the operating system: {error}");
-            Error::local(ErrorKind::Internal, text)
-        })?;
         let signal = Arc::new(Signal::default());
         let domain = engine.domain(signal.wake())?;
         let session = engine.session(&domain, options)?;
@@ -132,7 +128,6 @@ impl Shared {
             signal,
             order: Mutex::default(),
             state: Mutex::default(),
-            ids: Mutex::new(IdSource::new(seed)),
             arrived: Notify::new(),
             writable: Notify::new(),
             lived: Notify::new(),
@@ -196,24 +191,14 @@ impl Shared {
         options: SendOptions,
         body: SendBody,
     ) -> Result<(TransferHandle, Arc<Outgoing>)> {
-        // Ours, not the engine's: that could not be asked for once a quick peer has ended the session.
-        let message_id = options.message_id;
-        let message_id = message_id.unwrap_or_else(|| self.new_message_id());
-        let options = SendOptions {
-            message_id: Some(message_id.clone()),
-            ..options
-        };
         let reported = options.success_report;
         let small = self.is_small(&body);
-        let total = match &body {
-            SendBody::Bytes(bytes) => Some(bytes.len() as u64),
-            SendBody::Stream(total) => *total,
-            SendBody::File(_) => None,
-        };
         let order = self.order.lock();
-        let handle = self.engine.send(self.session, options, body)?;
-        // Of a file the engine knows it.
-        let total = total.or_else(|| self.engine.transfer_progress(handle).ok()?.1);
+        let Admitted {
+            transfer: handle,
+            message_id,
+            total,
+        } = self.engine.send(self.session, options, body)?;
         // The window holds a copy of a small body, so the caller's part is done.
         let outgoing = Arc::new(Outgoing::new(message_id, reported, small, total));
         self.state
@@ -224,13 +209,36 @@ impl Shared {
         Ok((handle, outgoing))
     }
 
+    /// Admits a request of another method.
+    pub(super) fn admit_request(
+        &self,
+        method: &str,
+        options: RequestOptions,
+        body: Option<Bytes>,
+    ) -> Result<(TransferHandle, Arc<Outgoing>)> {
+        let order = self.order.lock();
+        let Admitted {
+            transfer: handle,
+            message_id,
+            total,
+        } = self.engine.request(self.session, method, options, body)?;
+        let outgoing = Arc::new(Outgoing::new(message_id, false, true, total));
+        self.state
+            .lock()
+            .transfers
+            .insert(handle, Arc::clone(&outgoing));
+        drop(order);
+        Ok((handle, outgoing))
+    }
+
+    /// The next request of another method, without waiting.
+    pub(super) fn next_request(&self) -> Option<Arrived> {
+        self.state.lock().requests.pop_front()
+    }
+
     /// Whether a body goes through the send window; else it takes a transfer slot.
     pub(super) fn is_small(&self, body: &SendBody) -> bool {
         matches!(body, SendBody::Bytes(bytes) if bytes.len() <= self.limits.small_message)
-    }
-
-    fn new_message_id(&self) -> String {
-        self.ids.lock().message_id().to_string()
     }
 
     /// The consumer does not look at this transfer any more.
@@ -352,6 +360,24 @@ impl Shared {
                 if let Some(incoming) = incoming {
                     incoming.end(end);
                 }
+            }
+            Event::Request {
+                message,
+                head,
+                body,
+                credit,
+            } => {
+                let arrived = Arrived {
+                    message,
+                    head,
+                    body,
+                    credit,
+                };
+                self.state.lock().requests.push_back(arrived);
+                self.arrived.notify_waiters();
+            }
+            Event::Response { transfer, answer } => {
+                self.update(transfer, |o| o.answer = Some(*answer));
             }
             Event::Writable => self.writable.notify_waiters(),
             Event::DataWanted { transfer, len } => self.update(transfer, |o| o.wanted += len),

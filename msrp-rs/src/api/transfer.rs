@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::shared::Shared;
 use crate::engine::TransferHandle;
 use crate::error::{Error, ErrorKind, Result};
+use crate::proto::Answer;
 use crate::wire::{ByteRange, StatusCode};
 
 /// An outgoing message under way. Clones are the same message; dropping all of them changes nothing for it.
@@ -60,6 +61,8 @@ pub(super) struct Outcome {
     /// Why success REPORTs are not waited for any longer.
     pub(super) unconfirmed: Option<Error>,
     pub(super) report: Option<Report>,
+    /// The response to a request of another method than SEND.
+    pub(super) answer: Option<Answer>,
     /// Octets of the message, once known.
     pub(super) total: Option<u64>,
     /// Octets given by its stream.

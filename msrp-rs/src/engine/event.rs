@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{MessageHandle, TransferHandle};
 use crate::error::Error;
-use crate::proto::{CloseReason, MessageEnd, MessageHead};
+use crate::proto::{Answer, CloseReason, MessageEnd, MessageHead, RequestHead};
 use crate::wire::{ByteRange, StatusCode};
 
 /// Where a session is in its life.
@@ -111,6 +111,25 @@ pub enum Event {
         transfer: TransferHandle,
         /// Why.
         error: Error,
+    },
+    /// A request of one of [`SessionOptions::methods`](super::SessionOptions::methods), to be answered by
+    /// `Engine::answer` within [`Limits::transaction`](crate::Limits::transaction): then its sender has given up.
+    Request {
+        /// The request.
+        message: MessageHandle,
+        /// Its headers.
+        head: Arc<RequestHead>,
+        /// Its body.
+        body: Bytes,
+        /// To be given back.
+        credit: usize,
+    },
+    /// The response to a request of ours by `Engine::request`. `Acknowledged` or `Failed` follows.
+    Response {
+        /// The request.
+        transfer: TransferHandle,
+        /// What the peer answered.
+        answer: Box<Answer>,
     },
     /// Success REPORTs were asked for and do not cover the message (RFC 4975 §7.1.1): the session ended first, their
     /// time is over ([`SessionOptions::report_timeout`](super::SessionOptions::report_timeout)), or too many later

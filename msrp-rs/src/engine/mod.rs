@@ -56,6 +56,7 @@ mod lifecycle;
 mod listeners;
 mod negotiation;
 mod options;
+mod profile;
 mod session;
 mod slots;
 mod stats;
@@ -71,9 +72,10 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, SendBody, SendOptions,
-    SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
+    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
+pub use profile::Profile;
 pub use stats::Stats;
 
 use std::net::SocketAddr;
@@ -91,12 +93,13 @@ use crate::net::file::{self, FileSource};
 use crate::net::mailbox::{Mailbox, Phase, Source};
 use crate::net::registry::{Entry, SetReady};
 use crate::net::tls::Tls;
-use crate::proto::{self, Body, Command, IdSource, OutgoingMessage, ReportMode};
+use crate::proto::{self, Answer, Body, Command, IdSource, OutgoingMessage, ReportMode};
 use crate::sdp::{MediaDescription, SessionDescription};
-use crate::wire::{Host, Scheme, StatusCode, Uri, UriPath};
+use crate::wire::{FailureReport, Host, Method, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
 use listeners::Listener;
 use negotiation::{Heard, Local, Negotiation};
+use profile::Treatment;
 use session::Session;
 
 /// The port of a session that listens nowhere (RFC 4145 §4.1).
@@ -235,7 +238,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
-        let closed = || Error::local(ErrorKind::Gone, "domain is closed");
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
         let context = &core.shared.context;
@@ -248,6 +251,8 @@ impl Engine {
         let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
         let [a, b, c, d, e, f, g, h, ..] = seed;
         let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
         let local = Local {
             accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
@@ -258,8 +263,9 @@ impl Engine {
                 None => Vec::new(),
             },
             listens: place.listens(),
-            chunk_len: options.chunk_len,
+            treatment,
             reports: options.reports,
+            methods: types.methods,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
         };
@@ -287,7 +293,15 @@ impl Engine {
                 shared.forget(handle);
             }
         });
-        let entry = Entry::new(mailbox, uri, place.number, place.tls, own, on_end);
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
         let session = Arc::new(Session {
             handle,
             entry: Arc::clone(&entry),
@@ -450,7 +464,7 @@ impl Engine {
 
     /// Stops taking messages: nothing is given to the consumer until `resume`, and the window fills. Events about our
     /// own messages still come; the end of the session waits behind what was received before it, until `resume`,
-    /// `close` or `abort_session`.
+    /// `close`, `abort_session` or `shutdown`. After these three it does nothing.
     pub fn pause(&self, session: SessionHandle) -> Result<()> {
         self.find(session)?.mailbox().pause();
         Ok(())
@@ -491,11 +505,12 @@ impl Engine {
         session: SessionHandle,
         options: SendOptions,
         body: SendBody,
-    ) -> Result<TransferHandle> {
+    ) -> Result<Admitted> {
         let core = self.core()?;
         let handle = session;
         let session = core.shared.session(session)?;
         let (media_type, message_id) = validate::send(&options, &core.shared.context.limits)?;
+        validate::whole(&media_type, &body)?;
         let mut file = None;
         let body = match body {
             SendBody::Bytes(data) => Body::Whole(data),
@@ -520,8 +535,11 @@ impl Engine {
             }
         }
         let context = &core.shared.context;
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let told_id = message_id.to_string();
         let message = Box::new(OutgoingMessage {
-            message_id: Some(message_id.unwrap_or_else(|| context.ids(IdSource::message_id))),
+            method: Method::Send,
+            message_id: Some(message_id),
             // Without the blanks that the grammar does not have (RFC 4975 §9).
             content_type: media_type.to_canonical(),
             headers: options.headers,
@@ -542,10 +560,77 @@ impl Engine {
             core.handle
                 .spawn(file::feed(mailbox, key, source, file, len));
         }
-        Ok(TransferHandle(slots::numbered(handle.0, key.0)))
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, key.0)),
+            message_id: told_id,
+            total: len,
+        })
     }
 
-    /// The Message-ID of a transfer. Known until `Limits::remembered_ids` later transfers have ended.
+    /// Admits a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC
+    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`] tells what came back, and the outcome is
+    /// told as that of a message. A peer that does not know the method answers 501. Without `body` the content type is
+    /// not sent.
+    ///
+    /// # Errors
+    /// `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot stand
+    /// there; before `set_remote`), `TooLarge` beyond 10 KiB of body, `Again` when the window is full
+    /// ([`Event::Writable`] follows), `Gone`, `Forked`.
+    pub fn request(
+        &self,
+        session: SessionHandle,
+        method: &str,
+        options: RequestOptions,
+        body: Option<Bytes>,
+    ) -> Result<Admitted> {
+        let core = self.core()?;
+        let handle = session;
+        let session = core.shared.session(session)?;
+        let context = &core.shared.context;
+        let limits = &context.limits;
+        let (method, media_type, message_id) =
+            validate::request(method, &options, body.as_deref(), limits)?;
+        if session.negotiation.lock().remote().is_none() {
+            return Err(Error::invalid_argument(
+                "request needs the remote side: call set_remote or set_remote_path first",
+            ));
+        }
+        let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
+        let total = body.as_ref().map(|body| body.len() as u64);
+        let message = Box::new(OutgoingMessage {
+            method,
+            message_id: Some(message_id),
+            content_type: media_type.to_canonical(),
+            headers: options.headers,
+            success_report: false,
+            failure_report: FailureReport::Yes,
+            body: body.map_or(Body::None, Body::Whole),
+        });
+        let admitted = session.mailbox().admit(message, None);
+        context.relieve_senders();
+        Ok(Admitted {
+            transfer: TransferHandle(slots::numbered(handle.0, admitted?.0)),
+            message_id: message_id.to_string(),
+            total,
+        })
+    }
+
+    /// Answers a request of [`Event::Request`]. Without effect once it was answered, or its sender has given up.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
+    /// headers beyond the limits, `Gone`, `Forked`.
+    pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
+        let core = self.core()?;
+        let (session, key) = core.shared.message(request)?;
+        validate::answer(&answer, &core.shared.context.limits)?;
+        session
+            .mailbox()
+            .judge(key, Command::Answer(key, Box::new(answer)))
+    }
+
+    /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
+    /// have; [`send`](Self::send) tells it in any case.
     pub fn message_id(&self, transfer: TransferHandle) -> Result<String> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.message_id(key)

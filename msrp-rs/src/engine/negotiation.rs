@@ -3,17 +3,17 @@
 //! The texts are the business of `sdp`; here stands which of them is the offer, which the answer, and what of
 //! them a session is configured with.
 
+use std::sync::Arc;
+
 use super::options::{ChunkLen, SetupPreference};
+use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::proto::{ReportMode, SessionConfig};
+use crate::proto::{ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::{
     Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Uri, UriPath};
-
-/// Chunk length towards a peer that is not known: widely used relays take no more.
-const SAFE_CHUNK_LEN: u32 = 2048;
+use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub(super) struct Local {
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
     pub(super) listens: bool,
-    pub(super) chunk_len: ChunkLen,
+    pub(super) treatment: Treatment,
     pub(super) reports: ReportMode,
+    /// Methods that the host answers.
+    pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
     pub(super) report_timeout: Option<std::time::Duration>,
 }
@@ -228,8 +230,9 @@ impl Negotiation {
             Some(description) => description.path.last().clone(),
             None => self.uri().clone(),
         };
-        let chunk_len = match self.local.chunk_len {
-            ChunkLen::Auto if heard.remote.is_this_engine => 0,
+        let treatment = self.local.treatment;
+        let chunk_len = match treatment.chunk_len {
+            ChunkLen::Auto if self.is_direct(heard) => 0,
             ChunkLen::Auto => SAFE_CHUNK_LEN,
             ChunkLen::Unbounded => 0,
             ChunkLen::Octets(len) => len,
@@ -239,13 +242,25 @@ impl Negotiation {
             remote_path: heard.remote.path.clone(),
             active: heard.remote.active,
             chunk_len,
+            session_match: treatment.session_match,
+            pacing: treatment.pacing,
+            dash_split: treatment.dash_split,
             accept_types: self.local.accept_types.clone().into(),
             max_size: self.local.max_size,
             reports: self.local.reports,
+            methods: Arc::clone(&self.local.methods),
             keep_alive: self.local.keep_alive,
             report_timeout: self.local.report_timeout,
             first_message,
         }
+    }
+
+    /// Whether the peer is this engine and nothing stands between. Where addresses are said not to matter something
+    /// may have changed all of them.
+    fn is_direct(&self, heard: &Heard) -> bool {
+        heard.remote.is_this_engine
+            && self.path.len() == 1
+            && self.local.treatment.session_match == SessionMatch::Uri
     }
 
     /// The fingerprints that came with it.

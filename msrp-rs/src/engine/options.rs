@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ListenerHandle;
+use super::profile::Profile;
+use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 use crate::net::trace::TraceParts;
-use crate::proto::ReportMode;
+use crate::proto::{Pacing, ReportMode, SessionMatch};
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -169,7 +170,8 @@ pub enum ConnectionSharing {
 /// Most octets in the body of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChunkLen {
-    /// 2048, or unbounded where both ends are this engine and nothing stands between.
+    /// What the profile says; with [`Profile::Strict`] 2048, or unbounded where both ends are this engine and nothing
+    /// stands between.
     #[default]
     Auto,
     /// No bound.
@@ -201,12 +203,24 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
+    pub profile: Profile,
     /// Chunk length.
     pub chunk_len: ChunkLen,
+    /// Which URIs of incoming requests name the session. `None`: what the profile says.
+    pub session_match: Option<SessionMatch>,
+    /// How fast requests follow each other. `None`: what the profile says. With [`Pacing::One`] other sessions on the same
+    /// connection send one frame per write, too.
+    pub pacing: Option<Pacing>,
+    /// Whether no body may hold CRLF and seven hyphens; a chunk ends inside of them. `None`: what the profile says.
+    pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
     /// Who makes REPORTs.
     pub reports: ReportMode,
+    /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
+    /// by the host: words of capital letters, at most 32. All others are answered 501 (RFC 4975 §12).
+    pub methods: Vec<String>,
     /// Bodiless SENDs while nothing else is sent.
     pub keep_alive: Option<Duration>,
     /// Our own time for success REPORTs (RFC 4975 §7.1.1), from the last octet of a message that asked for them; then
@@ -228,9 +242,14 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            profile: Profile::default(),
             chunk_len: ChunkLen::default(),
+            session_match: None,
+            pacing: None,
+            dash_split: None,
             connection_sharing: ConnectionSharing::default(),
             reports: ReportMode::default(),
+            methods: Vec::new(),
             keep_alive: None,
             report_timeout: None,
         }
@@ -265,6 +284,27 @@ impl Default for SendOptions {
     }
 }
 
+/// Options of one request of another method than SEND.
+#[derive(Debug, Clone)]
+pub struct RequestOptions {
+    /// The media type of its body, if it has one.
+    pub content_type: String,
+    /// Its Message-ID; made by the engine when absent.
+    pub message_id: Option<String>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Default for RequestOptions {
+    fn default() -> Self {
+        Self {
+            content_type: "text/plain".into(),
+            message_id: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// The content of one message.
 #[derive(derive_more::Debug, Clone)]
 pub enum SendBody {
@@ -275,4 +315,16 @@ pub enum SendBody {
     File(PathBuf),
     /// Octets that the host pushes when asked, and their number if known. Takes a transfer slot.
     Stream(Option<u64>),
+}
+
+/// A message that was admitted: it will be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// Names it from now on.
+    pub transfer: TransferHandle,
+    /// Its Message-ID: the one of the options, or the engine's.
+    pub message_id: String,
+    /// Its length in octets, if known.
+    pub total: Option<u64>,
 }

@@ -168,7 +168,7 @@ fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option
 /// Ends a session that no connection has, or that is over and whose end waits behind a pause.
 fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, error: Option<Error>) {
     context.registry.end(entry, reason, error);
-    entry.mailbox().resume();
+    entry.mailbox().end_pauses();
     context.relieve_senders();
 }
 

@@ -97,6 +97,21 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
                 message: message_of(message),
                 end,
             },
+            Said::Request {
+                message,
+                head,
+                body,
+                credit,
+            } => Event::Request {
+                message: message_of(message),
+                head,
+                body,
+                credit,
+            },
+            Said::Response(key, answer) => Event::Response {
+                transfer: transfer_of(key),
+                answer,
+            },
             Said::DataWanted(key, len) => Event::DataWanted {
                 transfer: transfer_of(key),
                 len,

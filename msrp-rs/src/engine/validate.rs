@@ -3,16 +3,24 @@
 //! The bounds of `Limits` are checked in [`limits`](crate::limits), texts of the wire by `wire`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::options::{ChunkLen, EngineOptions, SendOptions, SessionOptions, TraceOptions};
+use super::options::{
+    ChunkLen, EngineOptions, RequestOptions, SendBody, SendOptions, SessionOptions, TraceOptions,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
-use crate::wire::{MediaRange, MediaType, MessageId, StatusCode, validate_extra_header};
+use crate::proto::Answer;
+use crate::wire::{MediaRange, MediaType, MessageId, Method, StatusCode, validate_extra_header};
 
 /// Header lines that the engine adds to a SEND, and what they take at most: two paths of one URI each, ids and ranges.
 const OWN_HEADERS: usize = 7;
 const OWN_HEADERS_LEN: usize = 1024;
+
+/// Most methods that a session's host answers, and letters of one.
+const MAX_METHODS: usize = 32;
+const MAX_METHOD: usize = 64;
 
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
@@ -32,10 +40,11 @@ pub(super) fn trace(options: &TraceOptions) -> Result<()> {
     range("trace.queue_bytes", options.queue_bytes, 64 << 10, 1 << 30)
 }
 
-/// The types that a session takes, at the root and inside containers.
+/// The types that a session takes, at the root and inside containers, and the methods that its host answers.
 pub(super) struct Types {
     pub(super) accept: Vec<MediaRange>,
     pub(super) wrapped: Vec<MediaRange>,
+    pub(super) methods: Arc<[Method]>,
 }
 
 /// The options of a session, but for where it listens.
@@ -72,7 +81,73 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
     Ok(Types {
         accept,
         wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)?,
+        methods: methods(&options.methods)?,
     })
+}
+
+fn methods(words: &[String]) -> Result<Arc<[Method]>> {
+    range("methods", words.len(), 0, MAX_METHODS)?;
+    words.iter().map(|word| method(word)).collect()
+}
+
+/// A method that is a host's to send and to answer.
+pub(super) fn method(word: &str) -> Result<Method> {
+    let shown = word.escape_default();
+    if word.is_empty() || !word.bytes().all(|octet| octet.is_ascii_uppercase()) {
+        return Err(Error::invalid_argument(format!(
+            "method \"{shown}\" is no word of capital letters (RFC 4975 §9)"
+        )));
+    }
+    if word.len() > MAX_METHOD {
+        return Err(Error::invalid_argument(format!(
+            "method of {} letters exceeds {MAX_METHOD}",
+            word.len()
+        )));
+    }
+    match Method::from_word(word) {
+        Method::Send | Method::Report | Method::Auth => Err(Error::invalid_argument(format!(
+            "method {shown} is the engine's own"
+        ))),
+        method => Ok(method),
+    }
+}
+
+/// A request of another method: as a message, but its body is at most 10 KiB (RFC 4975 §7.1).
+pub(super) fn request(
+    method: &str,
+    options: &RequestOptions,
+    body: Option<&[u8]>,
+    limits: &Limits,
+) -> Result<(Method, MediaType, Option<MessageId>)> {
+    let method = self::method(method)?;
+    let len = body.map_or(0, <[u8]>::len);
+    if len > limits.non_send_body {
+        return Err(Error::local(
+            ErrorKind::TooLarge,
+            format!(
+                "body of {len} octets exceeds non_send_body {} (RFC 4975 §7.1)",
+                limits.non_send_body
+            ),
+        ));
+    }
+    let options = SendOptions {
+        content_type: options.content_type.clone(),
+        message_id: options.message_id.clone(),
+        headers: options.headers.clone(),
+        ..SendOptions::default()
+    };
+    let (media_type, message_id) = send(&options, limits)?;
+    Ok((method, media_type, message_id))
+}
+
+/// The headers of a response.
+pub(super) fn answer(answer: &Answer, limits: &Limits) -> Result<()> {
+    status(answer.status)?;
+    let options = SendOptions {
+        headers: answer.headers.clone(),
+        ..SendOptions::default()
+    };
+    send(&options, limits).map(drop)
 }
 
 /// A host and port to be advertised.
@@ -109,6 +184,20 @@ pub(super) fn send(
         .transpose()
         .map_err(|error| Error::invalid_argument(format!("message_id: {}", error.context)))?;
     Ok((media_type, message_id))
+}
+
+/// S/MIME is made of a whole message, and every chunk says how long that is (RFC 8591 §8.1, §8.2).
+pub(super) fn whole(media_type: &MediaType, body: &SendBody) -> Result<()> {
+    let signed = |param: &str| param.eq_ignore_ascii_case("application/pkcs7-signature");
+    let is_smime = media_type.is("application/pkcs7-mime")
+        || (media_type.is("multipart/signed") && media_type.param("protocol").is_some_and(signed));
+    if is_smime && matches!(body, SendBody::Stream(None)) {
+        return Err(Error::invalid_argument(format!(
+            "{} is sent with its length known: announce that of the stream (RFC 8591 §8.2)",
+            media_type.essence()
+        )));
+    }
+    Ok(())
 }
 
 /// What the engine itself would refuse to read, the peer need not get: it would close the connection.

@@ -26,6 +26,7 @@ use super::tls::Tls;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{Host, Uri};
 
 /// Most time for one address while others are left to try.
@@ -102,6 +103,7 @@ impl Target {
         let mut free_at = self.free_at.lock();
         let start = free_at
             .checked_sub(DISTANCE * BURST)
+            .filter(|_| !mutant::on(Mutant::DialsUnbounded))
             .map_or(now, |start| start.max(now));
         *free_at = (*free_at).max(now) + DISTANCE;
         start
@@ -138,7 +140,7 @@ pub(crate) async fn connect(
     };
     let target = context.targets.target(&context.limits, &authority);
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share = share && entry.pins().is_none();
+    let share = share && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
     let _gate = if share {
         Some(target.gate.lock().await)
     } else {

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::proto::{
     Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, SessionKey, send_cost,
 };
-use crate::wire::FailureReport;
+use crate::wire::{FailureReport, Method};
 
 /// A sleeper that is woken by a waker or a signal.
 struct Sleeper(Notify);
@@ -141,6 +141,7 @@ fn consume(max_events: usize) {
 
 fn message() -> Box<OutgoingMessage> {
     Box::new(OutgoingMessage {
+        method: Method::Send,
         message_id: None,
         content_type: "text/plain".into(),
         headers: Vec::new(),

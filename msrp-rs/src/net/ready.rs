@@ -70,11 +70,13 @@ impl Ready {
         }
     }
 
-    /// A session of this consumer was made. False when the consumer is gone.
+    /// A session of this consumer was made. False when the consumer is gone, or was told the engine's end: nothing
+    /// may follow that.
     pub(crate) fn add_session(&self) -> bool {
         let mut list = self.list.lock();
-        list.alive += usize::from(!list.closed);
-        !list.closed
+        let listens = !list.closed && list.ended != Ended::Told;
+        list.alive += usize::from(listens);
+        listens
     }
 
     /// A session has something to tell. Called once per mailbox until it was visited empty: the mailbox keeps
@@ -180,5 +182,33 @@ impl Ready {
 impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ready").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    struct Silent;
+
+    impl Signal for Silent {
+        fn signal(&self) {}
+        fn clear(&self) {}
+    }
+
+    #[test]
+    fn nothing_begins_after_the_end_was_told() {
+        let ready = Ready::new(Box::new(Silent));
+        let take = || ready.take(10, 10, |_, _| ()).ended;
+        assert!(ready.add_session());
+        ready.end();
+        // One that is made before the end is told holds it up.
+        assert!(!take() && ready.add_session());
+
+        let ready = Ready::new(Box::new(Silent));
+        ready.end();
+        assert!(ready.take(10, 10, |_, _| ()).ended);
+        assert!(!ready.add_session());
+        assert!(!ready.take(10, 10, |_, _| ()).ended);
     }
 }

@@ -1,7 +1,7 @@
 //! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
 //!
 //! A session is found by its session-id, which is unguessable, and then its whole URI is compared
-//! (RFC 4975 §6.1). A session is on one connection at most. An `msrps` URI is served over TLS only, a session
+//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection at most. An `msrps` URI is served over TLS only, a session
 //! of a listener only on connections that came in there: another listener may have another identity or
 //! another trust (RFC 4975 §5.4, §14.4).
 
@@ -16,7 +16,8 @@ use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::verify::Pins;
 use crate::error::Error;
-use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey};
+use crate::mutant::{self, Mutant};
+use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
 use crate::wire::Uri;
 
 /// Where a connection came from, and what the peer showed on it.
@@ -45,6 +46,7 @@ pub(crate) enum Way {
 pub(crate) struct Entry {
     mailbox: Arc<Mailbox>,
     session_id: String,
+    session_match: SessionMatch,
     listener: u64,
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
@@ -95,6 +97,7 @@ impl Entry {
     pub(crate) fn new(
         mailbox: Arc<Mailbox>,
         uri: Uri,
+        session_match: SessionMatch,
         listener: u64,
         tls: Option<Arc<Tls>>,
         own: Option<Box<dyn Send>>,
@@ -103,6 +106,7 @@ impl Entry {
         Arc::new(Self {
             mailbox,
             session_id: uri.session_id().unwrap_or_default().to_owned(),
+            session_match,
             listener,
             tls,
             state: Mutex::new(State {
@@ -148,7 +152,7 @@ impl Entry {
         }
         match (self.pins(), &from.certificate) {
             (Some(pins), Some(certificate)) => pins.match_certificate(certificate),
-            _ => false,
+            _ => mutant::on(Mutant::StrangerServed),
         }
     }
 
@@ -243,7 +247,13 @@ impl Entry {
     fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Origin) -> Lookup {
         let is_trusted = self.trusts(from);
         let mut state = self.state.lock();
-        if state.uri != *uri || !self.is_served_on(from, uri.is_secure()) {
+        let is_named = match self.session_match {
+            SessionMatch::Uri => state.uri == *uri,
+            // The registry has compared it.
+            SessionMatch::SessionId => true,
+        };
+        // Whatever the request calls it, an msrps session is served over TLS only.
+        if !is_named || !self.is_served_on(from, state.uri.is_secure()) {
             return Lookup::Unknown;
         }
         if !is_trusted && matches!(state.binding, Binding::Ready(_)) {
@@ -270,7 +280,7 @@ impl Entry {
                 let is_here = Arc::ptr_eq(&connection, asking);
                 state.binding = Binding::Bound(connection);
                 // The asking connection had it, so it is being closed there.
-                if is_here {
+                if is_here || mutant::on(Mutant::BoundForgotten) {
                     Lookup::Unknown
                 } else {
                     Lookup::BoundElsewhere
@@ -284,7 +294,10 @@ impl Entry {
             Way::Accepted {
                 listener,
                 secure: over_tls,
-            } => *listener == self.listener && *over_tls == secure,
+            } => {
+                *listener == self.listener
+                    && (*over_tls == secure || mutant::on(Mutant::CleartextServed))
+            }
             Way::Dialled(None) => !secure,
             Way::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::inbox::{Control, Inbox};
 use super::log::{Log, LogLevel};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 
 /// The unbound connections of an engine, oldest first: connection numbers grow.
 #[derive(Debug, Default)]
@@ -26,7 +27,9 @@ impl Unbound {
                 .values()
                 .filter(|(other, _)| *other == address)
                 .count();
-            let oldest = if same >= limits.unbound_per_address.max(1) {
+            let oldest = if mutant::on(Mutant::UnboundUnbounded) {
+                None
+            } else if same >= limits.unbound_per_address.max(1) {
                 connections
                     .iter()
                     .find(|(_, (other, _))| *other == address)

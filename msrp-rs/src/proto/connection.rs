@@ -26,10 +26,12 @@ use super::transfer::Phase;
 use super::work::steps;
 use super::write_queue::WriteQueue;
 use super::{
-    CloseReason, Command, Directory, Event, IdSource, MessageEnd, SessionConfig, SessionKey,
+    CloseReason, Command, Directory, Event, IdSource, MessageEnd, Pacing, SessionConfig,
+    SessionKey, SessionMatch,
 };
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{Continuation, Parser, ParserLimits, StatusCode, Uri};
 
 /// One MSRP connection and the sessions on it.
@@ -45,6 +47,8 @@ pub struct Connection {
     next_serial: u64,
     pub(super) by_key: HashMap<SessionKey, usize>,
     pub(super) by_uri: HashMap<Uri, usize>,
+    /// Those for which the session-id decides.
+    pub(super) by_session_id: HashMap<String, usize>,
     /// To-Paths as they came, of requests that found their session: the last of each.
     pub(super) by_text: HashMap<Bytes, usize>,
     /// Requests for sessions whose remote side is not known.
@@ -86,6 +90,7 @@ impl Connection {
             next_serial: 0,
             by_key: HashMap::new(),
             by_uri: HashMap::new(),
+            by_session_id: HashMap::new(),
             by_text: HashMap::new(),
             early: Early::default(),
             current: Current::Nothing,
@@ -125,7 +130,11 @@ impl Connection {
         if self.closed.is_some() {
             return Err(Error::local(ErrorKind::Gone, "the connection is closed"));
         }
-        if self.by_key.contains_key(&key) || self.by_uri.contains_key(&config.local_uri) {
+        let session_id = config.local_uri.session_id().unwrap_or_default();
+        if self.by_key.contains_key(&key)
+            || self.by_uri.contains_key(&config.local_uri)
+            || self.by_session_id.contains_key(session_id)
+        {
             return Err(Error::invalid_argument(
                 "a session of this key or URI is on the connection already",
             ));
@@ -147,12 +156,20 @@ impl Connection {
         self.by_key.insert(key, reference.index);
         self.by_uri
             .insert(config.local_uri.clone(), reference.index);
+        if config.session_match == SessionMatch::SessionId
+            && let Some(id) = config.local_uri.session_id()
+        {
+            self.by_session_id.insert(id.to_owned(), reference.index);
+        }
+        if config.pacing == Pacing::One {
+            self.output.separate_frames();
+        }
         if let Some(interval) = config.keep_alive {
             self.timers.set(now + interval, Timer::KeepAlive(reference));
         }
         let active = config.active;
         entry.insert(Session::new(reference, key, config, &self.limits, now));
-        if active {
+        if active && !mutant::on(Mutant::NoFirstSend) {
             self.queue_bodiless(reference.index, Purpose::Bind, None, Continuation::Complete);
         }
         reference.index
@@ -178,6 +195,7 @@ impl Connection {
             Command::Report(message, status, comment) => {
                 self.report(index, message, status, &comment)
             }
+            Command::Answer(message, answer) => self.answer(now, index, message, &answer),
             Command::ReportRange(message, start, end, status, comment) => {
                 self.report_range(index, message, (start, end), status, &comment)
             }
@@ -241,7 +259,7 @@ impl Connection {
 
     /// Whether the socket may be read now; else reading is paused.
     pub fn reading_allowed(&self) -> bool {
-        self.closed.is_none() && !self.pausing.is_paused()
+        self.closed.is_none() && (!self.pausing.is_paused() || mutant::on(Mutant::ReadingNotPaused))
     }
 
     /// Encodes what may go out next, up to the write-ahead. True when there is something to write.
@@ -312,6 +330,7 @@ impl Connection {
                 Timer::KeepAlive(session) => self.keep_alive(now, session),
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Reports(session) => self.reports_overdue(now, session),
+                Timer::Pace(session) => self.pace_over(now, session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
                         self.close_session(index);
@@ -374,6 +393,7 @@ impl Connection {
         if let Some(head) = self.current.forget(index) {
             self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
         }
+        self.refuse_unanswered(index);
         self.release_slack(index);
         let session = self.sessions.remove(index);
         let key = session.key;
@@ -384,6 +404,7 @@ impl Connection {
             .filter(|incoming| incoming.begun)
         {
             let end = MessageEnd::SessionClosed;
+            let end = mutant::swap(Mutant::CutMessageComplete, end, || MessageEnd::Complete(0));
             self.events.push_back((
                 key,
                 Event::MessageEnd {
@@ -403,6 +424,11 @@ impl Connection {
         self.schedule.forget(index);
         self.by_key.remove(&key);
         self.by_uri.remove(&session.config.local_uri);
+        if let Some(id) = session.config.local_uri.session_id()
+            && self.by_session_id.get(id) == Some(&index)
+        {
+            self.by_session_id.remove(id);
+        }
         if let Some(spelling) = &session.spelling {
             self.by_text.remove(spelling);
         }
@@ -460,7 +486,7 @@ impl Connection {
         if session.last_sent + interval <= now {
             // A session that may not send yet looks again an interval later.
             session.last_sent = now;
-            if session.may_send() {
+            if session.may_send() && session.has_room() {
                 self.queue_bodiless(
                     index,
                     Purpose::Notice { required: true },

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::refused::RefusedType;
-use crate::wire::{ByteRange, FailureReport, MediaRange, MessageId, StatusCode, Uri, UriPath};
+use crate::wire::{
+    ByteRange, FailureReport, MediaRange, MessageId, Method, StatusCode, Uri, UriPath,
+};
 
 /// The caller's name for a session; unique among the sessions that are alive at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +35,30 @@ pub enum ReportMode {
     Manual,
 }
 
+/// Which To-Paths of incoming requests name a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionMatch {
+    /// Those that equal our URI by the rules of RFC 4975 §6.1.
+    #[default]
+    Uri,
+    /// Those of one URI with our session-id, whatever scheme, host, port and transport it has. RFC 4975 §6.1 forbids
+    /// this; some peers, and gateways that write other addresses into the SDP, need it. Answers have the URI that the
+    /// request was addressed to.
+    SessionId,
+}
+
+/// How fast requests follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pacing {
+    /// No request waits for the answer to another (RFC 4975 §7.1.1).
+    #[default]
+    Pipelined,
+    /// At most one SEND of the session is without its answer. After one that asks for none (`Failure-Report: no` or
+    /// `partial`) the next waits for [`PACE`](super::PACE). On the whole connection no
+    /// [`transmit_slices`](super::Connection::transmit_slices) gives octets of two frames.
+    One,
+}
+
 /// What a connection has to know of a session.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
@@ -45,12 +71,21 @@ pub struct SessionConfig {
     /// Most octets in the body of one chunk; 0 for no bound. Up to 2048 the ranges are exact, above they
     /// end in `*` and the chunk can be interrupted.
     pub chunk_len: u32,
+    /// Which To-Paths of incoming requests name this session.
+    pub session_match: SessionMatch,
+    /// How fast requests follow each other.
+    pub pacing: Pacing,
+    /// End a chunk inside of each CRLF and seven hyphens of a body, so that only end-lines begin so. A body that begins
+    /// with hyphens is sent by six of them.
+    pub dash_split: bool,
     /// The content types that the consumer takes; others get 415. Entries of `accept-types`.
     pub accept_types: Arc<[MediaRange]>,
     /// The largest message that the consumer takes; larger ones get 413.
     pub max_size: Option<u64>,
     /// Who sends REPORTs.
     pub reports: ReportMode,
+    /// Methods beside SEND and REPORT whose requests the consumer answers; all others get 501 (RFC 4975 §12).
+    pub methods: Arc<[Method]>,
     /// Send a bodiless SEND when nothing was sent for so long.
     pub keep_alive: Option<Duration>,
     /// How long after the last octet of a message its success REPORTs are waited for (RFC 4975 §7.1.1), if they were
@@ -102,6 +137,8 @@ pub enum Command {
     Reject(MessageKey, StatusCode, String),
     /// Makes a REPORT about a message that is complete, with [`ReportMode::Manual`].
     Report(MessageKey, StatusCode, String),
+    /// Answers a request of another method. Without effect once it was answered, or its sender has given up.
+    Answer(MessageKey, Box<Answer>),
     /// Makes a REPORT about these octets of a message, from and to a 0-based position, with [`ReportMode::Manual`];
     /// as often as wanted, also while the message goes on.
     ReportRange(MessageKey, u64, u64, StatusCode, String),
@@ -111,9 +148,35 @@ pub enum Command {
     CloseNow,
 }
 
-/// A message to be sent.
+/// A response: to a request of another method than SEND and REPORT (RFC 4975 §7.2, §12).
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The code.
+    pub status: StatusCode,
+    /// The text after it; if empty, the usual one is written.
+    pub comment: String,
+    /// Headers after the paths. Those to be sent are validated by `wire::validate_extra_header`.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
+    pub headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    /// A response with this code, its usual comment, and no headers.
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            comment: String::new(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// A message to be sent, or a request of another method.
 #[derive(derive_more::Debug)]
 pub struct OutgoingMessage {
+    /// SEND for a message. Of any other but REPORT one request is sent, which is never cut: its body is whole, and of
+    /// at most 10 KiB (RFC 4975 §7.1).
+    pub method: Method,
     /// The Message-ID; made by the connection when absent.
     pub message_id: Option<MessageId>,
     /// The media type of the body. Ignored for [`Body::None`].
@@ -204,6 +267,20 @@ pub enum Event {
     TypeRefused(RefusedType),
     /// The message failed; also after `Acknowledged`, when a failure REPORT came late.
     Failed(TransferKey, Failure),
+    /// A request of one of [`SessionConfig::methods`], to be answered by [`Command::Answer`]. `credit` octets return by
+    /// [`Command::Consumed`].
+    Request {
+        /// The request: one of the session's incoming messages, and numbered with them.
+        message: MessageKey,
+        /// Its headers.
+        head: Arc<RequestHead>,
+        /// Its body.
+        body: Bytes,
+        /// Octets counted against the receive window.
+        credit: usize,
+    },
+    /// The response to a request of ours of another method. `Acknowledged` or `Failed` follows.
+    Response(TransferKey, Box<Answer>),
     /// A REPORT about one of our messages.
     Report {
         /// The message.
@@ -246,6 +323,19 @@ pub struct MessageHead {
     pub success_report: bool,
     /// What the sender asked for in case of failure.
     pub failure_report: FailureReport,
+}
+
+/// The headers of a request of another method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestHead {
+    /// The method.
+    pub method: Method,
+    /// The Message-ID; not every method has one.
+    pub message_id: Option<MessageId>,
+    /// The media type of the body, as it came; `None`: no body.
+    pub content_type: Option<String>,
+    /// The headers that have no field here: all but the paths, Message-ID and Content-Type, in their order.
+    pub headers: Vec<(String, String)>,
 }
 
 /// How an incoming message ended.

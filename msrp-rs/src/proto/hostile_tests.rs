@@ -11,7 +11,7 @@ use super::message::Incoming;
 use super::work::count;
 use super::*;
 use crate::limits::Limits;
-use crate::wire::{FailureReport, MediaRange, Uri, UriPath};
+use crate::wire::{FailureReport, MediaRange, Method, Uri, UriPath};
 
 /// A connection and what it told; its consumers take everything at once.
 struct Bench {
@@ -53,9 +53,13 @@ impl Bench {
                 remote_path: UriPath::parse(b"msrp://a.example:2855/x;tcp", 8).expect("a path"),
                 active: false,
                 chunk_len: 2048,
+                session_match: SessionMatch::Uri,
+                pacing: Pacing::Pipelined,
+                dash_split: false,
                 accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
                 max_size: None,
                 reports: ReportMode::Auto,
+                methods: Arc::from([]),
                 keep_alive: None,
                 report_timeout: None,
                 first_message: 1,
@@ -95,6 +99,7 @@ impl Bench {
 
     fn say(&mut self, session: usize, name: u32, body: Body) {
         let message = OutgoingMessage {
+            method: Method::Send,
             message_id: None,
             content_type: "text/plain".into(),
             headers: Vec::new(),
@@ -249,6 +254,39 @@ fn reports_that_nobody_asked_for_are_not_remembered() {
         .expect("a transfer");
     assert_eq!(transfer.confirmed.count(), 0);
     covers!("C-221", "T-63");
+}
+
+#[test]
+fn rfc4975_7_1_an_id_that_is_in_use_is_taken_by_no_other_request() {
+    let mut bench = Bench::new(1, Limits::default());
+    let start = bench.connection.ids.clone();
+    // Nothing is answered, so all of them are under way at the same time.
+    for (n, len) in [(1, 1), (2, 0), (3, 5000)] {
+        bench.connection.ids = start.clone();
+        bench.say(0, n, Body::Whole(vec![b'x'; len].into()));
+        bench.write();
+    }
+    bench.connection.ids = start.clone();
+    bench.say(0, 4, Body::None);
+    bench.write();
+    // A REPORT takes part, too.
+    bench.connection.ids = start;
+    let asked = "Message-ID: m1xx\r\nSuccess-Report: yes\r\nFailure-Report: no\r\n";
+    bench.feed(&request("SEND", &uri(0), "tid1", asked, Some("x"), '$'));
+    bench.write();
+    let text = String::from_utf8_lossy(&bench.sent).into_owned();
+    let mut ids: Vec<_> = text
+        .match_indices("MSRP ")
+        .map(|(at, _)| text[at..].split(' ').nth(1).expect("an id"))
+        .filter(|id| !id.starts_with("tid"))
+        .collect();
+    assert_eq!(ids.len(), 1 + 1 + 3 + 1 + 1, "{text}");
+    assert!(text.contains(" REPORT\r\n"), "{text}");
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    covers!("C-100");
 }
 
 /// What a peer does to us, `n` times.

@@ -6,6 +6,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::mutant::{self, Mutant};
 use crate::wire::{MessageId, TransactionId};
 
 /// Makes transaction ids, Message-IDs and session-ids: letters and digits from a seeded ChaCha20 stream, so
@@ -25,12 +26,16 @@ impl IdSource {
 
     /// 12 characters, 71 bits.
     pub fn transaction_id(&mut self) -> TransactionId {
-        TransactionId::new(&self.text::<12>()).expect("twelve letters and digits are an ident")
+        let text = mutant::swap(Mutant::TransactionIdReused, self.text::<12>(), || {
+            "same".into()
+        });
+        TransactionId::new(&text).expect("twelve letters and digits are an ident")
     }
 
     /// 20 characters, 119 bits.
     pub fn message_id(&mut self) -> MessageId {
-        MessageId::new(&self.text::<20>()).expect("twenty letters and digits are an ident")
+        let text = mutant::swap(Mutant::MessageIdReused, self.text::<20>(), || "same".into());
+        MessageId::new(&text).expect("twenty letters and digits are an ident")
     }
 
     /// 16 characters, 95 bits.

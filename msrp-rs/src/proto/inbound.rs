@@ -11,11 +11,13 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
 use super::receive::Chunk;
+use super::request::Request;
 use super::transaction::{Purpose, Transaction};
 use super::work::steps;
-use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey};
+use super::{CloseReason, Directory, Event, Failure, Lookup, SessionKey, SessionMatch};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
-    Continuation, FailureReport, Frame, Head, Method, StatusCode, Uri, encode_response,
+    Continuation, FailureReport, Frame, Head, Method, ResponseHead, StatusCode, Uri,
 };
 
 /// The request or response that is being read.
@@ -34,6 +36,8 @@ pub(super) enum Current {
     },
     /// A SEND with Content-Type.
     Chunk(Box<Chunk>),
+    /// A request of another method that the consumer answers.
+    Request(Box<Request>),
 }
 
 impl Current {
@@ -42,6 +46,7 @@ impl Current {
         let session = match self {
             Self::Bodiless { session, .. } => *session,
             Self::Chunk(chunk) => chunk.session,
+            Self::Request(request) => request.session,
             _ => return None,
         };
         if session != index {
@@ -50,6 +55,7 @@ impl Current {
         match std::mem::replace(self, Self::Discard) {
             Self::Bodiless { head, .. } => Some(*head),
             Self::Chunk(chunk) => Some(chunk.head),
+            Self::Request(request) => Some(request.head),
             _ => None,
         }
     }
@@ -79,6 +85,7 @@ impl Connection {
             Frame::Body(data) => match &mut self.current {
                 Current::Bodiless { octets, .. } => *octets += data.len() as u64,
                 Current::Chunk(_) => self.chunk_octets(now, data),
+                Current::Request(request) => request.body.extend_from_slice(&data),
                 Current::Nothing | Current::Discard | Current::Early(_) => {}
             },
             Frame::End(continuation) => {
@@ -89,6 +96,7 @@ impl Connection {
                         octets,
                     } => self.end_bodiless(session, &head, octets, continuation),
                     Current::Chunk(chunk) => self.end_of_chunk(now, *chunk, continuation),
+                    Current::Request(request) => self.end_of_request(now, *request),
                     Current::Nothing | Current::Discard | Current::Early(_) => {}
                 }
             }
@@ -130,7 +138,14 @@ impl Connection {
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),
             Some(Method::Report) => self.handle_report(index, &head),
-            _ => self.respond(Some(index), &head, StatusCode::NOT_IMPLEMENTED, None),
+            Some(method) if self.sessions[index].config.methods.contains(method) => {
+                self.begin_request(now, index, head);
+            }
+            _ => {
+                let status = StatusCode::NOT_IMPLEMENTED;
+                let status = mutant::swap(Mutant::UnknownMethodOk, status, || StatusCode::OK);
+                self.respond(Some(index), &head, status, None)
+            }
         }
     }
 
@@ -147,11 +162,14 @@ impl Connection {
         let path = head
             .to_path()
             .map_err(|_| Unrouted::Answer(StatusCode::BAD_REQUEST))?;
-        if path.len() != 1 {
+        if path.len() != 1 && !mutant::on(Mutant::LongToPathTaken) {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let index = match self.by_uri.get(uri) {
+        let by_id = || self.by_session_id.get(uri.session_id()?);
+        let known = self.by_uri.get(uri).or_else(by_id);
+        let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.values().next());
+        let index = match known {
             Some(&index) => index,
             None => {
                 if let Some(key) = self.early.find(uri) {
@@ -185,15 +203,19 @@ impl Connection {
         uri: &Uri,
         directory: &mut dyn Directory,
     ) -> Result<usize, Unrouted> {
+        let (unknown, bound) = (
+            StatusCode::NO_SUCH_SESSION,
+            StatusCode::SESSION_ALREADY_BOUND,
+        );
+        let answer_unknown = mutant::swap(Mutant::UnknownIsBound, unknown, || bound);
+        let answer_bound = mutant::swap(Mutant::BoundIsUnknown, bound, || unknown);
         match directory.lookup(uri) {
             Lookup::Ready(key, config) if !self.has_ended(key) => {
                 Ok(self.insert(now, key, *config))
             }
-            Lookup::Ready(..) | Lookup::Unknown => {
-                Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION))
-            }
+            Lookup::Ready(..) | Lookup::Unknown => Err(Unrouted::Answer(answer_unknown)),
             Lookup::NotReady(key) => Err(Unrouted::Hold(key, uri.clone())),
-            Lookup::BoundElsewhere => Err(Unrouted::Answer(StatusCode::SESSION_ALREADY_BOUND)),
+            Lookup::BoundElsewhere => Err(Unrouted::Answer(answer_bound)),
         }
     }
 
@@ -214,49 +236,70 @@ impl Connection {
         status: StatusCode,
         comment: Option<&str>,
     ) {
+        self.respond_with(index, head, status, comment, &[]);
+    }
+
+    /// The same with further headers.
+    pub(super) fn respond_with(
+        &mut self,
+        index: Option<usize>,
+        head: &Head,
+        status: StatusCode,
+        comment: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
         let silent = match head.failure_report() {
             FailureReport::Yes => false,
-            FailureReport::Partial => status.is_success(),
-            FailureReport::No => true,
+            FailureReport::Partial if mutant::on(Mutant::PartialFailureSilent) => true,
+            FailureReport::Partial => status.is_success() && !mutant::on(Mutant::PartialAnswered),
+            FailureReport::No => !mutant::on(Mutant::NoAnswered),
         };
-        if silent || head.is_report() {
+        let silent = silent || (status.is_success() && mutant::on(Mutant::NoResponse));
+        if silent || (head.is_report() && !mutant::on(Mutant::ReportAnswered)) {
             return;
         }
         let Some(from) = head.from_path_text() else {
             return;
         };
-        let to_path = if head.method() == Some(&Method::Send) {
-            first_uri(from)
-        } else {
-            from
-        };
+        let is_send = head.method() == Some(&Method::Send);
+        let is_send = mutant::swap(Mutant::WholePathAnswered, is_send, || false);
+        let is_send = mutant::swap(Mutant::FirstUriAnswered, is_send, || true);
+        let to_path = if is_send { first_uri(from) } else { from };
         let addressed = head.to_path_text().map(first_uri).unwrap_or_default();
         let from_path = match index {
-            Some(index) => self.sessions[index].from_path.clone(),
-            None if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
+            Some(index) if self.sessions[index].config.session_match == SessionMatch::Uri => {
+                self.sessions[index].from_path.clone()
+            }
+            // By whatever name the peer knows it.
+            _ if head.to_path().is_ok() => Bytes::copy_from_slice(addressed),
             // To-Path cannot be read: any URI of ours tells the peer who answers.
-            None => match self.sessions.iter().next() {
+            _ => match self.sessions.iter().next() {
                 Some((_, session)) => session.from_path.clone(),
                 None => Bytes::copy_from_slice(addressed),
             },
         };
         let comment = comment.unwrap_or_else(|| status.default_comment());
-        let frame = (FrameKind::Response(status), Continuation::Complete);
-        self.output.control(frame, |out| {
-            encode_response(
-                out,
-                &head.transaction_id(),
-                status,
-                comment,
-                to_path,
-                &from_path,
-            );
+        let transaction_id = head.transaction_id();
+        let transaction_id = mutant::swap(Mutant::ForeignTransactionId, transaction_id, || {
+            self.ids.transaction_id()
         });
+        let response = ResponseHead {
+            transaction_id,
+            status,
+            comment,
+            to_path,
+            from_path: &from_path,
+            headers,
+        };
+        let frame = (FrameKind::Response(status), Continuation::Complete);
+        self.output.control(frame, |out| response.encode(out));
     }
+
     // Responses
 
     fn handle_response(&mut self, head: &Head) {
-        if head.fault().is_some()
+        if mutant::on(Mutant::ResponsesIgnored)
+            || head.fault().is_some()
             || head.to_path_text().is_none()
             || head.from_path_text().is_none()
         {
@@ -277,7 +320,10 @@ impl Connection {
         let comment = head.comment().unwrap_or_default().into_owned();
         let key = self.sessions[index].key;
         let transfer = match transaction.purpose {
-            Purpose::Bind | Purpose::Notice { .. } => None,
+            Purpose::Bind | Purpose::Notice { .. } => {
+                self.notice_answered(index);
+                None
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 Some(transfer)
@@ -289,12 +335,16 @@ impl Connection {
         };
         let failure = match status {
             status if status.is_success() => None,
-            StatusCode::TIMEOUT => Some(Failure::Timeout),
+            StatusCode::STOP_SENDING if mutant::on(Mutant::StopIgnored) => None,
+            StatusCode::TIMEOUT if !mutant::on(Mutant::TimeoutIsStatus) => Some(Failure::Timeout),
             code => Some(Failure::Status {
                 code,
                 comment: comment.clone(),
             }),
         };
+        if let Some(transfer) = transfer {
+            self.tell_response(index, transfer, head);
+        }
         match (transfer, failure) {
             (Some(transfer), Some(failure)) => {
                 self.fail_with_status(index, transfer, status, failure);
@@ -335,7 +385,10 @@ impl Connection {
             Purpose::Bind | Purpose::Notice { required: true } => {
                 self.end_session(index, &CloseReason::BindTimeout)
             }
-            Purpose::Notice { required: false } => {}
+            Purpose::Notice { required: false } => {
+                self.notice_answered(index);
+                self.finish_closing(index, key);
+            }
             Purpose::Chunk(transfer) => {
                 self.chunk_answered(index, transfer);
                 self.fail_transfer(index, transfer, Failure::Timeout);
@@ -354,7 +407,7 @@ enum Unrouted {
 }
 
 /// The leftmost URI of a path as it came.
-fn first_uri(path: &[u8]) -> &[u8] {
+pub(super) fn first_uri(path: &[u8]) -> &[u8] {
     path.trim_ascii()
         .split(|octet| matches!(octet, b' ' | b'\t'))
         .next()
@@ -366,5 +419,5 @@ pub(super) fn ends_session(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::NO_SUCH_SESSION | StatusCode::SESSION_ALREADY_BOUND
-    )
+    ) && !mutant::on(Mutant::SessionOutlives481)
 }

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use super::ranges::RangeSet;
 use super::work::steps;
 use super::{MessageHead, MessageKey};
+use crate::mutant::{self, Mutant};
 
 /// A message that is not complete yet.
 #[derive(Debug)]
@@ -123,7 +124,10 @@ impl Incoming {
             let again = usize::try_from(self.position - offset)
                 .unwrap_or(usize::MAX)
                 .min(data.len());
-            deliver(offset, data.split_to(again));
+            let again = data.split_to(again);
+            if !mutant::on(Mutant::FirstOctetsWin) {
+                deliver(offset, again);
+            }
             if data.is_empty() {
                 return;
             }
@@ -197,8 +201,10 @@ impl Incoming {
 
     /// Whether every octet is here.
     pub(super) fn is_complete(&self) -> bool {
-        self.length
-            .is_some_and(|length| self.position >= length && self.received.covers(length))
+        self.length.is_some_and(|length| {
+            (self.position >= length && self.received.covers(length))
+                || mutant::on(Mutant::GapsIgnored)
+        })
     }
 
     /// Cuts `start..end` out of what is kept ahead.

@@ -21,12 +21,13 @@ mod receive;
 mod refused;
 mod report;
 mod report_timer;
+mod request;
 mod session;
 mod tap;
 mod timers;
 mod transaction;
 mod transfer;
-mod work;
+pub(crate) mod work;
 mod write_queue;
 
 #[cfg(test)]
@@ -35,10 +36,12 @@ mod hostile_tests;
 pub use connection::Connection;
 pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{
-    Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
-    MessageKey, OutgoingMessage, ReportMode, SessionConfig, SessionKey, TransferKey, Unconfirmed,
+    Answer, Body, CloseReason, Command, Directory, Event, Failure, Lookup, MessageEnd, MessageHead,
+    MessageKey, OutgoingMessage, Pacing, ReportMode, RequestHead, SessionConfig, SessionKey,
+    SessionMatch, TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
 pub use refused::{RefusedType, RefusedTypes};
+pub use session::PACE;
 pub use tap::{Direction, Tap};
 pub use transfer::send_cost;

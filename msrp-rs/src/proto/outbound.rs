@@ -14,14 +14,17 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
 use super::report::byte_range;
-use super::session::INTERRUPTIBLE;
+use super::request::encode_request;
+use super::session::{INTERRUPTIBLE, PACE, Quiet};
+use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::work::steps;
-use super::{Event, Failure, OutgoingMessage, TransferKey, Unconfirmed};
+use super::{Event, Failure, OutgoingMessage, Pacing, TransferKey, Unconfirmed};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
-    ByteRange, Continuation, EndLineScanner, FailureReport, MessageId, SendHead, TransactionId,
-    encode_end_line,
+    ByteRange, Continuation, DashLineScanner, EndLineScanner, FailureReport, MessageId, SendHead,
+    TransactionId, encode_end_line,
 };
 
 /// Octets of a session's turn.
@@ -81,6 +84,8 @@ struct OpenChunk {
     transfer: usize,
     id: TransactionId,
     scanner: EndLineScanner,
+    /// For a peer that takes CRLF and seven hyphens for an end-line.
+    dashes: Option<DashLineScanner>,
     len: u64,
     /// Most octets of the body.
     limit: u64,
@@ -142,12 +147,16 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = Outgoing::new(key, id, message, self.limits.small_message, now);
         let is_stream = matches!(transfer.source, Source::Stream(_));
+        let is_message = transfer.is_message();
         let transfer = sending.transfers.insert(transfer);
         sending.by_key.insert(key, transfer);
-        sending.by_id.insert(id, transfer);
-        if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
-            self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
-            return;
+        // REPORTs are about messages only.
+        if is_message {
+            sending.by_id.insert(id, transfer);
+            if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
+                self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
+                return;
+            }
         }
         sending.enqueue(transfer, full_chunk);
         if is_stream {
@@ -214,6 +223,13 @@ impl Connection {
     /// Puts a session in line, if it has something to send.
     pub(super) fn wake(&mut self, index: usize) {
         let session = &mut self.sessions[index];
+        if !session.outgoing.aborts.is_empty()
+            && session.has_room()
+            && let Some(id) = session.outgoing.aborts.pop_front()
+        {
+            self.queue_abort(index, id);
+        }
+        let session = &mut self.sessions[index];
         if session.sendable() && !session.outgoing.scheduled {
             session.outgoing.scheduled = true;
             self.schedule.fresh.push_back(index);
@@ -230,7 +246,8 @@ impl Connection {
     ) {
         let id = self.new_transaction_id();
         let message_id = message_id.unwrap_or_else(|| self.ids.message_id());
-        let session = &self.sessions[index];
+        let session = &mut self.sessions[index];
+        session.outgoing.notices += 1;
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
@@ -254,7 +271,7 @@ impl Connection {
     pub(super) fn new_transaction_id(&mut self) -> TransactionId {
         loop {
             let id = self.ids.transaction_id();
-            if !self.transactions.contains(&id) {
+            if !self.transactions.contains(&id) || mutant::on(Mutant::TransactionIdReused) {
                 return id;
             }
         }
@@ -296,7 +313,7 @@ impl Connection {
     /// octets, or there is nothing to make it longer.
     fn may_interrupt(&self) -> bool {
         self.schedule.open.as_ref().is_none_or(|open| {
-            open.len >= INTERRUPTIBLE
+            (open.len >= INTERRUPTIBLE && !mutant::on(Mutant::ChunkNotInterrupted))
                 || self.sessions[open.session].outgoing.transfers[open.transfer].available() == 0
         })
     }
@@ -371,20 +388,32 @@ impl Connection {
         }
         transfer.begun.get_or_insert(clock);
         let rest = transfer.total().map(|total| total - transfer.position);
-        let exact = match rest {
+        let mut exact = match rest {
+            // Only SEND is chunked (RFC 4975 §7.1).
+            Some(rest) if !transfer.is_message() => Some(rest),
             Some(rest) if rest <= full_chunk && transfer.available() >= rest => Some(rest),
             _ if (1..=INTERRUPTIBLE).contains(&chunk_len) => {
                 Some(full_chunk.min(transfer.available()))
             }
             _ => None,
         };
-        let start = transfer.position;
-        let total = transfer.total();
+        let start = transfer.position + u64::from(mutant::on(Mutant::RangeStartLate));
+        let total = transfer
+            .total()
+            .filter(|_| !mutant::on(Mutant::TotalUnsaid));
         let reports = transfer.failure_report;
+        let message_id = transfer.id;
+        let message_id = mutant::swap(Mutant::MessageIdChanges, message_id, || {
+            self.ids.message_id()
+        });
         // The body of an exact chunk is searched before its header is written, since it cannot be cut any more.
-        let (id, body) = match exact {
+        let (id, body) = match &mut exact {
             Some(len) => {
-                let body = take_exactly(transfer, len);
+                let mut body = take_exactly(transfer, *len);
+                if session.config.dash_split && transfer.is_message() {
+                    split_dashes(transfer, &mut body);
+                    *len = transfer.position - start;
+                }
                 let mut id = id;
                 while contains_end_line(&id, &body) || self.transactions.contains(&id) {
                     id = self.ids.transaction_id();
@@ -393,22 +422,31 @@ impl Connection {
             }
             None => (id, Vec::new()),
         };
+        if !transfer.is_message() {
+            let (to_path, from_path) = (&session.to_path, &session.from_path);
+            let len = self.output.encode(|out| {
+                encode_request(out, id, to_path, from_path, transfer, &body);
+            });
+            self.request_written(index, transfer_index, id, len);
+            return;
+        }
         let head = SendHead {
             transaction_id: id,
             to_path: &session.to_path,
             from_path: &session.from_path,
-            message_id: transfer.id,
+            message_id,
             byte_range: match exact {
                 Some(len) => byte_range(start, start + len, total),
                 None => ByteRange::open(start, total).unwrap_or(ByteRange::EMPTY),
             },
-            success_report: transfer.success_report,
+            success_report: transfer.success_report
+                && (start == 0 || !mutant::on(Mutant::ReportsAskedOnce)),
             failure_report: reports,
             headers: &transfer.headers,
             content_type: transfer.content_type.as_deref(),
         };
         let mut len = self.output.encode(|out| head.encode(out));
-        match reports {
+        match mutant::swap(Mutant::EveryChunkTimed, reports, || FailureReport::Yes) {
             FailureReport::Yes => {
                 transfer.unanswered += 1;
                 session.outgoing.unanswered += 1;
@@ -421,25 +459,28 @@ impl Connection {
             }
             FailureReport::No => {}
         }
+        if reports != FailureReport::Yes && session.config.pacing == Pacing::One {
+            session.outgoing.quiet = Some(Quiet::Unwritten);
+        }
         transfer.unwritten += 1;
         self.schedule.open = Some(OpenChunk {
             session: index,
             transfer: transfer_index,
             id,
             scanner: EndLineScanner::new(&id),
+            dashes: session.config.dash_split.then(DashLineScanner::new),
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
         });
-        if let Some(turn) = &mut self.schedule.turn {
-            turn.served_small |= small;
-        }
+        self.served(small);
         if exact.is_some() {
             for data in body {
                 len += data.len();
                 self.write_body(data);
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
-            let done = transfer.total() == Some(transfer.position);
+            let done = transfer.total() == Some(transfer.position)
+                && !mutant::on(Mutant::LastChunkSaysMore);
             self.end_chunk(if done {
                 Continuation::Complete
             } else {
@@ -486,7 +527,9 @@ impl Connection {
                 .min(if interruptible { PIECE } else { INTERRUPTIBLE });
         let transfer = &mut self.sessions[open.session].outgoing.transfers[open.transfer];
         let mut data = transfer.take(piece);
-        let hit = open.scanner.scan(&data);
+        let own_line = open.scanner.scan(&data);
+        let any_line = open.dashes.as_mut().and_then(|dashes| dashes.scan(&data));
+        let hit = own_line.into_iter().chain(any_line).min();
         if let Some(at) = hit {
             transfer.give_back(data.split_off(at));
         }
@@ -495,7 +538,8 @@ impl Connection {
         self.write_body(data);
         self.spend(len);
         if hit.is_some() {
-            // The next octet would complete our own end-line: the rest goes on under another transaction id.
+            // The next octet would complete our own end-line, or what the peer takes for one: the rest goes on under
+            // another transaction id.
             self.end_chunk(Continuation::More);
         } else if total == Some(position) {
             self.end_chunk(Continuation::Complete);
@@ -521,7 +565,14 @@ impl Connection {
         self.output.mark(mark);
     }
 
-    fn spend(&mut self, len: usize) {
+    /// Something of the session whose turn it is was sent.
+    pub(super) fn served(&mut self, small: bool) {
+        if let Some(turn) = &mut self.schedule.turn {
+            turn.served_small |= small;
+        }
+    }
+
+    pub(super) fn spend(&mut self, len: usize) {
         let alone = !self.schedule.others_wait();
         if let Some(turn) = &mut self.schedule.turn {
             let len = i64::try_from(len).unwrap_or(i64::MAX);
@@ -617,6 +668,12 @@ impl Connection {
                     let sending = &mut self.sessions[index].outgoing;
                     let outgoing = &mut sending.transfers[transfer];
                     outgoing.unwritten -= 1;
+                    let is_silent = outgoing.failure_report != FailureReport::Yes;
+                    if is_silent && matches!(sending.quiet, Some(Quiet::Unwritten)) {
+                        sending.quiet = Some(Quiet::Until(now + PACE));
+                        self.timers.set(now + PACE, Timer::Pace(session));
+                    }
+                    let outgoing = &sending.transfers[transfer];
                     if last && outgoing.phase == Phase::Encoded {
                         sending.released += outgoing.window_cost();
                         self.await_report(now, index, transfer);
@@ -675,6 +732,26 @@ impl Connection {
         self.wake(index);
     }
 
+    /// A SEND without body got its response, or will get none.
+    pub(super) fn notice_answered(&mut self, index: usize) {
+        self.sessions[index].outgoing.notices -= 1;
+        self.wake(index);
+    }
+
+    /// Perhaps the session has waited long enough after a chunk that nobody answers.
+    pub(super) fn pace_over(&mut self, now: Instant, reference: SessionRef) {
+        let Some(index) = self.index_of(reference) else {
+            return;
+        };
+        let session = &mut self.sessions[index];
+        let key = session.key;
+        if matches!(session.outgoing.quiet, Some(Quiet::Until(until)) if until <= now) {
+            session.outgoing.quiet = None;
+            self.wake(index);
+            self.finish_closing(index, key);
+        }
+    }
+
     /// Tells success when everything is written and answered; forgets what nothing more can come of.
     pub(super) fn settle(&mut self, index: usize, transfer: usize) {
         let session = &mut self.sessions[index];
@@ -695,7 +772,7 @@ impl Connection {
                     self.observers.count(count);
                 }
                 let acknowledged = Event::Acknowledged(outgoing.key);
-                if outgoing.delivered || outgoing.content_type.is_none() {
+                if outgoing.delivered || outgoing.content_type.is_none() || !outgoing.is_message() {
                     sending.remove(transfer);
                 } else if let Some(forgotten) = sending.remember(transfer) {
                     let event = Event::Unconfirmed(forgotten, Unconfirmed::Forgotten);
@@ -746,7 +823,10 @@ impl Connection {
         outgoing.phase = Phase::Failed;
         let name = outgoing.key;
         if open_here {
-            self.end_chunk(Continuation::Abort);
+            let flag = Continuation::Abort;
+            self.end_chunk(mutant::swap(Mutant::FailureSaysMore, flag, || {
+                Continuation::More
+            }));
         }
         let session = &mut self.sessions[index];
         session.outgoing.dequeue(transfer);
@@ -758,7 +838,12 @@ impl Connection {
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            self.queue_abort(index, message_id);
+            let session = &mut self.sessions[index];
+            if session.config.pacing == Pacing::Pipelined || session.has_room() {
+                self.queue_abort(index, message_id);
+            } else {
+                session.outgoing.aborts.push_back(message_id);
+            }
         }
         self.settle(index, transfer);
     }
@@ -766,7 +851,7 @@ impl Connection {
     /// Ends every message that the peer has in part, and is between two chunks, with `#`.
     pub(super) fn give_up(&mut self, index: usize) {
         let transfers = self.sessions[index].outgoing.transfers.iter();
-        let given_up: Vec<_> = transfers
+        let given_up: Vec<MessageId> = transfers
             .filter(|(place, transfer)| {
                 transfer.phase == Phase::Sending
                     && transfer.position > 0
@@ -774,7 +859,9 @@ impl Connection {
             })
             .map(|(_, transfer)| transfer.id)
             .collect();
-        for id in given_up {
+        // Last words wait for nothing.
+        let waiting = std::mem::take(&mut self.sessions[index].outgoing.aborts);
+        for id in waiting.into_iter().chain(given_up) {
             self.queue_abort(index, id);
         }
     }
@@ -794,6 +881,22 @@ fn take_exactly(transfer: &mut Outgoing, mut len: u64) -> Vec<Bytes> {
         body.push(data);
     }
     body
+}
+
+/// Gives back what must not be in the same chunk as the octets before it.
+fn split_dashes(transfer: &mut Outgoing, body: &mut Vec<Bytes>) {
+    let mut scanner = DashLineScanner::new();
+    let hit = body
+        .iter()
+        .enumerate()
+        .find_map(|(slice, data)| Some((slice, scanner.scan(data)?)));
+    if let Some((slice, at)) = hit {
+        for data in body.drain(slice + 1..).rev() {
+            transfer.give_back(data);
+        }
+        transfer.give_back(body[slice].split_off(at));
+        body.retain(|data| !data.is_empty());
+    }
 }
 
 fn contains_end_line(id: &TransactionId, body: &[Bytes]) -> bool {

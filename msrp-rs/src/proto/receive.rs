@@ -14,6 +14,7 @@ use super::report::byte_range;
 use super::session::{Complete, Finished, Reportable};
 use super::timers::Timer;
 use super::{Event, MessageEnd, MessageHead, MessageKey, ReportMode};
+use crate::mutant::{self, Mutant};
 use crate::wire::{Continuation, FailureReport, Head, HeaderName, MessageId, StatusCode};
 
 /// Messages up to this size are told whole, and parts below it are copied out of the input block.
@@ -52,7 +53,7 @@ impl Connection {
     // SENDs
 
     pub(super) fn begin_send(&mut self, now: Instant, index: usize, head: Head) {
-        if head.content_type().is_none() {
+        if head.content_type().is_none() && !mutant::on(Mutant::BodilessIsMessage) {
             self.current = Current::Bodiless {
                 session: index,
                 head: Box::new(head),
@@ -93,7 +94,11 @@ impl Connection {
         let range = head.byte_range();
         let start = range.map_or(0, |range| range.offset());
         let total = range.and_then(|range| range.total);
-        match receiving.finished.get(&id) {
+        match receiving
+            .finished
+            .get(&id)
+            .filter(|_| !mutant::on(Mutant::DuplicateShown))
+        {
             Some(Finished::Complete(complete)) => return Ok((id, start, Some(*complete))),
             Some(Finished::Refused(status)) => return Err((*status, None)),
             None => {}
@@ -115,7 +120,7 @@ impl Connection {
         }
         if let Some(incoming) = receiving.open.get_mut(&id) {
             incoming.last_chunk = elapsed;
-            if range.is_none() {
+            if range.is_none() && !mutant::on(Mutant::LaterRangeMissing) {
                 return Err((
                     StatusCode::BAD_REQUEST,
                     Some("Byte-Range is missing in a later chunk"),
@@ -130,7 +135,8 @@ impl Connection {
             return Ok((id, start, None));
         }
         let content_type = head.content_type().unwrap_or_default();
-        match receiving.accepts(content_type, &session.config.accept_types) {
+        let accepted = receiving.accepts(content_type, &session.config.accept_types);
+        match mutant::swap(Mutant::AnyTypeAccepted, accepted, || Some(true)) {
             Some(true) => {}
             Some(false) => return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
             None => return Err((StatusCode::BAD_REQUEST, Some("Content-Type cannot be read"))),
@@ -139,7 +145,9 @@ impl Connection {
             .config
             .max_size
             .is_some_and(|max| total.is_some_and(|total| total > max));
-        if too_large || receiving.open.len() >= limits.incomplete_messages {
+        let too_many = receiving.open.len() >= limits.incomplete_messages
+            && !mutant::on(Mutant::IncompleteUnbounded);
+        if too_large || too_many {
             let comment = if too_large {
                 "Message too large"
             } else {
@@ -197,7 +205,7 @@ impl Connection {
             self.refuse_malformed(index, id, "Byte-Range is beyond 64 bits");
             return;
         };
-        if end > max {
+        if end > max && !mutant::on(Mutant::MaxSizeIgnored) {
             self.refuse_message(index, id, "Message too large");
         } else if incoming.length().is_some_and(|length| end > length) {
             self.refuse_malformed(index, id, "octets after the end of the message");
@@ -254,7 +262,7 @@ impl Connection {
             repeats,
         } = chunk;
         let end = start.saturating_add(len);
-        let confirmable = head.success_report() == Some(true);
+        let confirmable = head.success_report() == Some(true) || mutant::on(Mutant::ReportUnasked);
         if let Some(complete) = repeats {
             self.observers.count(|counters| {
                 counters.duplicate_chunks.fetch_add(1, Relaxed);
@@ -276,7 +284,8 @@ impl Connection {
             self.respond(Some(index), &head, StatusCode::BAD_REQUEST, Some(comment));
             return;
         }
-        incoming.chunk_done(start, end, confirmable, elapsed);
+        let lenient = incoming.success_report && mutant::on(Mutant::ReportForWholeMessage);
+        incoming.chunk_done(start, end, confirmable || lenient, elapsed);
         incoming.success_report |= confirmable;
         if incoming.is_scattered(self.limits.gaps) {
             let status = StatusCode::STOP_SENDING;
@@ -286,7 +295,12 @@ impl Connection {
         }
         if continuation == Continuation::Complete {
             receiving.kept -= incoming.ahead_len();
-            incoming.fix_length(end);
+            let total = || {
+                head.byte_range()
+                    .and_then(|range| range.total)
+                    .unwrap_or(end)
+            };
+            incoming.fix_length(mutant::swap(Mutant::TotalBelieved, end, total));
             receiving.kept += incoming.ahead_len();
         }
         let complete = incoming.is_complete();
@@ -305,7 +319,7 @@ impl Connection {
         octets: u64,
         continuation: Continuation,
     ) {
-        if octets > 0 {
+        if octets > 0 && !mutant::on(Mutant::BodyWithoutType) {
             self.respond(
                 Some(index),
                 head,
@@ -486,6 +500,9 @@ impl Connection {
         if whole {
             self.charge(index, credit);
         }
+        if mutant::on(Mutant::ReportTooEarly) {
+            self.message_taken(index, message);
+        }
     }
 
     /// A message ends without being complete; later chunks of it are answered with `refusal`.
@@ -555,13 +572,7 @@ fn message_head(head: &Head, message_id: MessageId, total: Option<u64>) -> Messa
     MessageHead {
         message_id,
         content_type: head.content_type().unwrap_or_default().to_owned(),
-        headers: head
-            .headers()
-            .filter(|(name, _)| {
-                !HeaderName::parse(name.as_bytes()).is_some_and(|name| known.contains(&name))
-            })
-            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
-            .collect(),
+        headers: head.headers_but(&known),
         total,
         success_report: head.success_report() == Some(true),
         failure_report: head.failure_report(),

@@ -7,11 +7,12 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::counters::FrameKind;
-use super::inbound::ends_session;
+use super::inbound::{ends_session, first_uri};
 use super::ranges::RangeSet;
 use super::session::{Complete, Reportable};
 use super::transfer::Phase;
 use super::{CloseReason, Event, Failure, MessageKey, ReportMode};
+use crate::mutant::{self, Mutant};
 use crate::wire::{
     ByteRange, Continuation, FailureReport, Head, MessageId, ReportHead, StatusCode,
 };
@@ -22,7 +23,7 @@ impl Connection {
         let (Some(id), Some(report)) = (head.message_id(), head.report_status()) else {
             return;
         };
-        if report.namespace != 0 {
+        if report.namespace != 0 && !mutant::on(Mutant::AnyNamespaceRead) {
             return;
         }
         let session = &mut self.sessions[index];
@@ -56,7 +57,10 @@ impl Connection {
                 outgoing.confirmed.insert(start, end);
             }
             let whole = matches!(outgoing.phase, Phase::Encoded | Phase::Acknowledged);
-            if whole && wanted && outgoing.confirmed.covers(sent) {
+            if whole
+                && wanted
+                && (outgoing.confirmed.covers(sent) || mutant::on(Mutant::FirstReportDelivers))
+            {
                 outgoing.delivered = true;
                 outgoing.confirmed = RangeSet::default();
                 self.events.push_back((key, Event::Delivered(outgoing.key)));
@@ -74,7 +78,8 @@ impl Connection {
         };
         self.fail_with_status(index, transfer, status, failure);
         // A range that was not received: the session has failed. 400, 403, 413, 415 and their like end the message alone.
-        if ends_session(status) || status == StatusCode::TIMEOUT {
+        let lost = status == StatusCode::TIMEOUT && !mutant::on(Mutant::LostRangeIgnored);
+        if ends_session(status) || lost {
             self.end_session(
                 index,
                 &CloseReason::Status {
@@ -117,8 +122,9 @@ impl Connection {
         };
         if status.is_success() {
             self.queue_success(index, &reportable, comment);
-        } else if reportable.failures {
-            let range = byte_range(0, reportable.length, Some(reportable.length));
+        } else if reportable.failures || mutant::on(Mutant::FailureReportedAnyway) {
+            let length = reportable.length + u64::from(mutant::on(Mutant::FailureRangeLong));
+            let range = byte_range(0, length, Some(reportable.length));
             self.queue_report(
                 index,
                 reportable.message_id,
@@ -161,7 +167,12 @@ impl Connection {
                     open.head.message_id,
                     open.from_path.clone(),
                     open.head.failure_report != FailureReport::No,
-                    open.length(),
+                    // Before the end is here, what was announced (§7.1.4).
+                    open.length().or_else(|| {
+                        open.head
+                            .total
+                            .filter(|total| *total >= open.received_end())
+                    }),
                     &open.confirmable,
                     open.received_end(),
                 )
@@ -243,7 +254,9 @@ impl Connection {
     ) {
         let head = ReportHead {
             transaction_id: self.new_transaction_id(),
-            to_path,
+            to_path: mutant::swap(Mutant::ReportToFirstUri, &to_path[..], || {
+                first_uri(to_path)
+            }),
             from_path: &self.sessions[index].from_path,
             message_id,
             byte_range: Some(byte_range),

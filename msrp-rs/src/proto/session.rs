@@ -4,7 +4,7 @@
 //! `outbound`, the window is judged by `credit` (RFC 4975 §5.1, §7.1, §7.3).
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use slab::Slab;
@@ -15,11 +15,13 @@ use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
 use super::refused::RefusedTypes;
 use super::report_timer::Awaited;
+use super::request::Unanswered;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
-use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
+use super::{MessageKey, Pacing, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
 
 /// A session that is attached to a connection.
@@ -62,6 +64,12 @@ pub(super) struct Sending {
     pub(super) deficit: i64,
     /// Chunks without a response that counts.
     pub(super) unanswered: usize,
+    /// SENDs without body that were not answered.
+    pub(super) notices: usize,
+    /// With `Pacing::One`: after a chunk that nobody answers.
+    pub(super) quiet: Option<Quiet>,
+    /// With `Pacing::One`: messages to be ended with `#`, when it is time for a SEND.
+    pub(super) aborts: VecDeque<MessageId>,
     /// Octets of the send window to be given back with the next event.
     pub(super) released: usize,
     /// Types that the peer answered with 415.
@@ -72,6 +80,15 @@ pub(super) struct Sending {
     max_remembered: usize,
 }
 
+/// Why a session with `Pacing::One` waits although nothing is without its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Quiet {
+    /// The chunk is not written yet.
+    Unwritten,
+    /// It is, and the next waits until then.
+    Until(Instant),
+}
+
 /// The incoming side.
 #[derive(Debug)]
 pub(super) struct Receiving {
@@ -80,6 +97,8 @@ pub(super) struct Receiving {
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
     pub(super) reportable: BoundedMap<MessageKey, Reportable>,
+    /// Requests of other methods that the consumer has not answered, oldest first.
+    pub(super) unanswered: VecDeque<Unanswered>,
     pub(super) next_message: u32,
     /// Octets given to the consumer and not taken.
     pub(super) unconsumed: usize,
@@ -157,6 +176,9 @@ impl Session {
                 scheduled: false,
                 deficit: 0,
                 unanswered: 0,
+                notices: 0,
+                quiet: None,
+                aborts: VecDeque::new(),
                 released: 0,
                 refused: RefusedTypes::default(),
                 awaited: Awaited::default(),
@@ -166,6 +188,7 @@ impl Session {
                 open: HashMap::new(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
+                unanswered: VecDeque::new(),
                 next_message: config.first_message,
                 unconsumed: 0,
                 kept: 0,
@@ -181,14 +204,25 @@ impl Session {
     /// Whether it may send more than responses: a passive session waits for the peer's first request (RFC 4975
     /// §5.4), since only that tells who connected.
     pub(super) fn may_send(&self) -> bool {
-        self.config.active || self.bound
+        self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
+    }
+
+    /// Whether the requests under way leave room for another SEND.
+    pub(super) fn has_room(&self) -> bool {
+        let sending = &self.outgoing;
+        match self.config.pacing {
+            Pacing::Pipelined => sending.unanswered < sending.max_unanswered,
+            Pacing::One => {
+                sending.unanswered == 0 && sending.notices == 0 && sending.quiet.is_none()
+            }
+        }
     }
 
     /// Whether a chunk could be opened now.
     pub(super) fn sendable(&self) -> bool {
         let sending = &self.outgoing;
         self.may_send()
-            && sending.unanswered < sending.max_unanswered
+            && self.has_room()
             && !(sending.small.is_empty() && sending.large.is_empty())
     }
 
@@ -196,21 +230,23 @@ impl Session {
     pub(super) fn full_chunk(&self) -> u64 {
         match self.config.chunk_len {
             0 => INTERRUPTIBLE,
-            len => INTERRUPTIBLE.min(u64::from(len)),
+            len => INTERRUPTIBLE.min(u64::from(len)) - u64::from(mutant::on(Mutant::ShortPieces)),
         }
     }
 
-    /// Whether every outgoing message has succeeded or failed.
+    /// Whether every outgoing message has succeeded or failed, and the peer was told.
     pub(super) fn settled(&self) -> bool {
-        self.outgoing
-            .transfers
-            .iter()
-            .inspect(|_| steps(1))
-            .all(|(_, transfer)| match transfer.phase {
-                Phase::Acknowledged | Phase::FailedLate => true,
-                Phase::Failed => transfer.unwritten == 0,
-                Phase::Sending | Phase::Encoded => false,
-            })
+        self.outgoing.aborts.is_empty()
+            && self
+                .outgoing
+                .transfers
+                .iter()
+                .inspect(|_| steps(1))
+                .all(|(_, transfer)| match transfer.phase {
+                    Phase::Acknowledged | Phase::FailedLate => true,
+                    Phase::Failed => transfer.unwritten == 0,
+                    Phase::Sending | Phase::Encoded => false,
+                })
     }
 }
 
@@ -306,3 +342,6 @@ impl Receiving {
 
 /// RFC 4975 §7.1.1: a chunk body above this must be interruptible.
 pub(super) const INTERRUPTIBLE: u64 = 2048;
+
+/// With [`Pacing::One`], the time from the last octet of a SEND that asks for no response to the next SEND of the session.
+pub const PACE: Duration = Duration::from_millis(20);

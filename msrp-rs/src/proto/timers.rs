@@ -20,6 +20,8 @@ pub(super) enum Timer {
     Incomplete(SessionRef),
     /// Perhaps success REPORTs of a message have not come in their time.
     Reports(SessionRef),
+    /// Perhaps a chunk that nobody answers was written long enough ago.
+    Pace(SessionRef),
     /// The session's time to close is over.
     Close(SessionRef),
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::ranges::RangeSet;
 use super::refused::RefusedType;
 use super::{Body, OutgoingMessage, TransferKey};
-use crate::wire::{FailureReport, MessageId};
+use crate::wire::{FailureReport, MessageId, Method};
 
 /// What a small message of `len` octets costs of the send window: its octets and what is kept for it.
 pub fn send_cost(len: usize) -> usize {
@@ -22,6 +22,7 @@ pub fn send_cost(len: usize) -> usize {
 pub(super) struct Outgoing {
     pub(super) key: TransferKey,
     pub(super) id: MessageId,
+    pub(super) method: Method,
     pub(super) content_type: Option<String>,
     /// What a 415 to it forbids, where that is not simply its type.
     wrapped: Option<RefusedType>,
@@ -98,6 +99,7 @@ impl Outgoing {
         now: Instant,
     ) -> Self {
         let OutgoingMessage {
+            method,
             content_type,
             headers,
             success_report,
@@ -136,6 +138,7 @@ impl Outgoing {
         Self {
             key,
             id,
+            method,
             content_type: (!bodiless).then_some(content_type),
             wrapped,
             headers,
@@ -158,6 +161,9 @@ impl Outgoing {
 
     /// What a 415 to it forbids; `None` where that is not known.
     pub(super) fn refusable(&self) -> Option<RefusedType> {
+        if !self.is_message() {
+            return None;
+        }
         let own = || RefusedType::own(self.content_type.as_deref()?);
         self.wrapped.clone().or_else(own)
     }
@@ -254,6 +260,11 @@ impl Outgoing {
             }
             _ => 0,
         }
+    }
+
+    /// Whether it is a message; else a request of another method.
+    pub(super) fn is_message(&self) -> bool {
+        self.method == Method::Send
     }
 
     pub(super) fn stream(&mut self) -> Option<&mut Stream> {

@@ -34,8 +34,9 @@ pub(super) struct WriteQueue<M> {
     encoded: u64,
     written: u64,
     marks: VecDeque<(u64, M)>,
-    /// Where frames end that are not written yet.
+    /// Where frames end that are not written to their end.
     ends: VecDeque<(u64, Ended)>,
+    one_frame: bool,
 }
 
 impl<M> WriteQueue<M> {
@@ -50,7 +51,13 @@ impl<M> WriteQueue<M> {
             written: 0,
             marks: VecDeque::new(),
             ends: VecDeque::new(),
+            one_frame: false,
         }
+    }
+
+    /// From now on `slices` gives octets of one frame only.
+    pub(super) fn separate_frames(&mut self) {
+        self.one_frame = true;
     }
 
     /// Octets in the control lane.
@@ -130,9 +137,18 @@ impl<M> WriteQueue<M> {
 
     /// Fills `slices` with what is to be written next; gives how many were filled.
     pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut room = match self.ends.front() {
+            Some((end, _)) if self.one_frame => end - self.written,
+            _ => u64::MAX,
+        };
         let mut filled = 0;
         for (slice, data) in slices.iter_mut().zip(&self.queue) {
-            *slice = IoSlice::new(data);
+            if room == 0 {
+                break;
+            }
+            let len = usize::try_from(room).map_or(data.len(), |room| room.min(data.len()));
+            *slice = IoSlice::new(&data[..len]);
+            room -= len as u64;
             filled += 1;
         }
         filled

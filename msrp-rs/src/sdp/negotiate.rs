@@ -10,6 +10,7 @@ use super::session::SessionDescription;
 use super::setup::{Setup, SetupAttribute};
 use super::{excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, Uri, UriPath};
 
 /// What our side brings into an offer or answer.
@@ -171,6 +172,8 @@ const DISCARD_PORT: u16 = 9;
 pub fn offer(local: &LocalOptions) -> MediaDescription {
     let setup = if !local.is_reachable() || local.setup == SetupAttribute::Active {
         SetupAttribute::Active
+    } else if mutant::on(Mutant::OfferPassive) {
+        SetupAttribute::Passive
     } else {
         SetupAttribute::ActPass
     };
@@ -210,7 +213,10 @@ pub enum AnswerWarning {
 /// ours (RFC 4975 §8.6; an empty list is accepted). `InvalidSdp` if the offer and our path differ
 /// in TLS and we have no relay: the answer keeps the kind of the offer.
 pub fn answer(local: &LocalOptions, offer: &MediaDescription) -> Result<Answer> {
-    if !local.has_relay() && local.protocol() != offer.protocol {
+    if !local.has_relay()
+        && local.protocol() != offer.protocol
+        && !mutant::on(Mutant::ProtocolMixed)
+    {
         return Err(invalid(format!(
             "offer is for {}, our path for {} (RFC 4975 §8.1)",
             offer.protocol,
@@ -262,6 +268,7 @@ fn answer_role(
             (role, None)
         }
         // No attribute: the offerer connects (RFC 4975 §8.5).
+        Some(SetupAttribute::Active) if mutant::on(Mutant::ActiveToActive) => (Setup::Active, None),
         Some(SetupAttribute::Active) | None => {
             let warning = (!local.is_reachable()).then_some(AnswerWarning::Unreachable);
             (Setup::Passive, warning)

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::{Fault, FaultKind};
+use crate::mutant::{self, Mutant};
 
 /// Which octets of a message a chunk holds, or a REPORT is about.
 ///
@@ -51,11 +52,11 @@ impl ByteRange {
         let end = number(text, &mut at)?;
         expect(text, &mut at, b'/', "expected \"/\" after the range end")?;
         let total = number(text, &mut at)?;
-        if at < text.len() {
+        if at < text.len() && !mutant::on(Mutant::ByteRangeTrailer) {
             return Err(Fault::grammar(at, "expected the end of the Byte-Range"));
         }
         match (start, end) {
-            (0, Some(0)) => Ok((
+            (0, Some(0)) if !mutant::on(Mutant::StartZeroRefused) => Ok((
                 Self {
                     start: 1,
                     end,
@@ -73,7 +74,7 @@ impl ByteRange {
     pub fn exact(offset: u64, len: u64, total: Option<u64>) -> Option<Self> {
         Some(Self {
             start: offset.checked_add(1)?,
-            end: Some(offset.checked_add(len)?),
+            end: Some(offset.checked_add(len)? + u64::from(mutant::on(Mutant::RangeEndLate))),
             total,
         })
     }
@@ -83,14 +84,15 @@ impl ByteRange {
     pub fn open(offset: u64, total: Option<u64>) -> Option<Self> {
         Some(Self {
             start: offset.checked_add(1)?,
-            end: None,
+            end: mutant::swap(Mutant::OpenRangeClosed, None, || offset.checked_add(2048)),
             total,
         })
     }
 
     /// The 0-based offset of the first octet.
     pub fn offset(self) -> u64 {
-        self.start.saturating_sub(1)
+        self.start
+            .saturating_sub(u64::from(!mutant::on(Mutant::PositionsFromZero)))
     }
 
     /// The 0-based offset after the last octet, if the end is known.

@@ -15,6 +15,7 @@ use super::{
     TransactionId,
 };
 use crate::error::{Error, Result};
+use crate::mutant::{self, Mutant};
 
 /// The head of a SEND request: one chunk of a message, or a request without body.
 #[derive(derive_more::Debug, Clone, Copy)]
@@ -61,17 +62,15 @@ impl SendHead<'_> {
         if self.success_report {
             put_header(out, HeaderName::SuccessReport.as_str(), "yes");
         }
-        if self.failure_report != FailureReport::Yes {
+        if self.failure_report != FailureReport::Yes && !mutant::on(Mutant::FailureReportUnsaid) {
             put_header(
                 out,
                 HeaderName::FailureReport.as_str(),
                 self.failure_report.as_str(),
             );
         }
-        let is_content = |name: &str| {
-            name.get(..8)
-                .is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
-        };
+        let is_content =
+            |name: &str| is_content(name) && !mutant::on(Mutant::ContentHeadersAmongOthers);
         for (name, value) in self.headers.iter().filter(|(name, _)| !is_content(name)) {
             put_header(out, name, value);
         }
@@ -85,7 +84,7 @@ impl SendHead<'_> {
     }
 }
 
-/// The head of a request of any method without body, such as AUTH and NICKNAME.
+/// The head of a request of any other method, such as AUTH and NICKNAME.
 #[derive(derive_more::Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
     /// New for each request.
@@ -106,10 +105,20 @@ pub struct RequestHead<'a> {
 }
 
 impl RequestHead<'_> {
-    /// Writes the whole request with its end-line.
+    /// Writes the whole request, without body, with its end-line.
     pub fn encode(&self, out: &mut BytesMut) {
         self.put(out);
         encode_end_line(out, &self.transaction_id, Continuation::Complete, false);
+    }
+
+    /// Writes the whole request with this body, which must not hold the end-line. MIME headers have to stand last in
+    /// `headers`.
+    pub fn encode_with_body(&self, content_type: &str, body: &[u8], out: &mut BytesMut) {
+        self.put(out);
+        put_header(out, HeaderName::ContentType.as_str(), content_type);
+        out.put_slice(CRLF);
+        out.put_slice(body);
+        encode_end_line(out, &self.transaction_id, Continuation::Complete, true);
     }
 
     fn put(&self, out: &mut BytesMut) {
@@ -160,11 +169,12 @@ impl ReportHead<'_> {
             headers: &[],
         };
         head.put(out);
-        if let Some(byte_range) = self.byte_range {
+        let byte_range = mutant::swap(Mutant::ReportWithoutRange, self.byte_range, || None);
+        if let Some(byte_range) = byte_range {
             put_byte_range(out, byte_range);
         }
         put_name(out, HeaderName::Status.as_str());
-        out.put_slice(b"000 ");
+        out.put_slice(mutant::swap(Mutant::StatusNamespace, b"000 ", || b"001 "));
         put_status(out, self.status, self.comment);
         encode_end_line(out, &self.transaction_id, Continuation::Complete, false);
     }
@@ -233,7 +243,8 @@ pub fn encode_end_line(
     flag: Continuation,
     after_body: bool,
 ) {
-    if after_body {
+    let after_body = mutant::swap(Mutant::EndLineGlued, after_body, || false);
+    if mutant::swap(Mutant::EmptyLineWithoutBody, after_body, || true) {
         out.put_slice(CRLF);
     }
     out.put_slice(HYPHENS);
@@ -269,6 +280,12 @@ pub fn validate_extra_header(name: &str, value: &str) -> Result<()> {
     )))
 }
 
+/// Whether it is a MIME header: those stand last, and only where there is a body (RFC 4975 §7.1).
+pub(crate) fn is_content(name: &str) -> bool {
+    name.get(..8)
+        .is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
+}
+
 fn is_owned(name: HeaderName) -> bool {
     !matches!(
         name,
@@ -288,10 +305,12 @@ fn put_start(out: &mut BytesMut, transaction_id: &TransactionId) {
 }
 
 fn put_paths(out: &mut BytesMut, to_path: &[u8], from_path: &[u8]) {
-    for (name, path) in [
+    let mut paths = [
         (HeaderName::ToPath, to_path),
         (HeaderName::FromPath, from_path),
-    ] {
+    ];
+    paths.rotate_left(usize::from(mutant::on(Mutant::FromPathFirst)));
+    for (name, path) in paths {
         put_name(out, name.as_str());
         // An echoed path may have come with any blanks; one SP is written between two URIs.
         for (nth, (_, uri)) in words(path).enumerate() {
@@ -360,7 +379,7 @@ fn put_name(out: &mut BytesMut, name: &str) {
 /// Writes text that must not end its line.
 fn put_text(out: &mut BytesMut, text: &[u8]) {
     let mut rest = text;
-    while let Some(at) = find_control(rest) {
+    while let Some(at) = find_control(rest).filter(|_| !mutant::on(Mutant::ControlsWritten)) {
         out.put_slice(&rest[..at]);
         out.put_u8(b' ');
         rest = &rest[at + 1..];

@@ -13,6 +13,7 @@ use memchr::memrchr;
 use super::TransactionId;
 use super::ident::MAX_IDENT_LEN;
 use super::work::examined;
+use crate::mutant::{self, Mutant};
 
 /// What the end-line says about the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +32,7 @@ impl Continuation {
         match self {
             Self::Complete => b'$',
             Self::More => b'+',
+            Self::Abort if mutant::on(Mutant::AbortSaysEnd) => b'$',
             Self::Abort => b'#',
         }
     }
@@ -40,7 +42,9 @@ impl Continuation {
         match octet {
             b'$' => Some(Self::Complete),
             b'+' => Some(Self::More),
-            b'#' => Some(Self::Abort),
+            b'#' => Some(mutant::swap(Mutant::AbortIsComplete, Self::Abort, || {
+                Self::Complete
+            })),
             _ => None,
         }
     }
@@ -53,10 +57,10 @@ pub(super) const HYPHENS: &[u8] = b"-------";
 pub(super) const MAX_END_LINE_LEN: usize = HYPHENS.len() + MAX_IDENT_LEN + 3;
 
 /// What every end-line after a body starts with.
-const LEAD: &[u8] = b"\r\n-------";
+pub(super) const LEAD: &[u8] = b"\r\n-------";
 
 /// One search for all transactions, so that no frame pays for building its own.
-static LEAD_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEAD));
+pub(super) static LEAD_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LEAD));
 
 /// Reads a line, given without its CRLF, as the end-line of `transaction_id`; or says where it
 /// differs.
@@ -169,7 +173,7 @@ impl EndLineMatcher {
                 return scan;
             };
             examined(found + LEAD.len());
-            scan.body.end = at + found;
+            scan.body.end = at + found + 2 * usize::from(mutant::on(Mutant::EndLineBreakDelivered));
             scan.next = at + found + LEAD.len();
             self.matched = LEAD.len();
             match self.compare(block, &mut scan.next) {
@@ -237,7 +241,7 @@ impl EndLineMatcher {
 }
 
 /// How many octets at the end of `block` are a start of [`LEAD`], but not all of it.
-fn partial_lead_len(block: &[u8]) -> usize {
+pub(super) fn partial_lead_len(block: &[u8]) -> usize {
     let tail = &block[block.len().saturating_sub(LEAD.len() - 1)..];
     memrchr(b'\r', tail)
         .map(|at| &tail[at..])

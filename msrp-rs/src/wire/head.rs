@@ -18,6 +18,7 @@ use super::{
     ByteRange, FailureReport, Fault, FaultKind, HeaderName, MediaType, MessageId, Method, Status,
     StatusCode, TransactionId, Uri, UriPath,
 };
+use crate::mutant::{self, Mutant};
 
 /// Start line and headers of one request or response.
 ///
@@ -222,6 +223,17 @@ impl Head {
         })
     }
 
+    /// The well-formed headers but those of these names, as text: octets that are no UTF-8 are replaced.
+    pub(crate) fn headers_but(&self, left_out: &[HeaderName]) -> Vec<(String, String)> {
+        let lines = self.inner.lines.as_slice().iter().zip(self.headers());
+        lines
+            .filter(|(line, _)| !line.known.is_some_and(|known| left_out.contains(&known)))
+            .map(|(_, (name, value))| {
+                (name.to_owned(), String::from_utf8_lossy(value).into_owned())
+            })
+            .collect()
+    }
+
     /// The first fault of grammar in the section: a bad header line, a bad value, a header that came
     /// twice, or paths that are missing or not first. The inside of the paths is not looked at until
     /// [`Self::to_path`] and [`Self::from_path`] are called. The frame is sound all the same, so the
@@ -416,7 +428,7 @@ impl HeadBuilder {
                 } else if let Err(fault) = self.known_value(known, text) {
                     self.note(fault, base);
                 }
-            } else if known.is_single() {
+            } else if known.is_single() && !mutant::on(Mutant::RepeatedHeader) {
                 let expected = format!("expected only one {known}");
                 self.note(
                     Fault::new(FaultKind::Duplicate, 0, expected),
@@ -506,7 +518,7 @@ fn split_line(line: &[u8]) -> Result<(Span, Span), Fault> {
         return Err(bad_name(line));
     }
     let value = &line[colon + 1..];
-    if let Some(at) = find_control(value) {
+    if let Some(at) = find_control(value).filter(|_| !mutant::on(Mutant::ControlsTaken)) {
         return Err(Fault::grammar(
             colon + 1 + at,
             "expected no control octet in a header value",

@@ -1,6 +1,7 @@
 //! Names of the headers that this engine knows (RFC 4975 §9, RFC 4976 §4, RFC 7701 §7) and the
 //! values of Failure-Report and Success-Report.
 
+use crate::mutant::{self, Mutant};
 use std::fmt;
 
 macro_rules! header_names {
@@ -92,6 +93,9 @@ impl HeaderName {
         let is_exact = |known: &&Self| known.as_str().as_bytes() == name;
         let is_name = |known: &&Self| known.as_str().as_bytes().eq_ignore_ascii_case(name);
         let known = candidates.iter().find(is_exact);
+        if mutant::on(Mutant::HeaderNameCase) {
+            return known.copied();
+        }
         known.or_else(|| candidates.iter().find(is_name)).copied()
     }
 

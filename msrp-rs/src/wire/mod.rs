@@ -10,6 +10,7 @@
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
 mod byte_range;
+mod dash_line;
 mod encoder;
 mod end_line;
 mod fault;
@@ -25,9 +26,11 @@ mod scanner;
 mod status;
 mod token;
 mod uri;
-mod work;
+pub(crate) mod work;
 
 pub use byte_range::ByteRange;
+pub(crate) use dash_line::DashLineScanner;
+pub(crate) use encoder::is_content;
 pub use encoder::{
     ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
     validate_extra_header,

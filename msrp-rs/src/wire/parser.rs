@@ -20,6 +20,7 @@ use super::end_line::{Continuation, EndLineMatcher, HYPHENS, MAX_END_LINE_LEN, p
 use super::head::{Head, HeadBuilder, PROTOCOL};
 use super::work::examined;
 use crate::error::Error;
+use crate::mutant::{self, Mutant};
 
 /// Bounds on what a peer can make the parser hold (RFC 4975 §14.5). Beyond one of them the stream
 /// ends with a [`ParseError`].
@@ -295,7 +296,7 @@ impl Parser {
                 *crlfs += 1;
             }
             _ if *cr => return Err(error(offset - 1, "expected LF after CR")),
-            b'\r' if *crlfs == MAX_CRLFS_BETWEEN => {
+            b'\r' if *crlfs == MAX_CRLFS_BETWEEN && !mutant::on(Mutant::EmptyLinesUnbounded) => {
                 return Err(error(
                     offset,
                     "expected a start line, after 16 empty lines,",
@@ -345,7 +346,8 @@ impl Parser {
             if section.scanned > section_end {
                 return Err(section.error(section_end, SECTION_TOO_LONG));
             }
-            if builder.line_count() == self.limits.headers {
+            if builder.line_count() == self.limits.headers && !mutant::on(Mutant::HeadersUnbounded)
+            {
                 return Err(section.error(line.start, "expected no more headers"));
             }
             builder
@@ -496,7 +498,9 @@ impl Section {
             };
         }
         let lf = self.scanned - 1;
-        if lf == self.line || self.octets(block)[lf - 1] != b'\r' {
+        if lf == self.line
+            || (self.octets(block)[lf - 1] != b'\r' && !mutant::on(Mutant::BareLineFeed))
+        {
             return Err(self.error(lf, "expected CR before LF"));
         }
         Ok(Some(self.line..lf - 1))
@@ -509,7 +513,10 @@ impl Section {
     /// Checks the first octets of the frame as they come, so that junk is seen at its first octet.
     fn check_protocol(&self, unread: &[u8]) -> Result<(), ParseError> {
         let expected = PROTOCOL.get(self.scanned..).unwrap_or_default();
-        match expected.iter().zip(unread).position(|(a, b)| a != b) {
+        let differ = |a: &u8, b: &u8| {
+            a != b && !(mutant::on(Mutant::ProtocolCase) && a.eq_ignore_ascii_case(b))
+        };
+        match expected.iter().zip(unread).position(|(a, b)| differ(a, b)) {
             Some(at) => Err(self.error(self.scanned + at, "expected a start line with \"MSRP \"")),
             None => Ok(()),
         }

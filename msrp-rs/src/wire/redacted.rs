@@ -25,7 +25,7 @@ impl fmt::Display for Redacted<'_> {
             if !ends_with(scheme, b"msrp") && !ends_with(scheme, b"msrps") {
                 continue;
             }
-            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>,".contains(c);
+            let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>".contains(c);
             let slash = rest.find(is_delimiter).unwrap_or(rest.len());
             let (authority, after) = rest.split_at(slash);
             match password(authority.as_bytes()) {
@@ -67,7 +67,7 @@ pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
         if !is_msrp {
             continue;
         }
-        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>,".contains(octet);
+        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>".contains(octet);
         let rest = &text[from..];
         let len = rest.iter().position(is_delimiter).unwrap_or(rest.len());
         if let Some((start, end)) = password(&rest[..len]) {
@@ -123,6 +123,8 @@ mod tests {
             ("msrp://[::1]:1/abc;tcp", "msrp://[::1]:1/a…;tcp"),
             ("msrp://u:p:w@h:1/abc;tcp", "msrp://u:…@h:1/a…;tcp"),
             ("msrp://u:p", "msrp://u:p"),
+            // A comma may stand in a host name (RFC 3986 §3.2.2).
+            ("msrp://a,b:1/abcdefghij;tcp", "msrp://a,b:1/abcd…;tcp"),
             (
                 "a=path:msrps://r:2/secretsecret;tcp msrp://h:1/secretsecret;tcp",
                 "a=path:msrps://r:2/secr…;tcp msrp://h:1/secr…;tcp",

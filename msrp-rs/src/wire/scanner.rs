@@ -12,6 +12,7 @@ use super::TransactionId;
 use super::end_line::HYPHENS;
 use super::ident::MAX_IDENT_LEN;
 use super::work::examined;
+use crate::mutant::{self, Mutant};
 
 /// One search for all transactions, so that no chunk pays for building its own.
 static HYPHENS_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HYPHENS));
@@ -82,7 +83,9 @@ impl EndLineScanner {
                 self.matched += 1;
                 if self.matched == self.len {
                     self.matched = 0;
-                    return Some(at);
+                    if !mutant::on(Mutant::OwnEndLineMissed) {
+                        return Some(at);
+                    }
                 }
                 at += 1;
             } else if octet == b'-' && self.matched == HYPHENS.len() {

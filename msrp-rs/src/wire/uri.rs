@@ -12,6 +12,7 @@ use super::Fault;
 use super::redacted::{Redacted, is_session_id_octet};
 use super::token::is_token_octet;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutant::{self, Mutant};
 
 /// The scheme of a URI. `msrp` never equals `msrps` (RFC 4975 §6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -370,10 +371,13 @@ impl Uri {
 
 impl PartialEq for Uri {
     fn eq(&self, other: &Self) -> bool {
-        self.scheme == other.scheme
-            && self.port == other.port
-            && self.session_id() == other.session_id()
+        (self.scheme == other.scheme || mutant::on(Mutant::SchemeIgnored))
+            && (self.port == other.port || mutant::on(Mutant::PortIgnored))
+            && (self.session_id() == other.session_id()
+                || (mutant::on(Mutant::SessionIdCase)
+                    && self.text.eq_ignore_ascii_case(&other.text)))
             && self.host == other.host
+            && (self.userinfo() == other.userinfo() || !mutant::on(Mutant::UserinfoCompared))
             && self.transport().eq_ignore_ascii_case(other.transport())
     }
 }

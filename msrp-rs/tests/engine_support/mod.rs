@@ -108,7 +108,8 @@ impl Host {
         body: Vec<u8>,
     ) -> Result<TransferHandle, Error> {
         let body = SendBody::Bytes(body.into());
-        self.engine.send(session, SendOptions::default(), body)
+        let admitted = self.engine.send(session, SendOptions::default(), body)?;
+        Ok(admitted.transfer)
     }
 
     /// Takes events until `done` says so of what was seen.

@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
-    Body, Command, Connection, Directory, Event, IdSource, Lookup, OutgoingMessage, ReportMode,
-    SessionConfig, SessionKey, TransferKey,
+    Body, Command, Connection, Directory, Event, IdSource, Lookup, OutgoingMessage, Pacing,
+    ReportMode, SessionConfig, SessionKey, SessionMatch, TransferKey,
 };
 use msrp::wire::{
-    Continuation, FailureReport, Frame, Head, MediaRange, Parser, ParserLimits, Uri, UriPath,
+    Continuation, FailureReport, Frame, Head, MediaRange, Method, Parser, ParserLimits, Uri,
+    UriPath,
 };
 
 /// The sessions that one side knows of.
@@ -38,7 +39,15 @@ pub enum Entry {
 
 impl Directory for Table {
     fn lookup(&mut self, uri: &Uri) -> Lookup {
-        match self.entries.get(uri) {
+        let by_id = || {
+            let mut entries = self.entries.iter();
+            let is_named = |(other, entry): &(&Uri, &Entry)| {
+                matches!(entry, Entry::Ready(_, config) if config.session_match == SessionMatch::SessionId)
+                    && other.session_id() == uri.session_id()
+            };
+            entries.find(is_named).map(|(_, entry)| entry)
+        };
+        match self.entries.get(uri).or_else(by_id) {
             None => Lookup::Unknown,
             Some(Entry::Ready(key, config)) => Lookup::Ready(*key, config.clone()),
             Some(Entry::NotReady(key)) => Lookup::NotReady(*key),
@@ -56,6 +65,8 @@ pub struct Side {
     pub pipe: VecDeque<u8>,
     /// All octets that were written.
     pub sent: Vec<u8>,
+    /// Octets of each write.
+    pub writes: Vec<usize>,
     /// Octets that the pipe takes.
     pub capacity: usize,
     /// Most octets given to the other end at once.
@@ -73,6 +84,7 @@ impl Side {
             events: Vec::new(),
             pipe: VecDeque::new(),
             sent: Vec::new(),
+            writes: Vec::new(),
             capacity: usize::MAX,
             split: usize::MAX,
             consume: true,
@@ -138,9 +150,13 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
         remote_path: UriPath::from(uri(to, session)),
         active,
         chunk_len: 2048,
+        session_match: SessionMatch::Uri,
+        pacing: Pacing::Pipelined,
+        dash_split: false,
         accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
         max_size: None,
         reports: ReportMode::Auto,
+        methods: Arc::from([]),
         keep_alive: None,
         report_timeout: None,
         first_message: 1,
@@ -149,6 +165,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
 
 pub fn message(body: Body) -> OutgoingMessage {
     OutgoingMessage {
+        method: Method::Send,
         message_id: None,
         content_type: "text/plain".into(),
         headers: Vec::new(),
@@ -277,14 +294,15 @@ pub fn write(side: &mut Side, now: Instant) -> bool {
     let mut slices = [IoSlice::new(&[]); 64];
     let filled = side.connection.transmit_slices(&mut slices);
     let room = side.capacity.saturating_sub(side.pipe.len());
-    let octets: Vec<u8> = slices[..filled]
-        .iter()
-        .flat_map(|slice| slice.iter().copied())
-        .take(room)
-        .collect();
+    let mut octets = Vec::new();
+    for slice in &slices[..filled] {
+        let len = slice.len().min(room - octets.len());
+        octets.extend_from_slice(&slice[..len]);
+    }
     side.connection.handle_written(now, octets.len());
     side.pipe.extend(&octets);
     side.sent.extend_from_slice(&octets);
+    side.writes.push(octets.len());
     drain(side, now);
     !octets.is_empty()
 }

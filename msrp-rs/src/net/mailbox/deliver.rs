@@ -139,6 +139,9 @@ impl Mailbox {
             }
             Event::MessageBegin {
                 message, credit, ..
+            }
+            | Event::Request {
+                message, credit, ..
             } => {
                 state.receive(*credit, after);
                 state.next_message = message.0.wrapping_add(1);
@@ -247,7 +250,7 @@ impl Mailbox {
             {
                 return;
             }
-            Event::Accepted(_) | Event::Recovered | Event::Closed { .. } => {}
+            Event::Accepted(_) | Event::Response(..) | Event::Recovered | Event::Closed { .. } => {}
         }
         state.push(Item::Event(event), after);
     }

@@ -83,6 +83,7 @@ impl Item {
                     | Event::MessageBegin { .. }
                     | Event::MessageBody { .. }
                     | Event::MessageEnd { .. }
+                    | Event::Request { .. }
             )
         )
     }
@@ -90,7 +91,7 @@ impl Item {
     /// Octets of content.
     pub(super) fn content_len(&self) -> usize {
         match self {
-            Self::Event(Event::Message { body, .. }) => body.len(),
+            Self::Event(Event::Message { body, .. } | Event::Request { body, .. }) => body.len(),
             Self::Event(Event::MessageBody { data, .. }) => data.len(),
             _ => 0,
         }

@@ -360,7 +360,7 @@ impl Mailbox {
     /// Goes to `Closing`; the command for the driver comes with it. Said again, the earliest deadline counts.
     pub(crate) fn start_closing(self: &Arc<Self>, deadline: Instant) {
         self.with(|state, after| {
-            state.lift_pause(after);
+            state.end_pauses(after);
             if state.phase < Phase::Closing {
                 state.enter(Phase::Closing, after);
             }
@@ -373,7 +373,7 @@ impl Mailbox {
     /// Ends the session at once, when a driver has it; `cause` replaces what the driver will say.
     pub(crate) fn close_now(self: &Arc<Self>, cause: Option<(CloseReason, Option<Error>)>) {
         self.with(|state, after| {
-            state.lift_pause(after);
+            state.end_pauses(after);
             if state.phase == Phase::Closed {
                 return;
             }
@@ -384,9 +384,15 @@ impl Mailbox {
         });
     }
 
-    /// Gives no content until `resume`.
+    /// Gives no content until `resume`. Nothing happens when the session is to end by the host's wish.
     pub(crate) fn pause(&self) {
-        self.state.lock().paused = true;
+        let mut state = self.state.lock();
+        state.paused = !state.unpausable;
+    }
+
+    /// Gives what is left and the end; `pause` does nothing any more.
+    pub(crate) fn end_pauses(self: &Arc<Self>) {
+        self.with(|state, after| state.end_pauses(after));
     }
 
     /// Goes on.

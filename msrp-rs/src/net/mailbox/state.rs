@@ -15,6 +15,8 @@ use crate::proto::{CloseReason, Command, Event, MessageKey, TransferKey};
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) paused: bool,
+    /// The host has said that the session is to end: it cannot pause any more, or the end would not come.
+    pub(super) unpausable: bool,
     /// On the consumer's ready list.
     pub(super) is_ready: bool,
     /// On the driver's dirty list.
@@ -51,6 +53,7 @@ impl State {
         Self {
             phase: Phase::New,
             paused: false,
+            unpausable: false,
             is_ready: false,
             is_dirty: false,
             driver: None,
@@ -123,6 +126,12 @@ impl State {
             self.is_dirty = true;
             after.dirty = Some(Arc::clone(driver));
         }
+    }
+
+    /// Lifts the pause for good.
+    pub(super) fn end_pauses(&mut self, after: &mut After) {
+        self.unpausable = true;
+        self.lift_pause(after);
     }
 
     pub(super) fn lift_pause(&mut self, after: &mut After) {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::net::ready::Signal;
 use crate::proto::{Failure, MessageEnd, MessageHead};
-use crate::wire::{FailureReport, MessageId, StatusCode};
+use crate::wire::{FailureReport, MessageId, Method, StatusCode};
 
 struct Silent;
 
@@ -24,6 +24,7 @@ fn with(change: impl FnOnce(&mut Limits)) -> Arc<Mailbox> {
 
 fn message(body: Body) -> Box<OutgoingMessage> {
     Box::new(OutgoingMessage {
+        method: Method::Send,
         message_id: Some(MessageId::new("abcd1234").expect("an ident")),
         content_type: "text/plain".into(),
         headers: Vec::new(),
