@@ -165,7 +165,8 @@ fn nothing_secret_is_printed_or_traced_masked() {
             let body = SendBody::Bytes(content.into());
             print_debug(&body);
             print_debug(&send_options());
-            let transfer = a.engine.send(one, send_options(), body).expect("admitted");
+            let transfer = a.engine.send(one, send_options(), body);
+            let transfer = transfer.expect("admitted").transfer;
             let count = b.seen(|seen| seen.messages.get(&two).map_or(0, Vec::len));
             b.wait_messages(two, count + 1);
             a.wait_acknowledged_with(&b, transfer);
@@ -173,7 +174,8 @@ fn nothing_secret_is_printed_or_traced_masked() {
         let stream = a
             .engine
             .send(one, send_options(), SendBody::Stream(Some(100_000)))
-            .expect("admitted");
+            .expect("admitted")
+            .transfer;
         a.wait_event(
             one,
             "room",

@@ -275,6 +275,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<RequestHead>,
         /// Its body.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// Octets counted against the receive window.
         credit: usize,
@@ -326,7 +327,7 @@ pub struct MessageHead {
 }
 
 /// The headers of a request of another method.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct RequestHead {
     /// The method.
     pub method: Method,
@@ -335,6 +336,7 @@ pub struct RequestHead {
     /// The media type of the body, as it came; `None`: no body.
     pub content_type: Option<String>,
     /// The headers that have no field here: all but the paths, Message-ID and Content-Type, in their order.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 
