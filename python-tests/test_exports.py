@@ -11,11 +11,12 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream EventsLost
-    ForkedError Headers InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener Message
-    MessageAborted MsrpError Profile ProtocolError QueueFull Report Request Session SessionClosed State
-    StateChanged Stats StatusError TLSConfig TlsError TooLarge TransactionTimeout Transfer
-    TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream
+    EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded
+    Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Request
+    Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace
+    Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
+    __version__
 """
 
 #: Of the modules that are asked for by name.
@@ -26,7 +27,7 @@ MODULES = {
 }
 
 MEMBERS = {
-    "Engine": "aclose listen session stats",
+    "Engine": "aclose listen session set_trace stats",
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import stat
 import subprocess
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import trustme
-from test_tls import authority, config  # noqa: F401
 
 import msrp
 from msrp.testing import pair
+from test_tls import authority, config  # noqa: F401
 
 FIELDS = (
     "tcp.stream",
@@ -38,7 +40,16 @@ def frames(path: Path, port: int) -> list[dict[str, str]]:
     """One row for each MSRP request or response that tshark finds."""
     selected = [argument for field in FIELDS for argument in ("-e", field)]
     text = tshark(
-        "-r", path, "-d", f"tcp.port=={port},msrp", "-Y", "msrp", "-T", "fields", *selected
+        "-r",
+        path,
+        "-d",
+        f"tcp.port=={port},msrp",
+        "-Y",
+        "msrp",
+        "-T",
+        "fields",
+        *("-E", "occurrence=f"),
+        *selected,
     )
     rows = [line.split("\t") for line in text.splitlines()]
     return [dict(zip(FIELDS, row, strict=True)) for row in rows]
@@ -61,6 +72,23 @@ async def talk(alice: msrp.Session, bob: msrp.Session) -> dict[str, int]:
             message = await receiver.recv()
             assert len(await message.read()) == length
             await transfer.delivered()
+    # One that ends with `#`.
+    going = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"x" * 5000
+        await going.wait()
+
+    transfer = await alice.send(half(), size=10_000)
+    message = await bob.recv()
+    parts = aiter(message)
+    assert await anext(parts)
+    await transfer.abort()
+    with pytest.raises(msrp.MessageAborted):
+        while True:
+            await anext(parts)
+    with pytest.raises(msrp.MessageAborted):
+        await transfer.acknowledged()
     return {"messages": 2 * len(lengths)}
 
 
@@ -81,16 +109,19 @@ def check(path: Path, port: int, stats: msrp.Stats, messages: int) -> list[dict[
     for row in rows:
         octets = bytes.fromhex(row["tcp.payload"])
         assert octets.startswith(b"MSRP " + row["msrp.transaction.id"].encode())
-        assert octets.endswith(f"-------{row['msrp.transaction.id']}{row['msrp.cnt.flg']}\r\n".encode())
+        assert octets.endswith(
+            f"-------{row['msrp.transaction.id']}{row['msrp.cnt.flg']}\r\n".encode()
+        )
     assert stats.sent.report == messages
+    assert stats.sent.abort == 1
     return rows
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_tshark_agrees_with_our_counts(tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize(("host", "chunk_len"), [("127.0.0.1", 2048), ("::1", 0)])
+async def test_tshark_agrees_with_our_counts(tmp_path: Path, host: str, chunk_len: int) -> None:
     path = tmp_path / "trace.pcapng"
     async with msrp.Engine(trace=path) as engine:
-        async with pair(engine, host=host, chunk_len=0) as (alice, bob):
+        async with pair(engine, host=host, chunk_len=chunk_len) as (alice, bob):
             port = bob.local_path[0].port
             sent = await talk(alice, bob)
         stats = engine.stats()
@@ -131,7 +162,13 @@ async def test_long_frames_go_on_in_further_segments(tmp_path: Path) -> None:
             await transfer.acknowledged()
     assert faults(path) == ""
     text = tshark("-r", path, "-q", "-z", "follow,tcp,raw,0")
-    octets = bytes.fromhex("".join(line.strip() for line in text.splitlines() if line.strip() and set(line.strip()) <= set("0123456789abcdef")))
+    octets = bytes.fromhex(
+        "".join(
+            line.strip()
+            for line in text.splitlines()
+            if line.strip() and set(line.strip()) <= set("0123456789abcdef")
+        )
+    )
     assert data in octets
     rows = frames(path, port or 0)
     assert Counter(row["msrp.method"] for row in rows if row["msrp.method"]) == {"SEND": 2}
@@ -178,7 +215,10 @@ async def test_it_can_be_switched_at_any_time(tmp_path: Path) -> None:
             await (await bob.recv()).text()
             await transfer.acknowledged()
             rows = frames(path, bob.local_path[0].port or 0)
-            assert [row["msrp.method"] or row["msrp.status.code"] for row in rows] == ["SEND", "200"]
+            assert [row["msrp.method"] or row["msrp.status.code"] for row in rows] == [
+                "SEND",
+                "200",
+            ]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +226,26 @@ async def test_it_can_be_switched_at_any_time(tmp_path: Path) -> None:
     [("max_bytes", 65535), ("files", 0), ("files", 1001), ("queue_bytes", 65535)],
 )
 async def test_bounds_are_checked(tmp_path: Path, name: str, value: int) -> None:
+    options: dict[str, Any] = {name: value}
+    trace = msrp.Trace(path=tmp_path / "t", **options)
     with pytest.raises(ValueError, match=rf"trace.{name} is {value}, allowed is"):
-        msrp.Engine(trace=msrp.Trace(path=tmp_path / "t", **{name: value}))
+        msrp.Engine(trace=trace)
     assert not (tmp_path / "t").exists()
+
+
+async def test_a_file_that_cannot_be_written_ends_the_trace_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    trace = msrp.Trace(path=folder / "trace.pcapng", max_bytes=64 * 1024)
+    async with msrp.Engine(trace=trace) as engine, pair(engine) as (alice, bob):
+        (folder / "trace.pcapng").unlink()
+        folder.rmdir()
+        for _ in range(4):
+            # The second file would be in the folder that is gone.
+            transfer = await alice.send("x" * 40_000)
+            assert len(await (await bob.recv()).read()) == 40_000
+            await transfer.acknowledged()
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert any("the trace ended" in record.getMessage() for record in warnings)

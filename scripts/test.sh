@@ -13,6 +13,7 @@ fi
 need_rust
 need_c
 need_python
+need tshark tshark
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
 mkdir -p build

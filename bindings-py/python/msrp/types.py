@@ -413,7 +413,8 @@ class Headers(Mapping[str, str]):
         return hash(tuple(self._pairs))
 
     def __repr__(self) -> str:
-        return f"Headers({self._pairs!r})"
+        # Values are content, and stay out of logs.
+        return f"<Headers {', '.join(name for name, _ in self._pairs)}>"
 
     def pairs(self) -> list[tuple[str, str]]:
         """All of them, in the order in which they came."""

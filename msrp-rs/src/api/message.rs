@@ -27,13 +27,14 @@ use crate::wire::StatusCode;
 /// has to wait (`Limits::receive_window`). A message that is dropped is read on and thrown away; use
 /// [`reject`](Self::reject) to make the peer stop. The success REPORT, where the peer asked for one, goes out
 /// when the last part was taken.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct Message {
     shared: Arc<Shared>,
     handle: MessageHandle,
     head: Arc<MessageHead>,
     content: Content,
     /// What `read` has put together so far.
+    #[debug("{} octets", collected.len())]
     collected: BytesMut,
     /// Octets of the message, from its start, that were taken from `content`.
     position: u64,
@@ -43,9 +44,10 @@ pub struct Message {
     taken: bool,
 }
 
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 enum Content {
     /// It came whole: the octets until they are taken, and their number.
+    #[debug("Whole({_1} octets)")]
     Whole(Option<Bytes>, u64),
     Parts(Arc<Incoming>),
 }
@@ -111,8 +113,9 @@ pub(super) struct Incoming {
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(derive_more::Debug, Default)]
 struct Parts {
+    #[debug("{} parts", queue.len())]
     queue: VecDeque<(u64, Bytes)>,
     end: Option<MessageEnd>,
     /// The consumer has dropped the message.

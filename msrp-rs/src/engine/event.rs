@@ -29,7 +29,7 @@ pub enum SessionState {
 
 /// What happened in a session. Octets of content come with a `credit` that the host gives back with
 /// `Engine::consume` when the consumer takes them.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// The state changed.
@@ -43,6 +43,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<MessageHead>,
         /// Its content.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// To be given back.
         credit: usize,
@@ -63,6 +64,7 @@ pub enum Event {
         /// 0-based position.
         offset: u64,
         /// The octets.
+        #[debug("{} octets", data.len())]
         data: Bytes,
     },
     /// It is over. If it was aborted or rejected, undelivered parts of it were dropped.
@@ -118,6 +120,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<RequestHead>,
         /// Its body.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// To be given back.
         credit: usize,

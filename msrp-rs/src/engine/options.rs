@@ -257,7 +257,7 @@ impl Default for SessionOptions {
 }
 
 /// Options of one message.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct SendOptions {
     /// Its media type.
     pub content_type: String,
@@ -268,6 +268,7 @@ pub struct SendOptions {
     /// Which failures to ask for.
     pub failure_report: FailureReport,
     /// Further headers.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 
@@ -284,13 +285,14 @@ impl Default for SendOptions {
 }
 
 /// Options of one request of another method than SEND.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct RequestOptions {
     /// The media type of its body, if it has one.
     pub content_type: String,
     /// Its Message-ID; made by the engine when absent.
     pub message_id: Option<String>,
     /// Further headers.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 
@@ -305,9 +307,10 @@ impl Default for RequestOptions {
 }
 
 /// The content of one message.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub enum SendBody {
     /// Up to 64 KiB go through the send window; more is held until it is written, and takes a transfer slot.
+    #[debug("Bytes({} octets)", _0.len())]
     Bytes(Bytes),
     /// A file, read by the engine. Takes a transfer slot.
     File(PathBuf),

@@ -128,8 +128,9 @@ pub(crate) async fn connect(
         let text = "the first URI of the remote path has no port";
         return Err(Error::local(ErrorKind::InvalidUri, text));
     };
-    let tls = hop.is_secure().then(|| entry.tls().cloned()).flatten();
-    if hop.is_secure() && tls.is_none() {
+    let secure = hop.is_secure() && !mutant::on(Mutant::CleartextDialled);
+    let tls = secure.then(|| entry.tls().cloned()).flatten();
+    if secure && tls.is_none() {
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }

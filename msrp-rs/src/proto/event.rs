@@ -116,11 +116,12 @@ pub trait Directory {
 }
 
 /// What a session is told to do.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub enum Command {
     /// Sends a message.
     Send(TransferKey, Box<OutgoingMessage>),
     /// The next octets of a stream; never more than [`Event::DataWanted`] asked for.
+    #[debug("StreamData({_0:?}, {} octets)", _1.len())]
     StreamData(TransferKey, Bytes),
     /// Sends what was given so far, even if it makes a chunk under 2048 octets.
     StreamFlush(TransferKey),
@@ -148,13 +149,14 @@ pub enum Command {
 }
 
 /// A response: to a request of another method than SEND and REPORT (RFC 4975 §7.2, §12).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The code.
     pub status: StatusCode,
     /// The text after it; if empty, the usual one is written.
     pub comment: String,
     /// Headers after the paths. Those to be sent are validated by `wire::validate_extra_header`.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 
@@ -170,7 +172,7 @@ impl Answer {
 }
 
 /// A message to be sent, or a request of another method.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct OutgoingMessage {
     /// SEND for a message. Of any other but REPORT one request is sent, which is never cut: its body is whole, and of
     /// at most 10 KiB (RFC 4975 §7.1).
@@ -180,6 +182,7 @@ pub struct OutgoingMessage {
     /// The media type of the body. Ignored for [`Body::None`].
     pub content_type: String,
     /// Further headers, validated by `wire::validate_extra_header`.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
     /// Whether to ask for success REPORTs.
     pub success_report: bool,
@@ -190,18 +193,19 @@ pub struct OutgoingMessage {
 }
 
 /// The content of a message to be sent.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub enum Body {
     /// No content: a bodiless SEND.
     None,
     /// All of it.
+    #[debug("Whole({} octets)", _0.len())]
     Whole(Bytes),
     /// It comes by [`Command::StreamData`], of this total length if known.
     Stream(Option<u64>),
 }
 
 /// What a session tells its owner.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub enum Event {
     /// The session is bound: the peer answered our first request, or sent its first.
     Bound,
@@ -212,6 +216,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<MessageHead>,
         /// Its content.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// Octets counted against the receive window.
         credit: usize,
@@ -233,6 +238,7 @@ pub enum Event {
         /// 0-based position of the first octet.
         offset: u64,
         /// The octets; as many count against the receive window.
+        #[debug("{} octets", data.len())]
         data: Bytes,
     },
     /// The message is over.
@@ -269,6 +275,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<RequestHead>,
         /// Its body.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// Octets counted against the receive window.
         credit: usize,
@@ -301,7 +308,7 @@ pub enum Event {
 }
 
 /// The headers of an incoming message, as in its first chunk.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct MessageHead {
     /// The Message-ID.
     pub message_id: MessageId,
@@ -309,6 +316,7 @@ pub struct MessageHead {
     pub content_type: String,
     /// The headers that have no field here: all but the paths, Message-ID, Byte-Range, the report headers and
     /// Content-Type, in their order.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
     /// The announced length: a hint, until the message is complete.
     pub total: Option<u64>,
@@ -319,7 +327,7 @@ pub struct MessageHead {
 }
 
 /// The headers of a request of another method.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct RequestHead {
     /// The method.
     pub method: Method,
@@ -328,6 +336,7 @@ pub struct RequestHead {
     /// The media type of the body, as it came; `None`: no body.
     pub content_type: Option<String>,
     /// The headers that have no field here: all but the paths, Message-ID and Content-Type, in their order.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 

@@ -4,7 +4,7 @@
 //! size, type letters that RFC 8866 does not define, and the text of each section as it came.
 //! What an MSRP section means is the business of `media`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::media::{MediaDescription, SessionLevel};
 use super::origin::{Connection, Origin};
@@ -16,7 +16,7 @@ use crate::wire::Host;
 ///
 /// It keeps the text of each `m=` section unchanged, so that a host gets the lines of other media
 /// and unknown attributes as they came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SessionDescription {
     /// What the session part says for all sections; `None` if there is no such part.
     session_level: Option<SessionLevel>,
@@ -28,7 +28,7 @@ pub struct SessionDescription {
 }
 
 /// One `m=` line and the text of its section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaLine<'a> {
     /// What stands after `m=`: `audio`, `message` and so on.
     pub media: &'a str,
@@ -39,6 +39,7 @@ pub struct MediaLine<'a> {
     /// The format list, as written.
     pub formats: &'a str,
     /// The whole section from its `m=` line on, octet for octet.
+    #[debug(skip)]
     pub text: &'a str,
 }
 
@@ -47,6 +48,15 @@ const TYPE_LETTERS: &[u8] = b"vosiuepcbtrzkam";
 
 /// The time line of a description without bounds in time (RFC 8866 §5.9).
 pub(super) const FOREVER: &str = "t=0 0\r\n";
+
+impl fmt::Debug for SessionDescription {
+    /// Without the text: session-ids stand in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionDescription")
+            .field("medias", &self.medias.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl SessionDescription {
     /// Parses a whole SDP, or `m=` blocks if the text begins with `m=`. Lines end with CRLF or LF,

@@ -18,13 +18,15 @@ use crate::error::{Error, Result};
 use crate::mutant::{self, Mutant};
 
 /// The head of a SEND request: one chunk of a message, or a request without body.
-#[derive(Debug, Clone, Copy)]
+#[derive(derive_more::Debug, Clone, Copy)]
 pub struct SendHead<'a> {
     /// New for each chunk.
     pub transaction_id: TransactionId,
     /// The value of To-Path: URIs with one SP between them.
+    #[debug(skip)]
     pub to_path: &'a [u8],
     /// The value of From-Path, in the same form.
+    #[debug(skip)]
     pub from_path: &'a [u8],
     /// The same in all chunks of a message.
     pub message_id: MessageId,
@@ -37,6 +39,7 @@ pub struct SendHead<'a> {
     pub failure_report: FailureReport,
     /// Further headers, each checked by [`validate_extra_header`]. `Content-*` headers are written
     /// after the others, and left out of a request without body.
+    #[debug(skip)]
     pub headers: &'a [(String, String)],
     /// The media type of the body; `None` for a request without body.
     pub content_type: Option<&'a str>,
@@ -82,19 +85,22 @@ impl SendHead<'_> {
 }
 
 /// The head of a request of any other method, such as AUTH and NICKNAME.
-#[derive(Debug, Clone, Copy)]
+#[derive(derive_more::Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
     /// New for each request.
     pub transaction_id: TransactionId,
     /// The method.
     pub method: &'a Method,
     /// The value of To-Path.
+    #[debug(skip)]
     pub to_path: &'a [u8],
     /// The value of From-Path.
+    #[debug(skip)]
     pub from_path: &'a [u8],
     /// Optional in most methods, but some peers want it in all but AUTH.
     pub message_id: Option<MessageId>,
     /// Further headers in order.
+    #[debug(skip)]
     pub headers: &'a [(&'a str, &'a str)],
 }
 
@@ -131,13 +137,15 @@ impl RequestHead<'_> {
 }
 
 /// A REPORT request (RFC 4975 §7.1.2).
-#[derive(Debug, Clone, Copy)]
+#[derive(derive_more::Debug, Clone, Copy)]
 pub struct ReportHead<'a> {
     /// New for each report.
     pub transaction_id: TransactionId,
     /// The value of To-Path: the whole From-Path of the SEND, same order.
+    #[debug(skip)]
     pub to_path: &'a [u8],
     /// The value of From-Path: the own URI.
+    #[debug(skip)]
     pub from_path: &'a [u8],
     /// The SEND's.
     pub message_id: MessageId,
@@ -173,7 +181,7 @@ impl ReportHead<'_> {
 }
 
 /// A response (RFC 4975 §7.2).
-#[derive(Debug, Clone, Copy)]
+#[derive(derive_more::Debug, Clone, Copy)]
 pub struct ResponseHead<'a> {
     /// The request's.
     pub transaction_id: TransactionId,
@@ -183,10 +191,13 @@ pub struct ResponseHead<'a> {
     /// response without.
     pub comment: &'a str,
     /// The value of To-Path: for a SEND the leftmost URI of its From-Path, else all of it.
+    #[debug(skip)]
     pub to_path: &'a [u8],
     /// The value of From-Path: the leftmost URI of the request's To-Path.
+    #[debug(skip)]
     pub from_path: &'a [u8],
     /// Further headers in order, such as a relay's Use-Path.
+    #[debug(skip)]
     pub headers: &'a [(&'a str, &'a str)],
 }
 

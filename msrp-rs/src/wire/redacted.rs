@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// Shows a text with the session-id of each MSRP URI in it cut to at most four characters and an
-/// ellipsis. For logs, `Debug` output, error texts and metric labels; never for the wire.
+/// ellipsis, and without the passwords in them. For logs, `Debug` output, error texts and metric labels; never for the wire.
 ///
 /// ```
 /// use msrp::wire::Redacted;
@@ -28,7 +28,12 @@ impl fmt::Display for Redacted<'_> {
             let is_delimiter = |c: char| c == '/' || c.is_whitespace() || "\"<>".contains(c);
             let slash = rest.find(is_delimiter).unwrap_or(rest.len());
             let (authority, after) = rest.split_at(slash);
-            f.write_str(authority)?;
+            match password(authority.as_bytes()) {
+                Some((start, end)) => {
+                    write!(f, "{}…{}", &authority[..start], &authority[end..])?;
+                }
+                None => f.write_str(authority)?,
+            }
             rest = after;
             if let Some(path) = rest.strip_prefix('/') {
                 let len = path
@@ -62,9 +67,13 @@ pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
         if !is_msrp {
             continue;
         }
-        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>,".contains(octet);
+        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>".contains(octet);
         let rest = &text[from..];
-        from += rest.iter().position(is_delimiter).unwrap_or(rest.len());
+        let len = rest.iter().position(is_delimiter).unwrap_or(rest.len());
+        if let Some((start, end)) = password(&rest[..len]) {
+            text[from + start..from + end].fill(cover);
+        }
+        from += len;
         if text.get(from) == Some(&b'/') {
             from += 1;
             let path = &mut text[from..];
@@ -74,6 +83,13 @@ pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
             from += len;
         }
     }
+}
+
+/// Where an authority has a password: behind the first colon of what stands before the last `@`.
+fn password(authority: &[u8]) -> Option<(usize, usize)> {
+    let end = memchr::memrchr(b'@', authority)?;
+    let colon = memchr::memchr(b':', &authority[..end])?;
+    Some((colon + 1, end))
 }
 
 /// One octet of `session-id` (RFC 4975 §9).
@@ -107,6 +123,8 @@ mod tests {
             ("msrp://[::1]:1/abc;tcp", "msrp://[::1]:1/a…;tcp"),
             // A comma may stand in a host name (RFC 3986 §3.2.2).
             ("msrp://a,b:1/abcdefghij;tcp", "msrp://a,b:1/abcd…;tcp"),
+            ("msrp://u:p:w@h:1/abc;tcp", "msrp://u:…@h:1/a…;tcp"),
+            ("msrp://u:p", "msrp://u:p"),
             (
                 "a=path:msrps://r:2/secretsecret;tcp msrp://h:1/secretsecret;tcp",
                 "a=path:msrps://r:2/secr…;tcp msrp://h:1/secr…;tcp",

@@ -94,11 +94,11 @@ mod tests {
         for (frame, masked) in [
             (
                 "MSRP a1b2 SEND\r\nTo-Path: msrps://r:1/relaysecret;tcp msrp://h:2/session+secret;tcp\r\n\
-                 From-Path: msrp://u@h:3/abcdefghijk;tcp\r\nMessage-ID: 12345\r\nByte-Range: 1-9/9\r\n\
+                 From-Path: msrp://u:pw@h:3/abcdefghijk;tcp\r\nMessage-ID: 12345\r\nByte-Range: 1-9/9\r\n\
                  Content-Disposition: attachment; filename=\"plan.pdf\"\r\nX-Note: topsecret\r\n\
                  Content-Type: text/plain; name=plan\r\n\r\nsecret\r\n1\r\n-------a1b2$\r\n",
                 "MSRP a1b2 SEND\r\nTo-Path: msrps://r:1/relaxxxxxxx;tcp msrp://h:2/sessxxxxxxxxxx;tcp\r\n\
-                 From-Path: msrp://u@h:3/abcdxxxxxxx;tcp\r\nMessage-ID: 12345\r\nByte-Range: 1-9/9\r\n\
+                 From-Path: msrp://u:xx@h:3/abcdxxxxxxx;tcp\r\nMessage-ID: 12345\r\nByte-Range: 1-9/9\r\n\
                  Content-Disposition: xxxxxxxxxx; xxxxxxxx=\"xxxxxxxx\"\r\nX-Note: xxxxxxxxx\r\n\
                  Content-Type: text/plain; xxxx=xxxx\r\n\r\nxxxxxxxxx\r\n-------a1b2$\r\n",
             ),
