@@ -389,7 +389,6 @@ impl libmsrp_session_options {
             },
             keep_alive,
             report_timeout,
-            ..SessionOptions::default()
         })
     }
 }

@@ -188,6 +188,7 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             "12345",
         ),
         (&[("1-4/999", "1234", '+'), ("5-5/4", "5", '$')], "12345"),
+        (&[("1-4/4", "1234", '+'), ("5-5/999", "5", '$')], "12345"),
     ];
     for (chunks, expected) in cases {
         for split in [1, 5, usize::MAX] {
