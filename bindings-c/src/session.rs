@@ -389,6 +389,7 @@ impl libmsrp_session_options {
             },
             keep_alive,
             report_timeout,
+            ..SessionOptions::default()
         })
     }
 }

@@ -55,6 +55,11 @@ fn rfc4975_7_3_1_the_last_chunk_fixes_the_length_and_nothing_else_does() {
     assert_eq!(bench.codes(chunk(3, "9-9/*", "9", '$')), [200]);
     told.extend(bench.side.take());
     assert_eq!(contents(&told), [(b"123456789".to_vec(), true)]);
+    // Or shorter, and the chunk that ends it says what was promised.
+    let mut bench = Bench::new();
+    assert_eq!(bench.codes(chunk(1, "1-4/900", "1234", '+')), [200]);
+    assert_eq!(bench.codes(chunk(2, "5-900/900", "5", '$')), [200]);
+    assert_eq!(bench.contents(), [(b"12345".to_vec(), true)]);
     covers!("C-152", "T-26");
 }
 
