@@ -1,7 +1,7 @@
 # The commands of this repository. Each does its own set-up and can be run first on a fresh machine.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-deep conformance conformance-mutants bench generate format
+.PHONY: help demo test check check-deep conformance conformance-mutants fuzz soak bench generate format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,12 @@ conformance: ## all tests, then the table of the RFC lines that they have seen h
 
 conformance-mutants: ## switch on faults one by one, and see that the tests find them
 	@scripts/mutants.sh
+
+fuzz: ## fuzz every parser and a whole connection (SECONDS=60 each)
+	@scripts/fuzz.sh $(SECONDS)
+
+soak: ## sessions come and go over TCP and TLS, nothing lost, nothing left (MINUTES=10)
+	@scripts/soak.sh --minutes $(or $(MINUTES),10)
 
 bench: ## measure throughput and latency
 	@scripts/bench.sh

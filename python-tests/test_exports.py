@@ -15,8 +15,7 @@ NAMES = """
     ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded Limits Listener
     Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Session SessionClosed
     State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace Traffic
-    TransactionTimeout Transfer
-    TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
+    TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.

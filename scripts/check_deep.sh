@@ -27,7 +27,7 @@ long_property_tests() {
 # The pure layers only: Miri knows no sockets. Property tests are left to the other steps.
 miri() {
     PROPTEST_CASES=8 MIRIFLAGS="-Zmiri-disable-isolation" CARGO_TARGET_DIR=target/miri \
-        cargo +nightly miri test --locked --quiet -p msrp --no-default-features --lib
+        cargo "+$NIGHTLY" miri test --locked --quiet -p msrp --no-default-features --lib
 }
 
 # Both sides of the C ABI under ThreadSanitizer: the standard library has to be built for it, too.
@@ -46,10 +46,10 @@ step "long property tests" long_property_tests
 step "python module" build_module dev
 step "interpreter exit, 1000 runs" python python-tests/stress_exit.py --runs 1000
 step "TLS by ring" cargo test --locked --quiet -p msrp --no-default-features --features net,ring
-if cargo +nightly miri --version >/dev/null 2>&1; then
+if need_nightly miri rust-src >/dev/null 2>&1; then
     step "miri" miri
 else
-    echo "--    miri: not run, cargo +nightly miri is not installed"
+    echo "--    miri: not run; rustup component add miri rust-src --toolchain $NIGHTLY failed"
 fi
 
 if [ -d "$(rustc +nightly --print sysroot 2>/dev/null)/lib/rustlib/src/rust" ]; then

@@ -7,6 +7,9 @@ ROOT=$PWD
 VENV=$ROOT/.venv
 TOOLS=$ROOT/build/tools
 CARGO_DENY_VERSION=0.20.2
+CARGO_FUZZ_VERSION=0.13.2
+# For fuzzing and Miri: a toolchain of rustup, by its name.
+NIGHTLY=${NIGHTLY:-nightly}
 MIN_PYTHON="3.11"
 
 # One interpreter for every cargo run: pyo3's build scripts run again when it changes.
@@ -112,6 +115,30 @@ need_cargo_deny() {
     say "building cargo-deny $CARGO_DENY_VERSION into build/tools"
     cargo install --quiet --locked --debug --no-default-features --root "$TOOLS" \
         --target-dir build/tools-target "cargo-deny@$CARGO_DENY_VERSION" </dev/null
+    rm -rf build/tools-target
+}
+
+# need_nightly COMPONENT...: the nightly toolchain and parts of it, which only rustup can get.
+need_nightly() {
+    cargo "+$NIGHTLY" --version >/dev/null 2>&1 ||
+        die "missing: a nightly toolchain. Run: rustup toolchain install $NIGHTLY"
+    local component
+    for component in "$@"; do
+        # What is there already may not be asked for: that may need a network.
+        rustup component list --installed --toolchain "$NIGHTLY" 2>/dev/null | grep -q "^$component" && continue
+        rustup component add "$component" --toolchain "$NIGHTLY" </dev/null ||
+            return 1
+    done
+}
+
+need_cargo_fuzz() {
+    need_nightly || exit 1
+    local found
+    found=$("$TOOLS/bin/cargo-fuzz" --version 2>/dev/null || true)
+    [ "$found" = "cargo-fuzz $CARGO_FUZZ_VERSION" ] && return
+    say "building cargo-fuzz $CARGO_FUZZ_VERSION into build/tools"
+    cargo install --quiet --locked --debug --root "$TOOLS" --target-dir build/tools-target \
+        "cargo-fuzz@$CARGO_FUZZ_VERSION" </dev/null
     rm -rf build/tools-target
 }
 

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api_support::{Pair, options, text, within};
+use api_support::{Pair, next, octets, options, reported, text, within};
 use msrp::{Body, Engine, EngineOptions, ListenOptions, SessionOptions};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::oneshot;
@@ -118,5 +118,42 @@ async fn thousands_of_sessions_come_and_go() {
             (0, 0),
             "round {round}"
         );
+    }
+}
+
+#[tokio::test]
+async fn content_that_nobody_takes_any_more_is_not_held() {
+    for end in 0..3 {
+        let Pair { engine, alice, bob } = Pair::new().await;
+        for len in [10, 20_000, 200_000] {
+            let sent = alice.send(octets(len), reported()).await;
+            sent.expect("admitted");
+        }
+        let held = || engine.stats().receive_held;
+        within("content", async {
+            while held() < 200_000 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        match end {
+            // A program that is done, whatever has come meanwhile.
+            0 => drop(bob),
+            1 => {
+                let _message = next(&bob).await;
+                drop(bob);
+            }
+            _ => {
+                within("the end", bob.close(None)).await;
+                drop(bob);
+            }
+        }
+        within("nothing held", async {
+            while held() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        drop(alice);
     }
 }

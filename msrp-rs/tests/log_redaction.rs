@@ -165,11 +165,10 @@ fn nothing_secret_is_printed_or_traced_masked() {
             let body = SendBody::Bytes(content.into());
             print_debug(&body);
             print_debug(&send_options());
-            let transfer = a.engine.send(one, send_options(), body);
-            let transfer = transfer.expect("admitted").transfer;
+            let sent = a.engine.send(one, send_options(), body).expect("admitted");
             let count = b.seen(|seen| seen.messages.get(&two).map_or(0, Vec::len));
             b.wait_messages(two, count + 1);
-            a.wait_acknowledged_with(&b, transfer);
+            a.wait_acknowledged_with(&b, sent.transfer);
         }
         let stream = a
             .engine

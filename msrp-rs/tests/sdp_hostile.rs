@@ -119,6 +119,18 @@ fn errors_quote_little_of_a_peers_text() {
 }
 
 #[test]
+fn an_address_without_a_beginning_is_written_as_it_came() {
+    for address in ["/127", "//", "192.0.2.1/127"] {
+        let text = format!(
+            "{}{STREAM}",
+            HEAD.replace("IP4 192.0.2.1\r\nt", &format!("IP4 {address}\r\nt"))
+        );
+        let media = MediaDescription::parse(&text, None).expect("valid");
+        assert_eq!(MediaDescription::parse(&media.to_media(), None), Ok(media));
+    }
+}
+
+#[test]
 fn nul_and_stray_carriage_returns_are_refused() {
     for text in ["a=x:\0\r\n", "a=x:\r y\r\n", "a=x\r\r\n"] {
         assert_eq!(

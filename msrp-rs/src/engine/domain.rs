@@ -128,6 +128,8 @@ impl Domain {
         if let Some(inner) = self.usable() {
             inner.ready.close();
             inner.shared.abandon(&inner.ready);
+            // What was held for it may have been all that senders waited for.
+            inner.shared.context.relieve_senders();
         }
     }
 }

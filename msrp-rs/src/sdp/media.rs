@@ -448,9 +448,13 @@ fn parse_max_size(value: &str) -> Option<u64> {
 }
 
 /// The address of a `c=` line. A multicast suffix is cut off; the address type is not looked at,
-/// since nothing connects to it.
+/// since nothing connects to it. Where nothing is before the suffix there is none: an empty address could not be
+/// written.
 fn parse_address(text: &str) -> Host {
-    let text = text.split('/').next().unwrap_or(text);
+    let address = text.split('/').next();
+    let text = address
+        .filter(|address| !address.is_empty())
+        .unwrap_or(text);
     if let Ok(address) = text.parse() {
         Host::V4(address)
     } else if let Ok(address) = text.parse() {

@@ -121,10 +121,10 @@ mod tests {
             ("msrp://h:1/ab/cd==efgh", "msrp://h:1/ab/c…"),
             ("msrp://u;v@h:1/abcdefghij;tcp", "msrp://u;v@h:1/abcd…;tcp"),
             ("msrp://[::1]:1/abc;tcp", "msrp://[::1]:1/a…;tcp"),
-            ("msrp://u:p:w@h:1/abc;tcp", "msrp://u:…@h:1/a…;tcp"),
-            ("msrp://u:p", "msrp://u:p"),
             // A comma may stand in a host name (RFC 3986 §3.2.2).
             ("msrp://a,b:1/abcdefghij;tcp", "msrp://a,b:1/abcd…;tcp"),
+            ("msrp://u:p:w@h:1/abc;tcp", "msrp://u:…@h:1/a…;tcp"),
+            ("msrp://u:p", "msrp://u:p"),
             (
                 "a=path:msrps://r:2/secretsecret;tcp msrp://h:1/secretsecret;tcp",
                 "a=path:msrps://r:2/secr…;tcp msrp://h:1/secr…;tcp",

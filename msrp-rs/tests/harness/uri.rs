@@ -52,7 +52,8 @@ fn check(uri: &Uri) {
     assert!(uri.params().count() <= uri.as_str().len());
     if let Some(id) = uri.session_id().filter(|id| id.len() > SHOWN_LEN) {
         let id = format!("/{id}");
-        let shown = format!("{uri:?} {}", uri.redacted());
+        // The host may be the same word.
+        let shown = format!("{uri:?} {}", uri.redacted()).replace("://", ":");
         assert!(!shown.contains(&id), "{shown}");
     }
 }

@@ -248,7 +248,7 @@ class RawPeer:
     write = send_raw
 
     async def respond(
-        self, request: Frame, status: int = 200, comment: str | None = None, **fields: Any
+        self, request: wire.Frame, status: int = 200, comment: str | None = None, **fields: Any
     ) -> None:
         """Answers a request; `fields` are those of `wire.Response.to`.
 

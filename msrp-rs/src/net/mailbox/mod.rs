@@ -450,6 +450,14 @@ impl Mailbox {
     }
 }
 
+impl Drop for Mailbox {
+    /// A consumer that is gone has taken nothing since: what was held for it is not any more.
+    fn drop(&mut self) {
+        let unconsumed = self.state.lock().unconsumed;
+        self.memory.release_received(unconsumed);
+    }
+}
+
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mailbox")
