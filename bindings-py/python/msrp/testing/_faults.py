@@ -88,8 +88,8 @@ class Faults:
     """The faults of one session's connection; `faults` makes it.
 
     Each method adds a fault for the next `count` frames that it is for (None: for all); the first
-    fault that a frame fits takes it. Such a frame is gathered whole, a body of up to 64 MiB. ``direction`` is ``"in"`` for what the session receives,
-    ``"out"`` for what it sends.
+    fault that a frame fits takes it. Such a frame is gathered whole, a body of up to 64 MiB.
+    ``direction`` is ``"in"`` for what the session receives, ``"out"`` for what it sends.
     """
 
     def __init__(self, session_side: socket.socket, peer_side: socket.socket) -> None:

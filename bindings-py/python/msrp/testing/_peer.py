@@ -244,7 +244,7 @@ class RawPeer:
             writer.write(piece)
             await writer.drain()
 
-    #: The same, by its old name.
+    #: Short for `send_raw`.
     write = send_raw
 
     async def respond(
