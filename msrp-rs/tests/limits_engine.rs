@@ -329,10 +329,7 @@ fn every_bound_has_its_test() {
         let text = std::fs::read_to_string(root.join(file))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
         let words = ["fn", "void", "def"];
-        let is_there = |word: &&str| text.contains(&format!("{word} {function}("));
-        assert!(
-            words.iter().any(|word| is_there(&word)),
-            "{place} of {name}"
-        );
+        let is_there = |word: &str| text.contains(&format!("{word} {function}("));
+        assert!(words.iter().any(|word| is_there(word)), "{place} of {name}");
     }
 }
