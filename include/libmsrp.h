@@ -673,7 +673,7 @@ enum libmsrp_transfer_event
      * The success REPORTs that were asked for do not cover it (RFC 4975 §7.1.1): the session ended first (then this comes
      * before on_closed), libmsrp_session_options.report_timeout_ms is over, or
      * libmsrp_limits.remembered_ids later messages were acknowledged. Told once; where the time is over,
-     * LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same.
+     * LIBMSRP_TRANSFER_EVENT_DELIVERED may follow all the same. Not called inside libmsrp_engine_free().
      */
     LIBMSRP_TRANSFER_EVENT_UNCONFIRMED = 5,
 };

@@ -1,4 +1,4 @@
-"""Nothing secret in what a program prints: records of `logging`, exceptions, `repr`, masked traces."""
+"""Nothing secret in what a program prints: records of `logging`, exceptions, `repr`, traces."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_tls import authority, config  # noqa: F401
 
 import msrp
 from msrp.testing import RawPeer, pair
+from test_tls import authority, config  # noqa: F401
 
 BODY = "the-eagle-lands-at-noon"
 CREDENTIAL = "b0b-has-a-passw0rd"
@@ -29,7 +29,10 @@ class Printed:
 
     def show(self, *values: Any) -> None:
         for value in values:
-            self.texts += [repr(value), f"{value!s:.100000}" if isinstance(value, BaseException) else ""]
+            self.texts += [
+                repr(value),
+                f"{value!s:.100000}" if isinstance(value, BaseException) else "",
+            ]
             if isinstance(value, BaseException):
                 self.texts += traceback.format_exception_only(value)
             elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -95,7 +98,9 @@ async def test_nothing_secret_is_shown(
                 for call in (
                     lambda text=text: msrp.Uri(text),
                     lambda s=session, text=text: s.set_remote_path(text, active=True),
-                    lambda s=session, text=text: s.set_remote(f"m=message 9 TCP/MSRP *\r\na=path:{text}\r\n"),
+                    lambda s=session, text=text: s.set_remote(
+                        f"m=message 9 TCP/MSRP *\r\na=path:{text}\r\n"
+                    ),
                 ):
                     try:
                         printed.show(call())
@@ -131,7 +136,11 @@ async def test_nothing_secret_is_shown(
 
 async def test_the_log_follows_the_loggers(caplog: pytest.LogCaptureFixture) -> None:
     async with msrp.Engine() as engine, pair(engine) as (alice, bob):
-        for level, wanted in ((logging.WARNING, False), (logging.DEBUG, True), (logging.INFO, False)):
+        for level, wanted in (
+            (logging.WARNING, False),
+            (logging.DEBUG, True),
+            (logging.INFO, False),
+        ):
             caplog.set_level(level, "msrp")
             # The next drain hears of the level, those after it have what it asks for.
             for _ in range(3):

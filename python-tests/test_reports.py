@@ -45,7 +45,7 @@ async def test_a_message_is_reported_in_parts() -> None:
 
 async def test_what_is_not_confirmed_by_the_end_is_told() -> None:
     async with msrp.Engine() as engine:
-        alice, bob = await strangers(engine)
+        alice, _bob = await strangers(engine)
         events = alice.events()
         silent = await alice.send("nobody asked")
         transfer = await alice.send("nobody says a word", success_report=True)

@@ -123,7 +123,7 @@ async def test_an_expectation_says_what_differs() -> None:
         await session.send("And again")
         with pytest.raises(AssertionError, match=r"method: expected REPORT, came MSRP .* SEND"):
             await peer.expect("REPORT")
-        await session.send("Loud")
+        await peer.send_raw(peer.make_send("answered"))
         with pytest.raises(AssertionError, match="another frame came"):
             await peer.expect_silence()
 
@@ -380,7 +380,7 @@ async def test_faults_see_through_tls(config: msrp.TLSConfig) -> None:
         with faults(bob) as f:
             f.alter(
                 "SEND",
-                lambda frame: frame.replace(body=(frame.body or b"").upper()),
+                lambda frame: frame.replace(body=frame.body.upper()),
             )
             transfer = await alice.send("whisper")
             assert await (await bob.recv()).text() == "WHISPER"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import stat
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import trustme
-from test_tls import authority, config  # noqa: F401
 
 import msrp
 from msrp.testing import pair
+from test_tls import authority, config  # noqa: F401
 
 FIELDS = (
     "tcp.stream",
@@ -225,6 +226,26 @@ async def test_it_can_be_switched_at_any_time(tmp_path: Path) -> None:
     [("max_bytes", 65535), ("files", 0), ("files", 1001), ("queue_bytes", 65535)],
 )
 async def test_bounds_are_checked(tmp_path: Path, name: str, value: int) -> None:
+    options: dict[str, Any] = {name: value}
+    trace = msrp.Trace(path=tmp_path / "t", **options)
     with pytest.raises(ValueError, match=rf"trace.{name} is {value}, allowed is"):
-        msrp.Engine(trace=msrp.Trace(path=tmp_path / "t", **{name: value}))
+        msrp.Engine(trace=trace)
     assert not (tmp_path / "t").exists()
+
+
+async def test_a_file_that_cannot_be_written_ends_the_trace_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    trace = msrp.Trace(path=folder / "trace.pcapng", max_bytes=64 * 1024)
+    async with msrp.Engine(trace=trace) as engine, pair(engine) as (alice, bob):
+        (folder / "trace.pcapng").unlink()
+        folder.rmdir()
+        for _ in range(4):
+            # The second file would be in the folder that is gone.
+            transfer = await alice.send("x" * 40_000)
+            assert len(await (await bob.recv()).read()) == 40_000
+            await transfer.acknowledged()
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert any("the trace ended" in record.getMessage() for record in warnings)

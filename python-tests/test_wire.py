@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,39 @@ def test_captures(path: Path) -> None:
             counts[key] = counts.get(key, 0) + 1
         assert counts == {str(key): count for key, count in facts["counts"].items()}
         assert b"".join(frame.raw or b"" for frame in frames) == octets
+
+
+def outcome(octets: bytes, size: int) -> tuple[list[wire.Frame], int | None]:
+    """The frames of a stream, and where it breaks."""
+    parser = wire.Parser()
+    frames: list[wire.Frame] = []
+    try:
+        for at in range(0, len(octets), size):
+            frames += parser.feed(octets[at : at + size])
+        parser.finish()
+    except wire.ParseError as error:
+        return frames + list(error.frames), error.offset
+    return frames, None
+
+
+def test_damaged_streams_read_the_same_at_any_split() -> None:
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    good = b"".join(map(bytes, FRAMES[:2] + FRAMES[3:]))
+    for _ in range(300):
+        octets = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(octets))
+            kind = chance.randrange(3)
+            if kind == 0:
+                octets[at] = chance.randrange(256)
+            elif kind == 1:
+                del octets[at : at + chance.randint(1, 20)]
+            else:
+                octets[at:at] = chance.choice([b"\r", b"\n", b"\r\n", b"-------", b"MSRP ", b"\0"])
+        damaged = bytes(octets)
+        whole = outcome(damaged, len(damaged) or 1)
+        assert whole == outcome(damaged, 1) == outcome(damaged, chance.randint(2, 50)), seed
 
 
 def test_a_broken_stream_says_where() -> None:

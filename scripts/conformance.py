@@ -21,7 +21,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,9 @@ class Reason:
     ids: tuple[str, ...]
 
 
-@dataclass
-class Reasons:
-    of: dict[str, Reason] = field(default_factory=dict)
-    # Lines that wait for a test.
-    open: set[str] = field(default_factory=set)
-
-
 Catalogue = dict[str, Line]
 Marks = Mapping[str, set[str]]
+Reasons = Mapping[str, Reason]
 
 
 def catalogue(root: Path) -> Catalogue:
@@ -132,10 +126,8 @@ def number(identifier: str) -> int:
 def reasons(root: Path, lines: Catalogue) -> Reasons:
     """Reads reasons.toml. What is wrong with it by itself is a fault."""
     document = tomllib.loads((root / REASONS).read_text())
-    result = Reasons()
-    faults = [
-        f"{REASONS.name}: unknown key `{key}`" for key in document.keys() - {"reason", "open"}
-    ]
+    result: dict[str, Reason] = {}
+    faults = [f"{REASONS.name}: unknown key `{key}`" for key in document.keys() - {"reason"}]
     named: set[str] = set()
 
     def ids_of(entry: dict[str, Any]) -> Iterator[str]:
@@ -160,8 +152,7 @@ def reasons(root: Path, lines: Catalogue) -> Reasons:
             line = lines[identifier]
             if line.file == "core.md" and line.level in BINDING and reason.scope is None:
                 faults.append(f"{place}: {identifier} is a {line.level}, a test has to see it")
-            result.of[identifier] = reason
-    result.open = set(ids_of(document.get("open", {})))
+            result[identifier] = reason
     if faults:
         raise ConformanceError("\n".join(faults))
     return result
@@ -211,12 +202,12 @@ def compare(lines: Catalogue, covered: Marks, why: Reasons) -> None:
     """Each line has a mark or a reason, not both."""
     faults = []
     for identifier, line in lines.items():
-        if identifier in covered and identifier in why.of:
+        if identifier in covered and identifier in why:
             test = min(covered[identifier])
             faults.append(
                 f"{identifier}: {REASONS.name} says why it is not covered, {test} sees it"
             )
-        elif identifier not in covered and identifier not in why.of and identifier not in why.open:
+        elif identifier not in covered and identifier not in why:
             faults.append(
                 f"{identifier} ({line.level}): no test sees it, {REASONS.name} has no reason"
             )
@@ -240,19 +231,12 @@ def ranges(ids: Iterable[str]) -> str:
 def summary(lines: Catalogue, covered: Marks, why: Reasons) -> Iterator[str]:
     def row(head: str, of: list[Line]) -> str:
         unmet = [line for line in of if line.id not in covered]
-        explained = [why.of[line.id] for line in unmet if line.id in why.of]
-        outside = sum(reason.scope is not None for reason in explained)
-        counts = [
-            len(of),
-            len(of) - len(unmet),
-            outside,
-            len(explained) - outside,
-            len(unmet) - len(explained),
-        ]
+        outside = sum(why[line.id].scope is not None for line in unmet)
+        counts = [len(of), len(of) - len(unmet), outside, len(unmet) - outside]
         return f"| {head} | " + " | ".join(str(count) if count else "" for count in counts) + " |"
 
-    yield "| File | Level | Lines | Covered | Out of scope | Other reason | Open |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| File | Level | Lines | Covered | Out of scope | Other reason |"
+    yield "|---|---|---|---|---|---|"
     for file in FILES:
         of_file = [line for line in lines.values() if line.file == file]
         levels = [level for level in LEVELS if any(line.level == level for line in of_file)]
@@ -271,20 +255,13 @@ def section(file: str, lines: Catalogue, covered: Marks, why: Reasons) -> Iterat
                 tests = "<br>".join(f"`{test}`" for test in sorted(covered[line.id]))
                 yield f"| {line.id} | {line.level} | {tests} |"
     groups: defaultdict[Reason, list[str]] = defaultdict(list)
-    waiting = []
     for line in of_file:
-        if line.id in covered:
-            continue
-        if line.id in why.of:
-            groups[why.of[line.id]].append(line.id)
-        else:
-            waiting.append(line.id)
+        if line.id not in covered:
+            groups[why[line.id]].append(line.id)
     if groups:
         yield from ["", "Not covered:", "", "| Lines | Out of scope | Why |", "|---|---|---|"]
         for reason, ids in groups.items():
             yield f"| {ranges(sorted(ids, key=number))} | {reason.scope or ''} | {reason.text} |"
-    if waiting:
-        yield from ["", f"Open: {ranges(sorted(waiting, key=number))}."]
 
 
 def table(lines: Catalogue, covered: Marks, why: Reasons) -> str:
@@ -318,8 +295,7 @@ def run(arguments: list[str], root: Path = ROOT) -> str:
             raise ConformanceError((__doc__ or "").strip())
     text = table(lines, covered, why)
     path = root / TABLE
-    waiting = sum(line not in covered for line in why.open)
-    counts = f"{len(covered)} of {len(lines)} lines covered, {waiting} open"
+    counts = f"{len(covered)} of {len(lines)} lines covered"
     if path.exists() and path.read_text() == text:
         return f"{TABLE} is up to date: {counts}"
     if arguments[0] == "--check":

@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +47,7 @@ MEMORY = 16 << 30
 # Panics are told when they happen; result lines are whole when there are several threads.
 AT_ONCE = ["--nocapture", "--test-threads=2", "--exact"]
 # Pure and quick ones first: the first that fails decides.
-ORDER = ["msrp", "wire_", "proto_", "sdp_", "api_", "engine_", "net_"]
+ORDER = ["msrp", "wire_", "proto_", "rfc4975_", "sdp_", "api_", "engine_", "net_"]
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,9 @@ def main(arguments: list[str]) -> int:
     tests = tests_of(build(), {mutant.line for mutant in chosen})
     caught = 0
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        verdicts = pool.map(lambda mutant: attack(mutant, tests), chosen)
-        for mutant, (verdict, who) in zip(chosen, verdicts, strict=True):
+        attacks = {pool.submit(attack, mutant, tests): mutant for mutant in chosen}
+        for done in as_completed(attacks):
+            mutant, (verdict, who) = attacks[done], done.result()
             caught += verdict == "caught"
             print(f"{verdict:8} {mutant.line:6} {mutant.name:26} {mutant.text}", flush=True)
             print(f"{'':8} {'':6} {'':26} {who}", flush=True)

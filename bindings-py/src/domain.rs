@@ -20,7 +20,7 @@ use crate::error::exception;
 use crate::message::{self, Head};
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 20] = [
+pub(crate) const EVENT_KINDS: [&str; 22] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -41,6 +41,8 @@ pub(crate) const EVENT_KINDS: [&str; 20] = [
     "engine_closed", //
     "reports_lost",  // count
     "unconfirmed",   // transfer, Message-ID, exception
+    "request", // request, method, Message-ID or None, Content-Type or None, headers, bytes, credit
+    "response", // transfer, status, comment, headers
 ];
 
 /// One consumer of events.
@@ -183,6 +185,32 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             message_id,
             error,
         } => (19, session, transfer.0, message_id, exception(py, error)?).into_pyobject(py),
+        Event::Request {
+            message,
+            head,
+            body,
+            credit,
+        } => (
+            20,
+            session,
+            message.0,
+            head.method.as_str(),
+            head.message_id.as_ref().map(|id| id.as_str()),
+            head.content_type.as_deref(),
+            head.headers.clone(),
+            PyBytes::new(py, &body),
+            credit,
+        )
+            .into_pyobject(py),
+        Event::Response { transfer, answer } => (
+            21,
+            session,
+            transfer.0,
+            answer.status.0,
+            answer.comment,
+            answer.headers,
+        )
+            .into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

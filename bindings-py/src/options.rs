@@ -162,7 +162,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
         tls: tls(keywords.get::<Option<Bound<'_, PyAny>>>("tls")?.as_ref())?,
         advertise: keywords.get("advertise")?,
         accept_types: keywords.get("accept_types")?,
-        methods: Vec::new(),
+        methods: keywords.get("methods")?,
         accept_wrapped_types: keywords.get("accept_wrapped_types")?,
         setup: match keywords.get::<String>("setup")?.as_str() {
             "actpass" => SetupPreference::ActPass,

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use msrp::engine::{MessageHandle, SendBody, SendOptions, SessionHandle, TransferHandle};
+use msrp::engine::{
+    MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
+};
+use msrp::proto::Answer;
 use msrp::wire::StatusCode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -272,6 +275,49 @@ impl Session {
             engine.taken(self.handle, &messages).or_raise(py)?;
         }
         Ok(())
+    }
+
+    /// Admits a request of another method, and gives its handle.
+    #[pyo3(signature = (method, body, content_type, message_id, headers, /))]
+    fn request(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        body: Option<&Bound<'_, PyAny>>,
+        content_type: String,
+        message_id: Option<String>,
+        headers: Option<Vec<(String, String)>>,
+    ) -> PyResult<u64> {
+        let options = RequestOptions {
+            content_type,
+            message_id,
+            headers: headers.unwrap_or_default(),
+        };
+        let body = body.map(|body| self.body(body)).transpose()?;
+        let engine = self.core.get();
+        let admitted = engine.request(self.handle, method, options, body);
+        Ok(admitted.or_raise(py)?.transfer.0)
+    }
+
+    /// Answers a request of the peer.
+    #[pyo3(signature = (request, status, comment, headers, /))]
+    fn answer(
+        &self,
+        py: Python<'_>,
+        request: u64,
+        status: &Bound<'_, PyAny>,
+        comment: String,
+        headers: Vec<(String, String)>,
+    ) -> PyResult<()> {
+        let answer = Answer {
+            status: StatusCode(named("status", status)?),
+            comment,
+            headers,
+        };
+        self.core
+            .get()
+            .answer(MessageHandle(request), answer)
+            .or_raise(py)
     }
 
     fn reject(

@@ -189,7 +189,9 @@ mutants! {
     ReportForWholeMessage,
 
     // Timers and codes
-    /// C-181: no response is read
+    /// C-181: a response completes some transaction, whatever its id
+    AnyResponseTaken,
+    /// C-183: no response is read
     ResponsesIgnored,
     /// C-240: requests time out after half of their time
     TimerEarly,
@@ -197,6 +199,8 @@ mutants! {
     StopIgnored,
     /// C-242: 408 is told as a status, not as a timeout
     TimeoutIsStatus,
+    /// C-245: what was answered 415 is tried again
+    TypeTriedAgain,
     /// C-246: the session outlives a 481
     SessionOutlives481,
     /// C-249: chunks with Failure-Report `partial` or `no` time out
@@ -213,14 +217,16 @@ mutants! {
     Md5Trusted,
 
     // Connections
-    /// C-079: an `msrps` session is served without TLS
-    CleartextServed,
+    /// C-079: an `msrps` URI is dialled without TLS
+    CleartextDialled,
     /// C-190: sessions never share a connection
     NeverShared,
     /// C-274: every certificate matches every fingerprint
     AnyFingerprint,
     /// C-289: dials have no bounded rate
     DialsUnbounded,
+    /// C-293: an `msrps` session is served in cleartext, and by other listeners
+    CleartextServed,
     /// C-293: a session is served on a connection of another certificate
     StrangerServed,
     /// T-63: any number of connections without a session

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use msrp::limits::Limits;
 use msrp::proto::{Body, Command, Event, Failure, MessageEnd, SessionKey};
+use msrp_conformance::covers;
 use support::{Pair, S1, Side, contents, message, octets};
 
 const MIB: usize = 1 << 20;
@@ -62,6 +63,7 @@ fn a_lone_stalled_consumer_is_plain_back_pressure() {
         .collect();
     assert!(contents(&events) == [(content, true)]);
     assert!(pair.a.take().contains(&Event::Acknowledged(sent)));
+    covers!("T-63");
 }
 
 #[test]
@@ -277,6 +279,7 @@ fn responses_that_nobody_reads_pause_reading() {
     small.b.capacity = usize::MAX;
     small.run();
     assert_eq!(contents(&small.b.take()).len(), 1000);
+    covers!("T-63");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn ranges_to_be_reported_are_bounded_by_the_number_of_gaps() {
         codes.extend(bench.codes(send("tid1", &headers, Some("x"), '+')));
     }
     assert_eq!(codes.iter().position(|code| *code == 413), Some(2049));
-    covers!("C-294", "T-63");
+    covers!("T-63");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
-    Body, CloseReason, Command, Event, MessageEnd, MessageKey, OutgoingMessage, ReportMode,
+    Body, CloseReason, Command, Event, MessageEnd, MessageKey, OutgoingMessage, Pacing, ReportMode,
     SessionConfig, SessionKey, TransferKey, send_cost,
 };
 use msrp::wire::{FailureReport, StatusCode};
@@ -163,15 +163,26 @@ struct Talk {
     cut: bool,
 }
 
+/// What is the same for all sessions of a run.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    chunk_len: u32,
+    keep_alive: Option<Duration>,
+    pacing: Pacing,
+    dash_split: bool,
+}
+
 impl Talk {
     /// A pair of three sessions, of which b knows `LATE` as not ready yet.
-    fn new(limits: Limits, chunk_len: u32, keep_alive: Option<Duration>) -> Self {
+    fn new(limits: Limits, manner: Manner) -> Self {
         let mut pair = Pair::bare(&limits);
         // The model takes everything itself.
         (pair.a.consume, pair.b.consume) = (false, false);
         let config = |from, to, key: SessionKey, active| SessionConfig {
-            chunk_len,
-            keep_alive,
+            chunk_len: manner.chunk_len,
+            keep_alive: manner.keep_alive,
+            pacing: manner.pacing,
+            dash_split: manner.dash_split,
             reports: match key {
                 MANUAL => ReportMode::Manual,
                 _ => ReportMode::Auto,
@@ -665,13 +676,17 @@ proptest! {
         chunk_len in prop_oneof![Just(0u32), Just(2048), Just(700), Just(10_000)],
         limits in prop_oneof![2 => Just(Limits::default()), 2 => Just(tight()), 1 => Just(tiny())],
         keep_alive in prop::option::of((3u64..20).prop_map(Duration::from_secs)),
+        pacing in prop_oneof![2 => Just(Pacing::Pipelined), 1 => Just(Pacing::One)],
+        dash_split in any::<bool>(),
         mut actions in prop::collection::vec(action(), 1..60),
         cut in prop::option::weighted(0.2, 0usize..60),
     ) {
         if let Some(at) = cut {
             actions.insert(at.min(actions.len()), Action::Cut);
         }
-        let mut talk = Talk::new(limits, chunk_len, keep_alive);
+        // One chunk for each round trip: with the shortest ones large messages would not come to an end in time.
+        let chunk_len = if pacing == Pacing::One && chunk_len == 700 { 2048 } else { chunk_len };
+        let mut talk = Talk::new(limits, Manner { chunk_len, keep_alive, pacing, dash_split });
         for action in actions {
             talk.act(action);
         }

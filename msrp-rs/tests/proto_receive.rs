@@ -6,10 +6,10 @@ use msrp_conformance::covers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use msrp::proto::{CloseReason, Command, Event, MessageEnd};
+use msrp::proto::{Body, CloseReason, Command, Event, MessageEnd};
 use msrp::wire::{MediaRange, StatusCode};
-use support::bench::{Bench, FROM, TO, report, send};
-use support::{Entry, S1, contents, drain, frames, uri};
+use support::bench::{Bench, FROM, TO, report, response, send};
+use support::{Entry, S1, contents, drain, frames, message, uri};
 
 #[test]
 fn rfc4975_7_3_session_is_looked_up_before_all_else() {
@@ -188,6 +188,7 @@ fn rfc4975_7_3_1_chunks_in_any_order_and_overlap() {
             "12345",
         ),
         (&[("1-4/999", "1234", '+'), ("5-5/4", "5", '$')], "12345"),
+        (&[("1-4/4", "1234", '+'), ("5-5/999", "5", '$')], "12345"),
     ];
     for (chunks, expected) in cases {
         for split in [1, 5, usize::MAX] {
@@ -703,6 +704,8 @@ fn the_consumer_refuses_a_message_while_it_arrives() {
 fn unexpected_responses_are_dropped() {
     let mut bench = Bench::new();
     bench.feed(send("tid0", "Message-ID: m1xx\r\n", None, '$'));
+    // A request of ours waits for its response, so that there is one to be taken for.
+    let (sent, ids) = bench.say(message(Body::Whole("x".into())));
     bench.side.take();
     for code in ["200 OK", "481", "999 x", "506 "] {
         let response =
@@ -710,5 +713,7 @@ fn unexpected_responses_are_dropped() {
         assert_eq!(bench.feed(&response), "");
         assert_eq!(bench.side.take(), []);
     }
+    bench.feed(response(&ids[0], "200 OK"));
+    assert_eq!(bench.side.take(), [Event::Acknowledged(sent)]);
     covers!("C-181");
 }

@@ -410,7 +410,7 @@ fn a_refused_message_stops_at_once() {
         pair.run();
         assert!(pair.a.take().contains(&Event::Acknowledged(next)));
     }
-    covers!("C-164", "C-165", "C-230", "C-241", "T-51");
+    covers!("C-164", "C-165", "C-230", "C-241", "S-057", "T-51");
 }
 
 #[test]

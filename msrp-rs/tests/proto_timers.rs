@@ -22,7 +22,7 @@ fn whole_messages_leave_no_timers_behind() {
     }
     let (timeouts, _) = bench.pass(700 * SECOND);
     assert!(timeouts <= 2, "{timeouts} timeouts after 1000 messages");
-    covers!("C-157", "T-63");
+    covers!("T-63");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn rfc4975_8_2_session_uris_of_an_endpoint_and_of_two_are_all_different() {
             assert!(seen.insert(id));
         }
     }
-    covers!("C-095");
+    covers!("C-095", "S-025");
 }
 
 #[test]

@@ -216,13 +216,11 @@ fn rfc4975_5_4_a_message_lives_and_dies_with_its_session() {
     let transfer = host
         .engine
         .send(session, SendOptions::default(), body)
-        .expect("admitted");
+        .expect("admitted")
+        .transfer;
     assert!(peer.frame().contains("Content-Type: text/plain\r\n"));
     drop(peer);
-    assert_eq!(
-        host.wait_closed(session).unacknowledged,
-        [transfer.transfer]
-    );
+    assert_eq!(host.wait_closed(session).unacknowledged, [transfer]);
     let (session, mut peer) = dialled(&host);
     host.send(session, "another message");
     let next = peer.frame();

@@ -4,11 +4,11 @@ mod support;
 
 use std::sync::Arc;
 
-use msrp::proto::{Event, MessageEnd, ReportMode};
-use msrp::wire::MediaRange;
+use msrp::proto::{Body, Event, MessageEnd, OutgoingMessage, ReportMode};
+use msrp::wire::{MediaRange, MessageId};
 use msrp_conformance::covers;
-use support::bench::{Bench, send};
-use support::{contents, frames};
+use support::bench::{Bench, response, send};
+use support::{contents, frames, message};
 
 fn chunk(n: u8, range: &str, body: &str, flag: char) -> String {
     let range = match range {
@@ -55,6 +55,11 @@ fn rfc4975_7_3_1_the_last_chunk_fixes_the_length_and_nothing_else_does() {
     assert_eq!(bench.codes(chunk(3, "9-9/*", "9", '$')), [200]);
     told.extend(bench.side.take());
     assert_eq!(contents(&told), [(b"123456789".to_vec(), true)]);
+    // Or shorter, and the chunk that ends it says what was promised.
+    let mut bench = Bench::new();
+    assert_eq!(bench.codes(chunk(1, "1-4/900", "1234", '+')), [200]);
+    assert_eq!(bench.codes(chunk(2, "5-900/900", "5", '$')), [200]);
+    assert_eq!(bench.contents(), [(b"12345".to_vec(), true)]);
     covers!("C-152", "T-26");
 }
 
@@ -111,6 +116,8 @@ fn rfc4975_7_1_a_send_without_content_is_answered_reported_and_not_shown() {
         [200]
     );
     assert_eq!(bench.side.take(), [Event::Bound]);
+    // Empty lines between two requests are nobody's business.
+    assert_eq!(bench.feed("\r\n\r\n"), "");
     let answer = bench.feed(send(
         "tid2",
         "Message-ID: m2xx\r\nSuccess-Report: yes\r\n",
@@ -231,4 +238,32 @@ fn rfc4975_7_1_4_each_send_is_answered_as_it_asks() {
         .collect();
     assert_eq!(reports, ["1-4/8"]);
     covers!("C-213", "C-294");
+}
+
+#[test]
+fn rfc4975_7_3_1_a_message_id_is_one_of_its_session_and_direction() {
+    // Two sessions on one connection, and both begin a message of the same id.
+    let mut bench = Bench::new();
+    bench.know(2, |_| {});
+    let other = |text: String| text.replace("session000000000001", "session000000000002");
+    assert_eq!(bench.codes(chunk(1, "1-4/8", "aaaa", '+')), [200]);
+    assert_eq!(bench.codes(other(chunk(2, "1-4/8", "bbbb", '+'))), [200]);
+    // We send one of that id, too.
+    let id = MessageId::new("m1xx").expect("an ident");
+    let (sent, ids) = bench.say(OutgoingMessage {
+        message_id: Some(id),
+        ..message(Body::Whole("cccc".into()))
+    });
+    bench.feed(response(&ids[0], "200 OK"));
+    assert_eq!(bench.codes(other(chunk(3, "5-8/8", "BBBB", '$'))), [200]);
+    assert_eq!(bench.codes(chunk(4, "5-8/8", "AAAA", '$')), [200]);
+    let of = |bench: &Bench, n: u64| -> Vec<Event> {
+        let own = bench.side.events.iter().filter(|(key, _)| key.0 == n);
+        own.map(|(_, event)| event.clone()).collect()
+    };
+    let (one, two) = (of(&bench, 1), of(&bench, 2));
+    assert!(one.contains(&Event::Acknowledged(sent)));
+    assert_eq!(contents(&one), [(b"aaaaAAAA".to_vec(), true)]);
+    assert_eq!(contents(&two), [(b"bbbbBBBB".to_vec(), true)]);
+    covers!("T-34");
 }

@@ -185,5 +185,5 @@ fn rfc4975_14_1_a_hundred_thousand_session_ids_differ_and_are_even() {
         assert_eq!(symbols, 62);
         assert!((20.0..140.0).contains(&chi), "place {place}: {chi}");
     }
-    covers!("C-095");
+    covers!("C-095", "S-026");
 }

@@ -39,6 +39,7 @@ from .exceptions import (
     UnacceptedType,
 )
 from .message import Message
+from .requests import Answer, Request
 from .session import Session
 from .transfer import Body, Transfer
 from .types import (
@@ -61,6 +62,7 @@ from .types import (
 )
 
 __all__ = [
+    "Answer",
     "AuthError",
     "Body",
     "CloseReason",
@@ -86,6 +88,7 @@ __all__ = [
     "ProtocolError",
     "QueueFull",
     "Report",
+    "Request",
     "Session",
     "SessionClosed",
     "State",

@@ -1,5 +1,5 @@
-"""The engine's log, as records of `logging`: the logger ``msrp``, and for a line of each request and
-response ``msrp.wire`` at the level DEBUG.
+"""The engine's log, as records of `logging`: the logger ``msrp``, and for a line of each request
+and response ``msrp.wire`` at the level DEBUG.
 
 The engine queues records, within bounds; they are emitted on the thread of an event loop, after the
 events of the same drain.

@@ -101,6 +101,7 @@ class Engine:
         dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
         reports: Literal["auto", "manual"] = "auto",
+        methods: Sequence[str] = (),
         keep_alive: float | None = None,
         report_timeout: float | None = None,
     ) -> Session:
@@ -117,7 +118,9 @@ class Engine:
         requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
         holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
-        connection of its own, for bulk. `reports`: who makes REPORTs. `keep_alive`: bodiless SENDs
+        connection of its own, for bulk. `reports`: who makes REPORTs.
+        `methods`: those beside SEND and REPORT whose requests come by `Session.recv_request` (RFC
+        4975 §12). `keep_alive`: bodiless SENDs
         after so many seconds without anything sent. `report_timeout`: our own time for success
         REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
         then `TransferUnconfirmed`. None: they may come as long as the session lasts.
@@ -127,8 +130,8 @@ class Engine:
         """
         if listener is not None and not isinstance(listener, Listener):
             raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
-        if isinstance(accept_types, str) or isinstance(accept_wrapped_types, str):
-            raise TypeError("accept_types and accept_wrapped_types are sequences of str")
+        if any(isinstance(names, str) for names in (accept_types, accept_wrapped_types, methods)):
+            raise TypeError("accept_types, accept_wrapped_types and methods are sequences of str")
         secure, config = _tls(tls)
         dispatcher = self._dispatcher()
         core = self._core.session(
@@ -151,6 +154,7 @@ class Engine:
                 "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
                 "reports": reports,
+                "methods": list(methods),
                 "keep_alive": keep_alive,
                 "report_timeout": report_timeout,
             },

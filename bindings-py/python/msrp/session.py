@@ -7,7 +7,7 @@ import contextlib
 import os
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -16,6 +16,7 @@ from ._loop import Dispatcher, Handlers
 from .events import EventStream, wake
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
+from .requests import Answer, HeadersIn, Request, Requests, pairs
 from .transfer import (
     ACCEPTED,
     ACKNOWLEDGED,
@@ -33,6 +34,7 @@ from .types import (
     CloseReason,
     Event,
     EventsLost,
+    Headers,
     Report,
     State,
     StateChanged,
@@ -58,8 +60,6 @@ _CREDIT_STEP = 64 * 1024
 _OVERHEAD = 256
 
 _running_loop = asyncio._get_running_loop
-
-HeadersIn = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class Session:
@@ -91,6 +91,7 @@ class Session:
         "_remembered",
         "_remote_path",
         "_reported",
+        "_requests",
         "_send_lock",
         "_senders",
         "_small",
@@ -119,6 +120,7 @@ class Session:
         # yet.
         self._queue: deque[tuple[Any, ...] | Incoming] = deque()
         self._incoming: dict[int, Incoming] = {}
+        self._requests = Requests()
         self._receiver: asyncio.Future[None] | None = None
         self._credit = 0
         self._taken: list[int] = []
@@ -411,9 +413,7 @@ class Session:
         if self._state is State.CLOSED:
             raise self._closed_error()
         core = self._core
-        pairs = None
-        if headers is not None:
-            pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        fields = pairs(headers)
         blocks = None
         state = 0
         total: int | None
@@ -425,7 +425,7 @@ class Session:
             if size is not None and size != total:
                 raise ValueError(f"size {size} was announced for a body of {total} octets")
             handle, message_id = core.send(
-                data, content_type, message_id, success_report, failure_report, pairs
+                data, content_type, message_id, success_report, failure_report, fields
             )
             if total <= self._small:
                 state = ACCEPTED
@@ -438,7 +438,7 @@ class Session:
                     message_id,
                     success_report,
                     failure_report,
-                    pairs,
+                    fields,
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
@@ -449,7 +449,7 @@ class Session:
             blocks = source(body)
             total = size
             handle, message_id = core.send_stream(
-                size, content_type, message_id, success_report, failure_report, pairs
+                size, content_type, message_id, success_report, failure_report, fields
             )
         transfer = Transfer(self, handle, message_id, total, state, success_report, progress)
         if blocks is not None:
@@ -566,6 +566,45 @@ class Session:
             with contextlib.suppress(SessionClosed):
                 self._core.took(credit, taken)
 
+    # Requests of other methods.
+
+    async def request(
+        self,
+        method: str,
+        body: bytes | str | None = None,
+        content_type: str = "text/plain",
+        *,
+        message_id: str | None = None,
+        headers: HeadersIn | None = None,
+    ) -> Answer:
+        """Sends a request of another method than SEND and REPORT, an extension that both sides know
+        (RFC 4975 §12), and gives the response, whatever its status. The body, if there is one, is
+        at most 10 KiB.
+
+        Raises `ValueError`, also for a method that is no word of capital letters or is SEND, REPORT
+        or AUTH, `TooLarge`, `TransactionTimeout`, and `SessionClosed` or why the session ended.
+
+        Cancellation: once it is sent, nobody hears of the response.
+        """
+        self._check_loop()
+        return await self._requests.ask(self, method, body, content_type, message_id, headers)
+
+    async def recv_request(self) -> Request:
+        """The next request of one of the `methods` that the session was made for; to be answered by
+        `Request.respond`. Requests of all other methods are answered 501.
+
+        Raises `SessionClosed`, or why the session broke, when there is nothing more;
+        `ConcurrencyError` when another coroutine is in it.
+
+        Cancellation: loses nothing.
+        """
+        self._check_loop()
+        return await self._requests.take(self)
+
+    def _check_open(self) -> None:
+        if self._state is State.CLOSED:
+            raise self._closed_error()
+
     # Other events.
 
     def events(self) -> EventStream:
@@ -629,6 +668,16 @@ class Session:
         if incoming is not None:
             incoming.finish(end, value)
 
+    def _on_request(
+        self,
+        event: tuple[int, int, int, str, str | None, str | None, list[tuple[str, str]], bytes, int],
+    ) -> None:
+        self._requests.came(event)
+
+    def _on_response(self, event: tuple[int, int, int, int, str, list[tuple[str, str]]]) -> None:
+        _, _, handle, status, comment, headers = event
+        self._requests.answered(handle, Answer(status, comment, Headers(headers)))
+
     def _on_writable(self, event: tuple[int, int]) -> None:
         wake(self._writable)
 
@@ -681,6 +730,7 @@ class Session:
 
     def _on_failed(self, event: tuple[int, int, int, Exception]) -> None:
         _, _, handle, error = event
+        self._requests.failed(handle, error)
         transfer = self._find(handle)
         if transfer is not None:
             self._transfers.pop(handle, None)
@@ -752,6 +802,7 @@ class Session:
         self._transfers.clear()
         self._reported.clear()
         self._acked.clear()
+        self._requests.end(self._closed_error())
         self._tell(StateChanged(State.CLOSED))
         for stream in self._streams:
             stream._end()

@@ -171,8 +171,10 @@ class Frame:
 
     transaction_id: str
     headers: Headers
-    #: None: no body, and no empty line before the end-line.
-    body: bytes | None
+    #: b"" also where there is none.
+    body: bytes
+    #: False: there is no empty line before the end-line. An empty body is one, too.
+    has_body: bool
     #: ``$``, ``+`` or ``#``.
     flag: str
     #: Of a frame that was read: the place of its first octet in the stream.
@@ -187,6 +189,7 @@ class Frame:
         transaction_id: str | None,
         headers: HeadersIn,
         body: bytes | None,
+        has_body: bool | None,
         flag: str,
         offset: int | None,
         fault: Fault | None,
@@ -196,7 +199,8 @@ class Frame:
         put = object.__setattr__
         put(self, "transaction_id", new_id() if transaction_id is None else transaction_id)
         put(self, "headers", Headers(pairs))
-        put(self, "body", body)
+        put(self, "body", body or b"")
+        put(self, "has_body", body is not None if has_body is None else has_body)
         put(self, "flag", flag)
         put(self, "offset", offset)
         put(self, "fault", fault)
@@ -232,8 +236,11 @@ class Frame:
         return None if text is None else ByteRange.parse(text)
 
     def replace(self, **changes: object) -> Self:
-        """The same with other fields; `raw` and what else is of reading goes."""
+        """The same with other fields; `raw` and what else is of reading goes. `body` None takes the
+        body away."""
         fresh: dict[str, object] = {"offset": None, "fault": None, "raw": None}
+        if "body" in changes:
+            fresh["has_body"] = None
         return dataclasses.replace(self, **{**fresh, **changes})  # type: ignore[arg-type]
 
     def with_headers(self, overrides: Overrides) -> Self:
@@ -258,7 +265,7 @@ class Frame:
         lines = [first] if first else []
         lines += [_octets(f"{name}: {value}") for name, value in self.headers.pairs()]
         out = b"".join(line + line_end for line in lines)
-        if self.body is not None:
+        if self.has_body:
             out += line_end + self.body + line_end
         return out + last + line_end if last else out
 
@@ -268,12 +275,12 @@ class Frame:
     def __str__(self) -> str:
         """For people: the frame as text, a long body cut."""
         body = self.body
-        shown = self if body is None or len(body) <= _SHOWN else self.replace(body=body[:_SHOWN])
+        shown = self if len(body) <= _SHOWN else self.replace(body=body[:_SHOWN])
         text = bytes(shown).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-        return text if shown is self else f"{text}({len(body or b'')} octets of body in all)\n"
+        return text if shown is self else f"{text}({len(body)} octets of body in all)\n"
 
     def __repr__(self) -> str:
-        size = "no body" if self.body is None else f"{len(self.body)} octets"
+        size = f"{len(self.body)} octets" if self.has_body else "no body"
         return f"<{self.start_line} {size} {self.flag}>"
 
 
@@ -291,11 +298,12 @@ class Request(Frame):
         *,
         transaction_id: str | None = None,
         flag: str = "$",
+        has_body: bool | None = None,
         offset: int | None = None,
         fault: Fault | None = None,
         raw: bytes | None = None,
     ) -> None:
-        self._set(transaction_id, headers, body, flag, offset, fault, raw)
+        self._set(transaction_id, headers, body, has_body, flag, offset, fault, raw)
         object.__setattr__(self, "method", method)
 
     @property
@@ -392,11 +400,12 @@ class Response(Frame):
         transaction_id: str | None = None,
         body: bytes | None = None,
         flag: str = "$",
+        has_body: bool | None = None,
         offset: int | None = None,
         fault: Fault | None = None,
         raw: bytes | None = None,
     ) -> None:
-        self._set(transaction_id, headers, body, flag, offset, fault, raw)
+        self._set(transaction_id, headers, body, has_body, flag, offset, fault, raw)
         object.__setattr__(self, "status", status)
         object.__setattr__(self, "comment", comment)
 
@@ -548,7 +557,7 @@ class Parser:
         for piece in self._events.feed(octets):
             if isinstance(piece, Head):
                 self._open = piece.frame
-                self._body = bytearray() if piece.frame.body is not None else None
+                self._body = bytearray() if piece.frame.has_body else None
             elif isinstance(piece, Body) and self._open is not None and self._body is not None:
                 self._body += piece.data
                 if len(self._body) > self.max_body:
@@ -569,7 +578,7 @@ class Parser:
     def _end(self, frame: Request | Response, end: End) -> Request | Response:
         start = frame.offset or 0
         raw = bytes(self._held[start - self._held_from : end.offset - self._held_from])
-        body = None if self._body is None else bytes(self._body)
+        body = b"" if self._body is None else bytes(self._body)
         self._open = self._body = None
         self._drop_until(end.offset)
         return dataclasses.replace(frame, body=body, flag=end.flag, raw=raw)

@@ -113,10 +113,10 @@ struct Chat<'a> {
 impl Chat<'_> {
     async fn run(mut self, mut happenings: mpsc::Receiver<Happening>) -> Result<Exit, Failure> {
         self.greet()?;
-        let (mut is_typing, mut is_quitting, mut number) = (true, false, 0);
+        let (mut is_typing, mut is_quitting, mut is_over, mut number) = (true, false, false, 0);
         loop {
             let has_all = self.received >= self.args.count;
-            if !is_typing && self.under_way == 0 && (is_quitting || has_all) {
+            if !is_typing && self.under_way == 0 && (is_quitting || is_over || has_all) {
                 break;
             }
             tokio::select! {
@@ -129,13 +129,14 @@ impl Chat<'_> {
                     Said::End if self.is_script => is_typing = false,
                     Said::End | Said::Interrupted => (is_typing, is_quitting) = (false, true),
                 },
-                message = self.session.recv() => match message {
+                message = self.session.recv(), if !is_over => match message {
                     Some(message) => {
                         number += 1;
                         self.received += 1;
                         self.arrived(message, number)?;
                     }
-                    None => break,
+                    // What has come is still stored.
+                    None => (is_typing, is_over) = (false, true),
                 },
                 Some(happening) = happenings.recv() => self.happened(happening)?,
             }
@@ -144,7 +145,6 @@ impl Chat<'_> {
         while let Ok(happening) = happenings.try_recv() {
             self.happened(happening)?;
         }
-        self.screen.close()?;
         for (message, _) in self.asked.drain(..) {
             decline(&message);
         }

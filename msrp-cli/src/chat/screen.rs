@@ -98,13 +98,12 @@ impl Screen {
         let prompt = format!("{bars}{PROMPT}");
         terminal.editor.update_prompt(&prompt).map_err(failure)
     }
+}
 
-    /// Takes the prompt away; what was shown stays.
-    pub(super) fn close(&mut self) -> Result<(), Failure> {
-        match self {
-            Self::Terminal(terminal) => terminal.editor.flush().map_err(failure),
-            Self::Script(..) => Ok(()),
-        }
+impl Drop for Terminal {
+    /// Takes the prompt away; what was told is shown. Then the editor gives the terminal back.
+    fn drop(&mut self) {
+        let _ = self.editor.flush();
     }
 }
 

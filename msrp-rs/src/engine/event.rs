@@ -120,6 +120,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<RequestHead>,
         /// Its body.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// To be given back.
         credit: usize,

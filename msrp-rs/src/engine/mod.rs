@@ -541,7 +541,7 @@ impl Engine {
             method: Method::Send,
             message_id: Some(message_id),
             // Without the blanks that the grammar does not have (RFC 4975 §9).
-            content_type: media_type.to_canonical(),
+            content_type: media_type.to_compact(),
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,
@@ -600,7 +600,7 @@ impl Engine {
         let message = Box::new(OutgoingMessage {
             method,
             message_id: Some(message_id),
-            content_type: media_type.to_canonical(),
+            content_type: media_type.to_compact(),
             headers: options.headers,
             success_report: false,
             failure_report: FailureReport::Yes,

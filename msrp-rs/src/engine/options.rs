@@ -285,13 +285,14 @@ impl Default for SendOptions {
 }
 
 /// Options of one request of another method than SEND.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct RequestOptions {
     /// The media type of its body, if it has one.
     pub content_type: String,
     /// Its Message-ID; made by the engine when absent.
     pub message_id: Option<String>,
     /// Further headers.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 

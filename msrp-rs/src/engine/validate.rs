@@ -272,6 +272,11 @@ mod tests {
         };
         let text = engine(&options).expect_err("no thread").context;
         assert_eq!(text, "worker_threads is 0, allowed is 1 to 256");
+        options.worker_threads = MAX_THREADS + 1;
+        let text = engine(&options).expect_err("one too many").context;
+        assert_eq!(text, "worker_threads is 257, allowed is 1 to 256");
+        options.worker_threads = MAX_THREADS;
+        engine(&options).expect("as many as are allowed");
         options.worker_threads = 1;
         options.limits.transfers = 0;
         let text = engine(&options).expect_err("no transfer").context;

@@ -128,8 +128,9 @@ pub(crate) async fn connect(
         let text = "the first URI of the remote path has no port";
         return Err(Error::local(ErrorKind::InvalidUri, text));
     };
-    let tls = hop.is_secure().then(|| entry.tls().cloned()).flatten();
-    if hop.is_secure() && tls.is_none() {
+    let secure = hop.is_secure() && !mutant::on(Mutant::CleartextDialled);
+    let tls = secure.then(|| entry.tls().cloned()).flatten();
+    if secure && tls.is_none() {
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }
@@ -237,16 +238,17 @@ async fn reach(host: &Host, port: u16) -> Result<TcpStream> {
         Host::V4(address) => vec![(*address, port).into()],
         Host::V6(address) => vec![(*address, port).into()],
     };
-    try_each(&addresses).await.map_err(failed)
+    try_each(&addresses, ADDRESS).await.map_err(failed)
 }
 
-async fn try_each(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// Tries them in order; each has so much time while others are left.
+async fn try_each(addresses: &[SocketAddr], patience: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for (index, address) in addresses.iter().enumerate() {
         let attempt = TcpStream::connect(address);
         let result = if index + 1 < addresses.len() {
             let late = || io::ErrorKind::TimedOut.into();
-            tokio::time::timeout(ADDRESS, attempt)
+            tokio::time::timeout(patience, attempt)
                 .await
                 .unwrap_or_else(|_| Err(late()))
         } else {
@@ -300,16 +302,57 @@ mod tests {
             first.local_addr().expect("an address"),
             second.local_addr().expect("an address"),
         ];
-        let stream = try_each(&addresses).await.expect("one of them answers");
+        let stream = try_each(&addresses, ADDRESS)
+            .await
+            .expect("one of them answers");
         assert_eq!(stream.peer_addr().expect("connected"), addresses[1]);
-        let error = try_each(&addresses[..1])
+        let error = try_each(&addresses[..1], ADDRESS)
             .await
             .expect_err("nobody is there");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert_eq!(
-            try_each(&[]).await.expect_err("no address").kind(),
+            try_each(&[], ADDRESS).await.expect_err("no address").kind(),
             io::ErrorKind::NotFound
         );
         covers!("C-094");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_says_nothing_has_its_time_while_others_are_left() {
+        // The queue of this listener is full, so that the system ignores who comes next.
+        let tcp = || {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+            socket.expect("a socket")
+        };
+        let full = tcp();
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        full.bind(&any.into()).expect("a port");
+        full.listen(0).expect("listens");
+        let silent = full.local_addr().expect("bound");
+        let _fillers: Vec<_> = (0..8)
+            .map(|_| {
+                let socket = tcp();
+                socket.set_nonblocking(true).expect("set");
+                let _ = socket.connect(&silent);
+                socket
+            })
+            .collect();
+        let silent = silent.as_socket().expect("an address");
+        let answers = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let answers = answers.local_addr().expect("an address");
+        let patience = Duration::from_millis(50);
+        let stream = try_each(&[silent, answers], patience).await;
+        assert_eq!(
+            stream
+                .expect("the next one")
+                .peer_addr()
+                .expect("connected"),
+            answers
+        );
+        // The last one is waited for.
+        let last = tokio::time::timeout(10 * patience, try_each(&[silent], patience)).await;
+        assert!(last.is_err(), "{last:?}");
     }
 }

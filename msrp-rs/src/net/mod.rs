@@ -7,6 +7,8 @@
 //! consumer for events. `transport` is TCP or TLS (RFC 4975 §5.4, §14.2), `listener` and `dial`
 //! make connections (RFC 4975 §5.4, §6.2), `detour` leads one through a test, `registry` knows which session a URI names (RFC 4975 §7.3).
 //!
+//! `trace` writes what goes over connections into files, `log` holds records for the host.
+//!
 //! What a frame means is decided in `proto`; what a host may ask for, and SDP, in `engine`.
 //!
 //! Under `cfg(loom)` only the parts with a wake protocol are built; see `sync`.

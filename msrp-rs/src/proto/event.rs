@@ -149,13 +149,14 @@ pub enum Command {
 }
 
 /// A response: to a request of another method than SEND and REPORT (RFC 4975 §7.2, §12).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The code.
     pub status: StatusCode,
     /// The text after it; if empty, the usual one is written.
     pub comment: String,
     /// Headers after the paths. Those to be sent are validated by `wire::validate_extra_header`.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 
@@ -274,6 +275,7 @@ pub enum Event {
         /// Its headers.
         head: Arc<RequestHead>,
         /// Its body.
+        #[debug("{} octets", body.len())]
         body: Bytes,
         /// Octets counted against the receive window.
         credit: usize,
@@ -325,7 +327,7 @@ pub struct MessageHead {
 }
 
 /// The headers of a request of another method.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct RequestHead {
     /// The method.
     pub method: Method,
@@ -334,6 +336,7 @@ pub struct RequestHead {
     /// The media type of the body, as it came; `None`: no body.
     pub content_type: Option<String>,
     /// The headers that have no field here: all but the paths, Message-ID and Content-Type, in their order.
+    #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
 }
 

@@ -16,6 +16,7 @@ mod ids;
 mod inbound;
 mod message;
 mod outbound;
+mod pacing;
 mod ranges;
 mod receive;
 mod refused;
@@ -42,7 +43,7 @@ pub use event::{
     SessionMatch, TransferKey, Unconfirmed,
 };
 pub use ids::IdSource;
+pub use pacing::PACE;
 pub use refused::{RefusedType, RefusedTypes};
-pub use session::PACE;
 pub use tap::{Direction, Tap};
 pub use transfer::send_cost;

@@ -13,9 +13,10 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::counters::{Counters, FrameKind};
+use super::pacing::{PACE, Quiet};
 use super::report::byte_range;
 use super::request::encode_request;
-use super::session::{INTERRUPTIBLE, PACE, Quiet};
+use super::session::INTERRUPTIBLE;
 use super::timers::Timer;
 use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
@@ -222,13 +223,7 @@ impl Connection {
 
     /// Puts a session in line, if it has something to send.
     pub(super) fn wake(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        if !session.outgoing.aborts.is_empty()
-            && session.has_room()
-            && let Some(id) = session.outgoing.aborts.pop_front()
-        {
-            self.queue_abort(index, id);
-        }
+        self.tell_waiting_abort(index);
         let session = &mut self.sessions[index];
         if session.sendable() && !session.outgoing.scheduled {
             session.outgoing.scheduled = true;
@@ -409,10 +404,10 @@ impl Connection {
         // The body of an exact chunk is searched before its header is written, since it cannot be cut any more.
         let (id, body) = match &mut exact {
             Some(len) => {
-                let mut body = take_exactly(transfer, *len);
+                let mut body = transfer.take_exactly(*len);
                 if session.config.dash_split && transfer.is_message() {
-                    split_dashes(transfer, &mut body);
-                    *len = transfer.position - start;
+                    transfer.split_dashes(&mut body);
+                    *len = body.iter().map(|data| data.len() as u64).sum();
                 }
                 let mut id = id;
                 while contains_end_line(&id, &body) || self.transactions.contains(&id) {
@@ -479,8 +474,7 @@ impl Connection {
                 self.write_body(data);
             }
             let transfer = &self.sessions[index].outgoing.transfers[transfer_index];
-            let done = transfer.total() == Some(transfer.position)
-                && !mutant::on(Mutant::LastChunkSaysMore);
+            let done = transfer.total() == Some(transfer.position);
             self.end_chunk(if done {
                 Continuation::Complete
             } else {
@@ -602,8 +596,11 @@ impl Connection {
         let sending = &mut session.outgoing;
         let transfer = &mut sending.transfers[open.transfer];
         let after_body = transfer.content_type.is_some();
+        let flag = mutant::swap(Mutant::LastChunkSaysMore, continuation, || {
+            Continuation::More
+        });
         self.output
-            .encode(|out| encode_end_line(out, &open.id, continuation, after_body));
+            .encode(|out| encode_end_line(out, &open.id, flag, after_body));
         self.output.end_frame((FrameKind::Send, continuation));
         if after_body {
             let count = |counters: &Counters| counters.chunk_sent.record(open.len);
@@ -732,26 +729,6 @@ impl Connection {
         self.wake(index);
     }
 
-    /// A SEND without body got its response, or will get none.
-    pub(super) fn notice_answered(&mut self, index: usize) {
-        self.sessions[index].outgoing.notices -= 1;
-        self.wake(index);
-    }
-
-    /// Perhaps the session has waited long enough after a chunk that nobody answers.
-    pub(super) fn pace_over(&mut self, now: Instant, reference: SessionRef) {
-        let Some(index) = self.index_of(reference) else {
-            return;
-        };
-        let session = &mut self.sessions[index];
-        let key = session.key;
-        if matches!(session.outgoing.quiet, Some(Quiet::Until(until)) if until <= now) {
-            session.outgoing.quiet = None;
-            self.wake(index);
-            self.finish_closing(index, key);
-        }
-    }
-
     /// Tells success when everything is written and answered; forgets what nothing more can come of.
     pub(super) fn settle(&mut self, index: usize, transfer: usize) {
         let session = &mut self.sessions[index];
@@ -838,64 +815,9 @@ impl Connection {
         }
         self.events.push_back((key, Event::Failed(name, failure)));
         if tell {
-            let session = &mut self.sessions[index];
-            if session.config.pacing == Pacing::Pipelined || session.has_room() {
-                self.queue_abort(index, message_id);
-            } else {
-                session.outgoing.aborts.push_back(message_id);
-            }
+            self.tell_abort(index, message_id);
         }
         self.settle(index, transfer);
-    }
-
-    /// Ends every message that the peer has in part, and is between two chunks, with `#`.
-    pub(super) fn give_up(&mut self, index: usize) {
-        let transfers = self.sessions[index].outgoing.transfers.iter();
-        let given_up: Vec<MessageId> = transfers
-            .filter(|(place, transfer)| {
-                transfer.phase == Phase::Sending
-                    && transfer.position > 0
-                    && !self.schedule.is_open(index, *place)
-            })
-            .map(|(_, transfer)| transfer.id)
-            .collect();
-        // Last words wait for nothing.
-        let waiting = std::mem::take(&mut self.sessions[index].outgoing.aborts);
-        for id in waiting.into_iter().chain(given_up) {
-            self.queue_abort(index, id);
-        }
-    }
-
-    fn queue_abort(&mut self, index: usize, id: MessageId) {
-        let purpose = Purpose::Notice { required: false };
-        self.queue_bodiless(index, purpose, Some(id), Continuation::Abort);
-    }
-}
-
-/// Takes `len` octets, which are there.
-fn take_exactly(transfer: &mut Outgoing, mut len: u64) -> Vec<Bytes> {
-    let mut body = Vec::new();
-    while len > 0 {
-        let data = transfer.take(len);
-        len -= data.len() as u64;
-        body.push(data);
-    }
-    body
-}
-
-/// Gives back what must not be in the same chunk as the octets before it.
-fn split_dashes(transfer: &mut Outgoing, body: &mut Vec<Bytes>) {
-    let mut scanner = DashLineScanner::new();
-    let hit = body
-        .iter()
-        .enumerate()
-        .find_map(|(slice, data)| Some((slice, scanner.scan(data)?)));
-    if let Some((slice, at)) = hit {
-        for data in body.drain(slice + 1..).rev() {
-            transfer.give_back(data);
-        }
-        transfer.give_back(body[slice].split_off(at));
-        body.retain(|data| !data.is_empty());
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use super::connection::Connection;
 use super::transfer::{Outgoing, Phase};
 use super::{Body, Event, Failure};
+use crate::mutant::{self, Mutant};
 use crate::wire::{MediaType, StatusCode};
 
 /// A media type that a peer does not want.
@@ -108,6 +109,7 @@ impl Connection {
     ) {
         let sending = &self.sessions[index].outgoing;
         let refused = match sending.transfers.get(transfer) {
+            _ if mutant::on(Mutant::TypeTriedAgain) => None,
             Some(outgoing) if status == StatusCode::UNSUPPORTED_MEDIA_TYPE => outgoing.refusable(),
             _ => None,
         };

@@ -4,13 +4,14 @@
 //! `outbound`, the window is judged by `credit` (RFC 4975 §5.1, §7.1, §7.3).
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use slab::Slab;
 
 use super::bounded::BoundedMap;
 use super::message::Incoming;
+use super::pacing::Quiet;
 use super::ranges::RangeSet;
 use super::receive::MESSAGE_OVERHEAD;
 use super::refused::RefusedTypes;
@@ -19,7 +20,7 @@ use super::request::Unanswered;
 use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase};
 use super::work::steps;
-use super::{MessageKey, Pacing, ReportMode, SessionConfig, SessionKey, TransferKey};
+use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::mutant::{self, Mutant};
 use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
@@ -76,17 +77,8 @@ pub(super) struct Sending {
     pub(super) refused: RefusedTypes,
     /// Messages whose success REPORTs have a time, in its order.
     pub(super) awaited: Awaited,
-    max_unanswered: usize,
+    pub(super) max_unanswered: usize,
     max_remembered: usize,
-}
-
-/// Why a session with `Pacing::One` waits although nothing is without its answer.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Quiet {
-    /// The chunk is not written yet.
-    Unwritten,
-    /// It is, and the next waits until then.
-    Until(Instant),
 }
 
 /// The incoming side.
@@ -205,17 +197,6 @@ impl Session {
     /// §5.4), since only that tells who connected.
     pub(super) fn may_send(&self) -> bool {
         self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
-    }
-
-    /// Whether the requests under way leave room for another SEND.
-    pub(super) fn has_room(&self) -> bool {
-        let sending = &self.outgoing;
-        match self.config.pacing {
-            Pacing::Pipelined => sending.unanswered < sending.max_unanswered,
-            Pacing::One => {
-                sending.unanswered == 0 && sending.notices == 0 && sending.quiet.is_none()
-            }
-        }
     }
 
     /// Whether a chunk could be opened now.
@@ -342,6 +323,3 @@ impl Receiving {
 
 /// RFC 4975 §7.1.1: a chunk body above this must be interruptible.
 pub(super) const INTERRUPTIBLE: u64 = 2048;
-
-/// With [`Pacing::One`], the time from the last octet of a SEND that asks for no response to the next SEND of the session.
-pub const PACE: Duration = Duration::from_millis(20);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::ranges::RangeSet;
 use super::refused::RefusedType;
 use super::{Body, OutgoingMessage, TransferKey};
-use crate::wire::{FailureReport, MessageId, Method};
+use crate::wire::{DashLineScanner, FailureReport, MessageId, Method};
 
 /// What a small message of `len` octets costs of the send window: its octets and what is kept for it.
 pub fn send_cost(len: usize) -> usize {
@@ -237,6 +237,33 @@ impl Outgoing {
                 stream.queued += data.len() as u64;
                 stream.queue.push_front(data);
             }
+        }
+    }
+
+    /// Takes `len` octets, which are there.
+    pub(super) fn take_exactly(&mut self, mut len: u64) -> Vec<Bytes> {
+        let mut body = Vec::new();
+        while len > 0 {
+            let data = self.take(len);
+            len -= data.len() as u64;
+            body.push(data);
+        }
+        body
+    }
+
+    /// Gives back the end of `body` that must not be in the same chunk as the octets before it.
+    pub(super) fn split_dashes(&mut self, body: &mut Vec<Bytes>) {
+        let mut scanner = DashLineScanner::new();
+        let hit = body
+            .iter()
+            .enumerate()
+            .find_map(|(slice, data)| Some((slice, scanner.scan(data)?)));
+        if let Some((slice, at)) = hit {
+            for data in body.drain(slice + 1..).rev() {
+                self.give_back(data);
+            }
+            self.give_back(body[slice].split_off(at));
+            body.retain(|data| !data.is_empty());
         }
     }
 

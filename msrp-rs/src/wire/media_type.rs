@@ -95,6 +95,21 @@ impl MediaType {
             .map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
+    /// The text as it came, without the blanks between its parts: the grammar has none (RFC 4975 §9).
+    pub fn to_compact(&self) -> String {
+        let mut text = self.essence().to_owned();
+        let put = |name: &str, value: Option<Raw<'_>>| {
+            text.push(';');
+            text.push_str(name);
+            if let Some(Raw::Token(value) | Raw::Quoted(value)) = value {
+                text.push('=');
+                text.push_str(value);
+            }
+        };
+        scan(&self.text, put).expect("it was read before");
+        text
+    }
+
     /// The form to generate: no blanks, values quoted only where they must be.
     pub fn to_canonical(&self) -> String {
         let mut text = self.essence().to_owned();
@@ -403,6 +418,10 @@ mod tests {
         assert_eq!(
             full.to_canonical(),
             "Text/PLAIN;Charset=utf-8;name=\"a\\\"b\\\\c; d\";flag"
+        );
+        assert_eq!(
+            media_type("Text/PLAIN ;\tcharset=\"utf-8\";name=\"a; b\" ; flag").to_compact(),
+            "Text/PLAIN;charset=\"utf-8\";name=\"a; b\";flag"
         );
         assert_eq!(media_type("text/x-ü".trim_end_matches('ü')).subtype(), "x-");
         assert_eq!(media_type("a/b;c=\"ü\"").param("c"), Some("ü"));

@@ -67,7 +67,7 @@ pub(crate) fn mask_uris(text: &mut [u8], cover: u8) {
         if !is_msrp {
             continue;
         }
-        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>,".contains(octet);
+        let is_delimiter = |octet: &u8| b"/ \t\r\n\"<>".contains(octet);
         let rest = &text[from..];
         let len = rest.iter().position(is_delimiter).unwrap_or(rest.len());
         if let Some((start, end)) = password(&rest[..len]) {

@@ -378,6 +378,10 @@ impl Talk {
                 let said = find(all, key, name);
                 assert!(!std::mem::replace(&mut said.failed, true));
             }
+            Event::Unconfirmed(name, _) => {
+                let said = find(all, key, name);
+                assert!(!said.failed && !said.delivered, "{said:?}");
+            }
             Event::Shed => assert!(!std::mem::replace(&mut known.shed, true)),
             Event::Recovered => assert!(std::mem::replace(&mut known.shed, false)),
             Event::Closed { unacknowledged, .. } => {
@@ -391,10 +395,6 @@ impl Talk {
                     let ended = said.acknowledged || said.failed;
                     assert!(said.left != ended, "{said:?}");
                 }
-            }
-            Event::Unconfirmed(name, _) => {
-                let said = find(all, key, name);
-                assert!(!said.failed && !said.delivered);
             }
             Event::Progress(..)
             | Event::Accepted(_)

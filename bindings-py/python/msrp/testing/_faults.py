@@ -88,8 +88,8 @@ class Faults:
     """The faults of one session's connection; `faults` makes it.
 
     Each method adds a fault for the next `count` frames that it is for (None: for all); the first
-    fault that a frame fits takes it. ``direction`` is ``"in"`` for what the session receives,
-    ``"out"`` for what it sends.
+    fault that a frame fits takes it. Such a frame is gathered whole, a body of up to 64 MiB.
+    ``direction`` is ``"in"`` for what the session receives, ``"out"`` for what it sends.
     """
 
     def __init__(self, session_side: socket.socket, peer_side: socket.socket) -> None:
@@ -394,6 +394,10 @@ class _Lane:
             elif isinstance(piece, wire.Body):
                 if self._rule is not None:
                     self._body += piece.data
+                    if len(self._body) > _GATHERED:
+                        raise ValueError(
+                            f"a body of more than {_GATHERED} octets cannot be gathered for a fault"
+                        )
             else:
                 self._end(piece)
         if self._parser.error is not None:
@@ -421,7 +425,7 @@ class _Lane:
             # Empty lines before the frame are no part of it.
             raw = raw.lstrip(b"\r\n")
             whole = frame.replace(
-                body=None if frame.body is None else bytes(self._body), flag=end.flag, raw=raw
+                body=bytes(self._body) if frame.has_body else None, flag=end.flag, raw=raw
             )
             written = rule.action(whole)
             if not written:
@@ -473,6 +477,9 @@ class _Rule:
             case function:
                 return function(frame)
 
+
+#: Octets of a body in a frame that a fault is for.
+_GATHERED = 64 * 1024 * 1024
 
 #: Octets of one read.
 _BLOCK = 64 * 1024

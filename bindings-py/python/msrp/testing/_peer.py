@@ -244,11 +244,11 @@ class RawPeer:
             writer.write(piece)
             await writer.drain()
 
-    #: The same, by its old name.
+    #: Short for `send_raw`.
     write = send_raw
 
     async def respond(
-        self, request: Frame, status: int = 200, comment: str | None = None, **fields: Any
+        self, request: wire.Frame, status: int = 200, comment: str | None = None, **fields: Any
     ) -> None:
         """Answers a request; `fields` are those of `wire.Response.to`.
 

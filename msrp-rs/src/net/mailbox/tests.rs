@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::net::ready::Signal;
-use crate::proto::{Failure, MessageEnd, MessageHead};
+use crate::proto::{Failure, MessageEnd, MessageHead, Unconfirmed};
 use crate::wire::{FailureReport, MessageId, Method, StatusCode};
 
 struct Silent;
@@ -292,4 +292,49 @@ fn commands_about_messages_of_an_earlier_session_are_gone() {
     assert!(reject(9).is_ok());
     assert_eq!(reject(8).expect_err("earlier").kind, ErrorKind::Gone);
     assert_eq!(reject(10).expect_err("not yet").kind, ErrorKind::Gone);
+}
+
+#[test]
+fn success_reports_are_waited_for_until_the_end_and_missed_once() {
+    let mailbox = with(|limits| limits.remembered_ids = 1);
+    let reported = || {
+        let mut message = whole(10);
+        message.success_report = true;
+        mailbox.admit(message, None).expect("room")
+    };
+    let (told, late, failed, left) = (reported(), reported(), reported(), reported());
+    let silent = mailbox.admit(whole(10), None).expect("room");
+    let later = |key| Event::Unconfirmed(key, Unconfirmed::Forgotten);
+    let mut events: Vec<_> = [told, late, failed, left, silent]
+        .into_iter()
+        .map(Event::Acknowledged)
+        .collect();
+    events.extend([Event::Delivered(told), later(late), later(late)]);
+    events.extend([Event::Failed(failed, Failure::Timeout), later(silent)]);
+    take(&mailbox);
+    mailbox.deliver(events.into_iter());
+    let unconfirmed = |items: &[Item]| -> Vec<TransferKey> {
+        let of = |item: &Item| match item {
+            Item::Unconfirmed {
+                transfer,
+                message_id,
+                ..
+            } => {
+                assert_eq!(message_id, "abcd1234");
+                Some(*transfer)
+            }
+            _ => None,
+        };
+        items.iter().filter_map(of).collect()
+    };
+    assert_eq!(unconfirmed(&take(&mailbox)), [late]);
+    // Old ones are known as long as something may come of them.
+    assert!(mailbox.message_id(left).is_ok() && mailbox.message_id(told).is_err());
+    mailbox.end(CloseReason::PeerClosed, None);
+    let items = take(&mailbox);
+    assert_eq!(unconfirmed(&items), [left]);
+    assert!(
+        matches!(items.last(), Some(Item::Closed { .. })),
+        "{items:?}"
+    );
 }

@@ -199,3 +199,60 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Counters;
+    use super::super::queue::ITEM;
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_is_told_in_the_file() {
+        let path = std::env::temp_dir().join(format!("msrp-dropped-{}.pcapng", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let files = Files::create(path.clone(), 1 << 20, 2).expect("a file");
+        let counters = Arc::new(Counters::default());
+        let queue = Queue::new(2 * (1000 + ITEM), Arc::clone(&counters));
+        let flow = Arc::new(Flow {
+            number: 7,
+            local: ([127, 0, 0, 1], 1000).into(),
+            peer: ([127, 0, 0, 1], 2000).into(),
+            dialled: true,
+            secure: false,
+            opened: Some(SystemTime::now()),
+        });
+        let segment = |offset| {
+            let segment = Segment {
+                at: SystemTime::now(),
+                direction: Direction::Sent,
+                offset,
+                first: true,
+                last: true,
+                octets: vec![b'x'; 1000],
+            };
+            Item::Segment(Arc::clone(&flow), segment)
+        };
+        // Two have room, exactly; one more has not.
+        for at in 0..3 {
+            queue.push(segment(at * 1000));
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&queue, files, true).expect("written"));
+            while counters.written.load(Relaxed) < 2 {
+                std::thread::yield_now();
+            }
+            queue.push(segment(3000));
+            while counters.written.load(Relaxed) < 3 {
+                std::thread::yield_now();
+            }
+            queue.close();
+        });
+        let octets = std::fs::read(&path).expect("the file");
+        std::fs::remove_file(&path).expect("removed");
+        let text = String::from_utf8_lossy(&octets);
+        assert!(text.contains("connection 7"));
+        assert!(text.contains("1 messages or parts of messages before this were dropped"));
+        assert!(text.contains("1 messages or parts of messages were dropped"));
+        assert_eq!(counters.dropped.load(Relaxed), 1);
+    }
+}

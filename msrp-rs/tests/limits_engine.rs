@@ -1,0 +1,325 @@
+//! The bounds that need an engine or sockets, each at its value, where all still works, and one beyond, where
+//! `docs/limits.md` says what happens; and the table of the tests of all bounds, so that none is forgotten.
+
+mod engine_support;
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use engine_support::{Host, RawPeer, limits, pair, passive, remote_uri, wait_until};
+use msrp::engine::{Event, SendBody, SendOptions, SessionHandle, SessionOptions};
+use msrp::error::ErrorKind;
+use msrp::limits::Limits;
+
+/// A session that knows its peer and is not bound: what is sent waits.
+fn waiting(host: &Host) -> SessionHandle {
+    let session = host.session();
+    let engine = &host.engine;
+    engine
+        .set_remote_path(session, &remote_uri(2855), false, "*")
+        .expect("a path");
+    session
+}
+
+fn again(host: &Host, session: SessionHandle, body: SendBody) {
+    let error = host
+        .engine
+        .send(session, SendOptions::default(), body)
+        .expect_err("no room");
+    assert_eq!(error.kind, ErrorKind::Again, "{error}");
+}
+
+#[test]
+fn send_window() {
+    let host = Host::with(limits(|limits| {
+        (limits.send_window, limits.small_message) = (4096, 4096)
+    }));
+    // Each message counts 256 octets more.
+    for bodies in [&[3840][..], &[1792, 1792], &[0; 16]] {
+        let session = waiting(&host);
+        for len in bodies {
+            host.try_send(session, vec![b'x'; *len]).expect("it fits");
+        }
+        again(&host, session, SendBody::Bytes("".into()));
+    }
+    // One that is larger than the window by its 256 octets is taken alone.
+    let session = waiting(&host);
+    host.try_send(session, vec![b'x'; 4096])
+        .expect("the window is empty");
+    again(&host, session, SendBody::Bytes("".into()));
+}
+
+#[test]
+fn transfers() {
+    let host = Host::with(limits(|limits| limits.transfers = 2));
+    let session = waiting(&host);
+    let stream = || SendBody::Stream(None);
+    let large = || SendBody::Bytes(vec![b'x'; 65_537].into());
+    host.engine
+        .send(session, SendOptions::default(), stream())
+        .expect("a slot");
+    host.engine
+        .send(session, SendOptions::default(), large())
+        .expect("a slot");
+    again(&host, session, stream());
+    again(&host, session, large());
+    host.send(session, "small ones need none");
+    // When one ends there is room.
+    let (host_a, host_b) = (
+        Host::with(limits(|limits| limits.transfers = 1)),
+        Host::new(),
+    );
+    let (one, _) = pair(&host_a, &host_b);
+    let sent = host_a
+        .engine
+        .send(one, SendOptions::default(), stream())
+        .expect("a slot")
+        .transfer;
+    again(&host_a, one, stream());
+    host_a.engine.abort(sent).expect("alive");
+    host_a.wait_event(one, "writable", |event| matches!(event, Event::Writable));
+    host_a
+        .engine
+        .send(one, SendOptions::default(), stream())
+        .expect("the slot");
+}
+
+#[test]
+fn unbound_connections() {
+    let host = Host::with(limits(|limits| limits.unbound_connections = 3));
+    let (_session, uri) = passive(&host);
+    let mut strangers: Vec<RawPeer> = Vec::new();
+    for number in 1..=3 {
+        strangers.push(RawPeer::connect(&uri));
+        wait_until(|| host.engine.stats().connections == number);
+    }
+    // Three are served: each gets its answer.
+    let unknown = format!("{uri}x");
+    for stranger in &mut strangers {
+        stranger.send(&unknown, &remote_uri(1), "who00001", "hi");
+        assert!(stranger.frame().starts_with("MSRP who00001 481"));
+    }
+    // The fourth makes the oldest go.
+    strangers.push(RawPeer::connect(&uri));
+    assert_eq!(strangers[0].read_to_end(), b"");
+    for stranger in &mut strangers[1..] {
+        stranger.send(&unknown, &remote_uri(1), "who00002", "hi");
+        assert!(stranger.frame().starts_with("MSRP who00002 481"));
+    }
+}
+
+#[test]
+fn threads_for_names_and_files() {
+    let dir = std::env::temp_dir().join(format!("msrp-limits-engine-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let file = dir.join("content");
+    std::fs::write(&file, vec![b'x'; 300_000]).expect("a file");
+    let (a, b) = (Host::new(), Host::new());
+    let sessions: Vec<_> = (0..20).map(|_| pair(&a, &b)).collect();
+    // More files than threads: all of them arrive.
+    for (one, _) in &sessions {
+        for _ in 0..2 {
+            a.engine
+                .send(*one, SendOptions::default(), SendBody::File(file.clone()))
+                .expect("admitted");
+        }
+    }
+    for (_, two) in &sessions {
+        b.wait("both files", |seen| {
+            seen.messages
+                .get(two)
+                .is_some_and(|messages| messages.len() == 2)
+        });
+        a.take();
+    }
+    std::fs::remove_dir_all(dir).expect("removed");
+}
+
+#[test]
+fn methods_that_a_host_answers() {
+    let host = Host::new();
+    let named = |count: usize, len: usize| SessionOptions {
+        methods: (0..count).map(|_| "X".repeat(len)).collect(),
+        ..SessionOptions::default()
+    };
+    host.session_with(named(32, 64));
+    for (count, len) in [(33, 64), (32, 65)] {
+        let error = host
+            .engine
+            .session(&host.domain, named(count, len))
+            .expect_err("beyond");
+        assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
+    }
+}
+
+/// Each bound with the tests that see it, as `file::function`.
+const TESTED: &[(&str, &str)] = &[
+    ("start_line", "tests/limits_protocol.rs::start_line"),
+    ("header_line", "tests/limits_protocol.rs::header_line"),
+    ("header_section", "tests/limits_protocol.rs::header_section"),
+    ("headers", "tests/limits_protocol.rs::headers"),
+    ("path_uris", "tests/limits_protocol.rs::path_uris"),
+    ("non_send_body", "tests/limits_protocol.rs::non_send_body"),
+    ("send_window", "tests/limits_engine.rs::send_window"),
+    ("small_message", "tests/limits_protocol.rs::small_message"),
+    ("read_ahead", "tests/limits_protocol.rs::read_ahead"),
+    (
+        "receive_window",
+        "tests/limits_protocol.rs::receive_window_and_connection_slack",
+    ),
+    (
+        "connection_slack",
+        "tests/limits_protocol.rs::receive_window_and_connection_slack",
+    ),
+    ("control_lane", "tests/limits_protocol.rs::control_lane"),
+    ("write_ahead", "tests/limits_protocol.rs::write_ahead"),
+    ("stall", "tests/limits_protocol.rs::stall"),
+    (
+        "max_transactions",
+        "tests/limits_protocol.rs::max_transactions",
+    ),
+    (
+        "incomplete_messages",
+        "tests/limits_protocol.rs::incomplete_messages",
+    ),
+    ("remembered_ids", "tests/limits_protocol.rs::remembered_ids"),
+    ("gaps", "tests/limits_protocol.rs::gaps"),
+    (
+        "incomplete_idle",
+        "tests/limits_protocol.rs::incomplete_idle",
+    ),
+    ("transfers", "tests/limits_engine.rs::transfers"),
+    ("early_len", "tests/limits_protocol.rs::early_len"),
+    ("early", "tests/limits_protocol.rs::early"),
+    (
+        "unbound_connections",
+        "tests/limits_engine.rs::unbound_connections",
+    ),
+    (
+        "unbound_per_address",
+        "tests/net_connections.rs::the_oldest_unbound_connection_makes_room",
+    ),
+    (
+        "unbound",
+        "tests/net_connections.rs::a_connection_without_a_session_is_closed_in_time",
+    ),
+    (
+        "tls_handshake",
+        "tests/net_tls.rs::a_tls_handshake_has_its_time",
+    ),
+    (
+        "dials_per_target",
+        "tests/net_fair.rs::four_dials_to_one_target_are_under_way_and_the_next_when_one_ends",
+    ),
+    (
+        "dials",
+        "tests/net_fair.rs::dials_in_all_are_bounded_and_have_their_turn",
+    ),
+    ("transaction", "tests/limits_protocol.rs::transaction"),
+    ("write_stall", "tests/limits_protocol.rs::write_stall"),
+    (
+        "engine_memory",
+        "tests/net_connections.rs::above_the_memory_budget_send_says_again_and_then_writable",
+    ),
+    (
+        "event_stream",
+        "src/net/mailbox/tests.rs::progress_is_one_entry_with_the_latest_value_and_reports_are_bounded",
+    ),
+    // What stands under "Fixed".
+    (
+        "worker threads of an engine",
+        "src/engine/validate.rs::the_defaults_are_allowed_and_each_text_names_the_option_and_its_bound",
+    ),
+    (
+        "threads for names and files, per engine",
+        "tests/limits_engine.rs::threads_for_names_and_files",
+    ),
+    (
+        "requests of other methods than SEND that wait for the host's answer, per session",
+        "tests/proto_request.rs::requests_that_nobody_answers_are_bounded_in_number_and_time",
+    ),
+    (
+        "methods that a session's host answers",
+        "tests/limits_engine.rs::methods_that_a_host_answers",
+    ),
+    (
+        "messages admitted whose outcome the consumer was not told, per session",
+        "src/net/mailbox/tests.rs::outcomes_that_nobody_takes_hold_further_messages_back",
+    ),
+    (
+        "octets received ahead of a gap, over the messages of a session",
+        "tests/limits_protocol.rs::octets_received_ahead_of_a_gap",
+    ),
+    (
+        "media types that the peer answered with 415, per session",
+        "src/proto/refused.rs::the_types_remembered_are_bounded",
+    ),
+    (
+        "retained messages of a session (C)",
+        "../bindings-c/tests/handles.c::retained_up_to_the_limit",
+    ),
+    (
+        "dials to one target",
+        "src/net/dial.rs::dials_to_one_target_have_a_bounded_rate",
+    ),
+    (
+        "time for one address of a name while others are left to try",
+        "src/net/dial.rs::an_address_that_says_nothing_has_its_time_while_others_are_left",
+    ),
+    (
+        "empty lines between two requests",
+        "tests/limits_protocol.rs::empty_lines_between_two_requests",
+    ),
+    (
+        "transaction id as received",
+        "tests/limits_protocol.rs::transaction_id_as_received",
+    ),
+    (
+        "Message-ID as received",
+        "tests/limits_protocol.rs::message_id_as_received",
+    ),
+];
+
+#[test]
+fn every_bound_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tested: HashSet<&str> = TESTED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(tested.len(), TESTED.len(), "a bound stands there twice");
+    // The fields of the object, by their names in its own words.
+    let shown = format!("{:#?}", Limits::default());
+    let fields = shown.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("    ")?.split_once(':')?;
+        (!name.starts_with(' ')).then_some(name)
+    });
+    let fields: HashSet<&str> = fields.collect();
+    assert!(fields.len() >= 32, "{fields:?}");
+    // The rows of the page: names of fields, and what is fixed.
+    let page = std::fs::read_to_string(root.join("../docs/limits.md")).expect("the page");
+    let rows: HashSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .filter(|row| !["Name", "What"].contains(row))
+        .map(|row| row.trim_matches('`'))
+        .collect();
+    for name in fields.union(&rows) {
+        assert!(
+            tested.contains(name),
+            "no test of {name}: write one, and name it in this table"
+        );
+        assert!(rows.contains(name), "{name} is missing in docs/limits.md");
+    }
+    for (name, place) in TESTED {
+        assert!(
+            rows.contains(name),
+            "{name} stands in no row of docs/limits.md"
+        );
+        let (file, function) = place.split_once("::").expect("file::function");
+        let text = std::fs::read_to_string(root.join(file))
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
+        let (rust, c) = (format!("fn {function}("), format!("void {function}("));
+        assert!(
+            text.contains(&rust) || text.contains(&c),
+            "{place} of {name}"
+        );
+    }
+}
