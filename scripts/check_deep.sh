@@ -24,7 +24,8 @@ long_property_tests() {
     PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --locked --quiet --release -p msrp
 }
 
-# The pure layers only: Miri knows no sockets. Property tests are left to the other steps.
+# The pure layers only: Miri knows no sockets. Property tests are left to the other steps, and what counts the cost of
+# large numbers; the rest takes smaller ones.
 miri() {
     PROPTEST_CASES=8 MIRIFLAGS="-Zmiri-disable-isolation" CARGO_TARGET_DIR=target/miri \
         cargo "+$NIGHTLY" miri test --locked --quiet -p msrp --no-default-features --lib

@@ -11,7 +11,7 @@ for target in $(cargo "+$NIGHTLY" fuzz list); do
     merged=$(mktemp -d)
     mkdir -p "fuzz/corpus/$target"
     cp "fuzz/corpus/$target"/* "$committed"/* "$merged" 2>/dev/null || true
-    cargo "+$NIGHTLY" fuzz cmin --sanitizer none "$target" "$merged" -- -max_len=1024 </dev/null
+    cargo "+$NIGHTLY" fuzz cmin --sanitizer none --no-trace-compares "$target" "$merged" -- -max_len=1024 </dev/null
     find "$committed" -type f ! -name 'found-*' -delete
     # Small ones first, and no more than are tried in a moment.
     find "$merged" -type f ! -name 'found-*' -printf '%s %p\n' | sort -n | head -n 400 | cut -d ' ' -f 2- |

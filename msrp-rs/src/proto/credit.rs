@@ -277,6 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "a hundred thousand pauses take long to interpret")]
     fn pauses_are_counted_for_their_period_and_few_are_remembered() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
