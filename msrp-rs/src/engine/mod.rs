@@ -93,7 +93,9 @@ use crate::net::file::{self, FileSource};
 use crate::net::mailbox::{Mailbox, Phase, Source};
 use crate::net::registry::{Entry, SetReady};
 use crate::net::tls::Tls;
-use crate::proto::{self, Answer, Body, Command, IdSource, OutgoingMessage, ReportMode};
+use crate::proto::{
+    self, Answer, Body, Command, IdSource, OutgoingMessage, ReportMode, RequestHead,
+};
 use crate::sdp::{MediaDescription, SessionDescription};
 use crate::wire::{FailureReport, Host, Method, Scheme, StatusCode, Uri, UriPath};
 use lifecycle::Core;
@@ -615,18 +617,26 @@ impl Engine {
         })
     }
 
-    /// Answers a request of [`Event::Request`]. Without effect once it was answered, or its sender has given up.
+    /// Answers a request of [`Event::Request`], once. After an error about the answer it still waits for one.
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
-    /// headers beyond the limits, `Gone`, `Forked`.
+    /// headers beyond the limits, `Gone` when it was answered, its sender has given up
+    /// ([`Limits::transaction`](crate::Limits::transaction)) or the session is over, `Forked`.
     pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
         let core = self.core()?;
         let (session, key) = core.shared.message(request)?;
         validate::answer(&answer, &core.shared.context.limits)?;
-        session
-            .mailbox()
-            .judge(key, Command::Answer(key, Box::new(answer)))
+        session.mailbox().answer(key, Box::new(answer))
+    }
+
+    /// The headers of a request of [`Event::Request`] that waits for its answer.
+    ///
+    /// # Errors
+    /// `Gone` as [`answer`](Self::answer), `Forked`.
+    pub fn request_head(&self, request: MessageHandle) -> Result<Arc<RequestHead>> {
+        let (session, key) = self.core()?.shared.message(request)?;
+        session.mailbox().request_head(key)
     }
 
     /// The Message-ID of a transfer. Known until its session has ended, or `Limits::remembered_ids` later transfers
