@@ -22,7 +22,7 @@ mod receive;
 mod refused;
 mod report;
 mod report_timer;
-mod request;
+pub(crate) mod request;
 mod session;
 mod tap;
 mod timers;

@@ -22,7 +22,7 @@ use crate::wire::{
 };
 
 /// Requests that may wait for the consumer's answer, per session. Beyond: 413.
-const MAX_UNANSWERED: usize = 16;
+pub(crate) const MAX_UNANSWERED: usize = 16;
 
 /// A request whose body is being read. The parser bounds it by `Limits::non_send_body`.
 #[derive(Debug)]
