@@ -104,8 +104,13 @@ static libmsrp_message kept;
 static void keep_content(kind which, libmsrp_session session, libmsrp_message message) {
     if (which == IN_MESSAGE) {
         CHECK_OK(libmsrp_message_retain(the.engine, message));
-        kept = message;
-        CHECK_OK(libmsrp_session_pause(the.engine, session));
+        /* The first: what it holds is looked at in the end. */
+        if (kept == 0) {
+            kept = message;
+        }
+        /* It may be ending while its last message is told of. */
+        const libmsrp_result paused = libmsrp_session_pause(the.engine, session);
+        CHECK(paused == LIBMSRP_OK || paused == LIBMSRP_ERR_GONE);
     }
 }
 
