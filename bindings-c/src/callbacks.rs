@@ -95,7 +95,7 @@ pub struct libmsrp_session_callbacks {
             user: *mut c_void,
         ),
     >,
-    /// One of our messages got further.
+    /// One of our messages, or requests of other methods, got further.
     pub on_transfer: Option<
         unsafe extern "C" fn(
             engine: *mut libmsrp_engine,

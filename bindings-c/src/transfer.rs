@@ -16,7 +16,7 @@ use crate::session::libmsrp_session;
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 
-/// Names an outgoing message of an engine. 0 is none.
+/// Names an outgoing message, or request of another method, of an engine. 0 is none.
 pub type libmsrp_transfer = u64;
 
 /// A length that is not known.

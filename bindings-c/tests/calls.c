@@ -96,6 +96,8 @@ static int is_closed(libmsrp_session session) {
 
 static void random_calls(slot *own, libmsrp_session session, libmsrp_message message, libmsrp_transfer transfer,
                          const uint8_t *data, size_t len);
+static void count(int which, libmsrp_result result);
+static int index_of(const char *name);
 
 /* Begins a callback of an engine: nobody else is in one, and it is the right thread. */
 static slot *enter(void *owner) {
@@ -207,6 +209,11 @@ static libmsrp_request_verdict on_request(libmsrp_engine *engine, libmsrp_sessio
     CHECK(info->method.len > 0 && len <= 10240);
     remember(self->messages, request, next_random(&thread_random));
     random_calls(self, session, request, 0, data, len);
+    if (next_random(&thread_random) % 2 == 0) {
+        const libmsrp_result result = libmsrp_request_respond(engine, request, 200, NULL, 0, NULL, 0);
+        CHECK(result == LIBMSRP_OK || result == LIBMSRP_ERR_GONE);
+        count(index_of("libmsrp_request_respond"), result);
+    }
     leave(self);
     return (libmsrp_request_verdict)(next_random(&thread_random) % 2);
 }
