@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::connection::Connection;
 use super::counters::FrameKind;
-use super::outbound::Mark;
 use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::Purpose;
 use super::transfer::{Outgoing, Phase};
+use super::written::Mark;
 use super::{Answer, Event, MessageKey, RequestHead};
 use crate::wire::{
     Continuation, Head, HeaderName, Method, RequestHead as HeadToWrite, StatusCode, TransactionId,
