@@ -8,7 +8,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::Happening;
 use super::outgoing::{end, tell};
-use super::screen::{printable, size};
+use super::screen::size;
+use crate::output::printable;
 use crate::recv::extension;
 
 /// Whether the message is a line of the chat: text, not too long, and not sent as a file.

@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, printable};
 use crate::rendezvous::Habit;
 use crate::session::{self, Manner};
-use screen::{Said, Screen, printable};
+use screen::{Said, Screen};
 
 /// Chat, line by line.
 ///
