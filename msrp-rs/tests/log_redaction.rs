@@ -389,6 +389,10 @@ fn a_peer_adds_no_lines_to_the_log() {
     assert!(peer.frame().starts_with("MSRP evil0001 400"));
     let (records, _) = host.engine.take_log(usize::MAX);
     let line = |record: &&msrp::engine::LogRecord| record.text.contains("forged");
-    let line = &records.iter().find(line).expect("the line of the frame").text;
+    let line = &records
+        .iter()
+        .find(line)
+        .expect("the line of the frame")
+        .text;
     assert!(!line.contains(char::is_control), "{line:?}");
 }

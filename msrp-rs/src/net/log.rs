@@ -259,7 +259,10 @@ mod tests {
         log.set_level(Some(LogLevel::Trace));
         log.write(
             LogLevel::Trace,
-            format_args!("{}", "id=1\nERROR forged\r\x1b[2J\u{9b}2J\u{2028}\u{202e}\tü…"),
+            format_args!(
+                "{}",
+                "id=1\nERROR forged\r\x1b[2J\u{9b}2J\u{2028}\u{202e}\tü…"
+            ),
         );
         let (records, _) = log.take(usize::MAX);
         assert_eq!(

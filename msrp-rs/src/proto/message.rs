@@ -276,7 +276,11 @@ mod tests {
         let many = if cfg!(miri) { 200 } else { 1000 };
         let mut incoming = incoming();
         for n in 0..many {
-            incoming.place(10 + n as u64, Bytes::from_static(b"x"), |_, _| unreachable!());
+            incoming.place(
+                10 + n as u64,
+                Bytes::from_static(b"x"),
+                |_, _| unreachable!(),
+            );
         }
         assert_eq!(
             (incoming.ahead.len(), incoming.ahead_len),
