@@ -1,8 +1,8 @@
 //! What a host does with what it received: takes it, refuses it, reports on it, answers it (RFC 4975 §7.1.3, §7.2,
 //! §7.3.1).
 //!
-//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT is
-//! made in `proto::report`.
+//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT
+//! is made in `proto::report`.
 
 use std::ops::Range;
 
@@ -117,7 +117,8 @@ impl Engine {
         session.mailbox().judge(key, command(key))
     }
 
-    /// Answers a request of [`Event::Request`]. Without effect once it was answered, or its sender has given up.
+    /// Answers a request of [`Event::Request`](super::Event::Request). Without effect once it was answered, or its
+    /// sender has given up.
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
