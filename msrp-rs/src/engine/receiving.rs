@@ -1,8 +1,8 @@
 //! What a host does with what it received: takes it, refuses it, reports on it, answers it (RFC 4975 §7.1.3, §7.2,
 //! §7.3.1).
 //!
-//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT is
-//! made in `proto::report`.
+//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT
+//! is made in `proto::report`.
 
 use std::ops::Range;
 use std::sync::Arc;

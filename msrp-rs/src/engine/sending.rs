@@ -20,9 +20,9 @@ impl Engine {
     /// Admits a message; before the session is bound it waits. Content that is refused is dropped before this returns.
     ///
     /// # Errors
-    /// `Again` when the window or the transfer slots are full ([`Event::Writable`](super::Event::Writable) follows), `TooLarge` beyond the
-    /// peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415), `InvalidArgument` (also before `set_remote`, and for a file that cannot be
-    /// read), `Gone`, `Forked`.
+    /// `Again` when the window or the transfer slots are full ([`Event::Writable`](super::Event::Writable) follows),
+    /// `TooLarge` beyond the peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415),
+    /// `InvalidArgument` (also before `set_remote`, and for a file that cannot be read), `Gone`, `Forked`.
     pub fn send(
         &self,
         session: SessionHandle,
@@ -91,9 +91,9 @@ impl Engine {
     }
 
     /// Admits a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC
-    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`](super::Event::Response) tells what came back, and the outcome is
-    /// told as that of a message. A peer that does not know the method answers 501. Without `body` the content type is
-    /// not sent.
+    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`](super::Event::Response) tells what came
+    /// back, and the outcome is told as that of a message. A peer that does not know the method answers 501. Without
+    /// `body` the content type is not sent.
     ///
     /// # Errors
     /// `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot stand

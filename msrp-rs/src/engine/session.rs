@@ -122,8 +122,9 @@ impl Engine {
         Ok(handle)
     }
 
-    /// Connects or waits for the peer, as negotiated. [`Event::Opened`](super::Event::Opened) or [`Event::Closed`](super::Event::Closed) follows, the latter with
-    /// `Timeout` when the time is over. A passive session is bound by its peer also without `open`.
+    /// Connects or waits for the peer, as negotiated. [`Event::Opened`](super::Event::Opened) or
+    /// [`Event::Closed`](super::Event::Closed) follows, the latter with `Timeout` when the time is over. A passive
+    /// session is bound by its peer also without `open`.
     ///
     /// # Errors
     /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.

@@ -1,8 +1,8 @@
 //! One chunk on its way out: its head, its body as slices, its end-line (RFC 4975 §5.1, §7.1, §7.1.1).
 //!
-//! A body must not hold the end-line of its own chunk. Short chunks are searched before the head is written; longer ones
-//! while their body is, and end where a hit begins. Whose turn it is decides `outbound`; how octets and lines are written
-//! is known to `wire`.
+//! A body must not hold the end-line of its own chunk. Short chunks are searched before the head is written; longer
+//! ones while their body is, and end where a hit begins. Whose turn it is decides `outbound`; how octets and lines are
+//! written is known to `wire`.
 
 use bytes::Bytes;
 

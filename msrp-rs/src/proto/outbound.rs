@@ -6,8 +6,8 @@
 //! send order, before and between the turns of larger ones, which take turns themselves. At most one chunk is open;
 //! when something else waits and it holds 2048 octets, it is ended with `+` and its message goes on later.
 //!
-//! Chunks are encoded in `chunk`; what follows when their octets were written is done in `written`; how a message begins
-//! and ends stands in `sending`.
+//! Chunks are encoded in `chunk`; what follows when their octets were written is done in `written`; how a message
+//! begins and ends stands in `sending`.
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! A message of ours from the command that gives it to its outcome (RFC 4975 §7.1, §7.1.2).
 //!
-//! When it is sent decides `outbound`; which REPORTs are waited for, `report`; its content and what is known of it is kept
-//! in `transfer`.
+//! When it is sent decides `outbound`; which REPORTs are waited for, `report`; its content and what is known of it is
+//! kept in `transfer`.
 
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What follows when octets were written: time runs, the window has room again, progress is told (RFC 4975 §7.1.1).
 //!
-//! *Marks* say what; `write_queue` keeps each at its place in the output. They are set where something is encoded: `chunk`,
-//! `request`, `sending`.
+//! *Marks* say what; `write_queue` keeps each at its place in the output. They are set where something is encoded:
+//! `chunk`, `request`, `sending`.
 
 use std::time::Instant;
 
