@@ -160,7 +160,8 @@ pub enum SetupPreference {
 /// Whether sessions to one peer share a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConnectionSharing {
-    /// One connection per peer (RFC 4975 §5.4).
+    /// One connection per peer (RFC 4975 §5.4). A session that is put on one that is there sends messages when the peer
+    /// has answered its first request; if the connection ends before, a new one is dialled, once.
     #[default]
     Peer,
     /// One connection per session: for bulk.

@@ -16,7 +16,7 @@ use super::slots::Slots;
 use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
-use crate::net::dial;
+use crate::net::dial::{self, Sharing};
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
@@ -102,7 +102,10 @@ impl Engine {
             handle,
             entry: Arc::clone(&entry),
             negotiation,
-            share: options.connection_sharing == ConnectionSharing::Peer,
+            sharing: match options.connection_sharing {
+                ConnectionSharing::Peer => Sharing::Shared,
+                ConnectionSharing::Session => Sharing::Alone,
+            },
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         });
@@ -154,7 +157,7 @@ impl Engine {
             Arc::clone(&core.shared.context),
             Arc::clone(&session.entry),
             hop,
-            session.share,
+            session.sharing,
             validate::timeout(timeout),
         ));
         Ok(())
@@ -190,7 +193,7 @@ pub(super) struct Session {
     pub(super) entry: Arc<Entry>,
     pub(super) negotiation: Mutex<Negotiation>,
     /// Whether it may share a connection.
-    pub(super) share: bool,
+    pub(super) sharing: Sharing,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -305,6 +308,10 @@ impl Shared {
             end_unserved(&self.context, &session.entry, CloseReason::Local, None);
         } else {
             session.mailbox().start_closing(deadline);
+            // Its connection may have lost it meanwhile.
+            if session.entry.withdraw() {
+                end_unserved(&self.context, &session.entry, CloseReason::Local, None);
+            }
         }
     }
 }
@@ -327,6 +334,10 @@ fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option
         end_unserved(context, entry, reason, error);
     } else {
         entry.mailbox().close_now(cause);
+        // Its connection may have lost it meanwhile; the cause is known to the mailbox.
+        if entry.withdraw() {
+            end_unserved(context, entry, CloseReason::Local, None);
+        }
     }
 }
 
@@ -338,23 +349,32 @@ fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, erro
 }
 
 /// Connects the session, if `hop` is there, and sees that it is bound in time.
+///
+/// Peers close a connection when its last session ends (RFC 4975 §5.4), also at the moment at which this one was put on
+/// it: then a new one is dialled, once and within the same time. Until the session is bound, a connection that served
+/// others before gets nothing of it but the binding SEND, so nothing is lost or sent twice.
 pub(super) async fn open(
     context: Arc<Context>,
     entry: Arc<Entry>,
     hop: Option<Uri>,
-    share: bool,
+    mut sharing: Sharing,
     timeout: Duration,
 ) {
     let work = async {
-        if let Some(hop) = hop {
-            tokio::select! {
-                connected = dial::connect(&context, &entry, &hop, share) => connected?,
-                // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
-                () = entry.decided.notified() => return Ok(()),
+        loop {
+            if let Some(hop) = &hop {
+                tokio::select! {
+                    connected = dial::connect(&context, &entry, hop, sharing) => connected?,
+                    // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
+                    () = entry.decided.notified() => return Ok(()),
+                }
             }
+            entry.decided.notified().await;
+            if hop.is_none() || !entry.is_waiting() {
+                return Ok::<(), Error>(());
+            }
+            sharing = Sharing::Afresh;
         }
-        entry.decided.notified().await;
-        Ok::<(), Error>(())
     };
     let cause = match tokio::time::timeout(timeout, work).await {
         Ok(Ok(())) => return,

@@ -20,7 +20,7 @@ use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
 use super::log::LogLevel;
-use super::registry::{Bind, Entry, Origin, Way};
+use super::registry::{Bind, Claim, Entry, Origin, Way};
 use super::socket::PeerSocket;
 use super::tls::Tls;
 use super::transport::Transport;
@@ -36,6 +36,17 @@ const DISTANCE: Duration = Duration::from_millis(100);
 const BURST: u32 = 10;
 /// Targets that are remembered while nothing is connected to them.
 const REMEMBERED: usize = 1024;
+
+/// Which connection a session gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// One of its own.
+    Alone,
+    /// One that is there, or a new one that further sessions may share.
+    Shared,
+    /// A new one that further sessions may share: the one that was there is lost.
+    Afresh,
+}
 
 /// Who is dialled.
 #[derive(Debug, PartialEq, Eq, Hash, Clone)]
@@ -122,7 +133,7 @@ pub(crate) async fn connect(
     context: &Arc<Context>,
     entry: &Arc<Entry>,
     hop: &Uri,
-    share: bool,
+    sharing: Sharing,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
@@ -141,16 +152,18 @@ pub(crate) async fn connect(
     };
     let target = context.targets.target(&context.limits, &authority);
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share = share && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
-    let _gate = if share {
+    let share =
+        sharing != Sharing::Alone && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
+    let reuse = share && sharing == Sharing::Shared;
+    let _gate = if reuse {
         Some(target.gate.lock().await)
     } else {
         None
     };
-    if share {
+    if reuse {
         let shared = target.shared.lock().clone();
         if let Some(inbox) = shared
-            && entry.bind_to(&inbox) != Bind::ConnectionClosed
+            && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
         {
             let text = format_args!("shared by another session");
             context.log.connection(LogLevel::Debug, inbox.id(), text);
@@ -160,7 +173,7 @@ pub(crate) async fn connect(
     let connected = context.enter();
     let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
-    if entry.bind_to(&inbox) == Bind::Bound {
+    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
         let text = format_args!("dialled");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {

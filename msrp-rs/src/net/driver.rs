@@ -215,7 +215,7 @@ impl Driver {
             Ok(()) => self.adopt(now, entry),
             Err(error) => {
                 let reason = CloseReason::ConnectionLost(error.context.clone());
-                self.context().registry.end(&entry, reason, Some(error));
+                self.end(&entry, reason, Some(error));
             }
         }
     }
@@ -227,15 +227,31 @@ impl Driver {
             self.context().unbound.remove(self.connected.inbox.id());
         }
         let mailbox = Arc::clone(entry.mailbox());
-        mailbox.attach(&self.connected.inbox);
+        mailbox.attach(&self.connected.inbox, entry.is_held());
         self.sessions.insert(mailbox.key(), entry);
         self.run_commands(now, &mailbox);
+    }
+
+    /// A session is over, unless only its connection is, which it shared and was not bound on yet.
+    fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
+        if is_loss(&reason) && entry.detach() {
+            self.log(
+                LogLevel::Info,
+                "lost before a further session was bound: it gets a new connection",
+            );
+            return;
+        }
+        self.context().registry.end(entry, reason, error);
     }
 
     fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
         let Some(connection) = &mut self.connection else {
             return;
         };
+        // One that left before its turn came: another connection may have it.
+        if !self.sessions.contains_key(&mailbox.key()) {
+            return;
+        }
         let commands = &mut self.scratch.commands;
         let consumed = mailbox.take_commands(commands);
         if consumed > 0 {
@@ -307,10 +323,10 @@ impl Driver {
             };
             match entry.mailbox().deliver(run) {
                 Decided::No => {}
-                Decided::Bound => entry.decided.notify_one(),
+                Decided::Bound => entry.set_bound(),
                 Decided::Closed(reason) => {
                     if let Some(entry) = self.sessions.remove(&key) {
-                        self.connected.context.registry.end(&entry, reason, None);
+                        self.end(&entry, reason, None);
                     }
                 }
             }
@@ -514,7 +530,7 @@ impl Driver {
         for entry in entries {
             let error = Error::transport(kind, text);
             let reason = CloseReason::ConnectionLost(text.to_owned());
-            self.context().registry.end(&entry, reason, Some(error));
+            self.end(&entry, reason, Some(error));
         }
         self.context().relieve_senders();
     }
@@ -524,6 +540,17 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.transport.abort();
         self.abandon("connection was closed", ErrorKind::Connect);
+    }
+}
+
+/// Whether a reason is one of the connection, not of the session.
+fn is_loss(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::PeerClosed
+        | CloseReason::ConnectionLost(_)
+        | CloseReason::WriteStall
+        | CloseReason::Protocol { .. } => true,
+        CloseReason::Local | CloseReason::Status { .. } | CloseReason::BindTimeout => false,
     }
 }
 

@@ -62,7 +62,7 @@ fn loom_a_driver_hears_of_every_command() {
         let inbox = Arc::new(Inbox::new(1));
         let mailboxes = [mailbox(1, &ready), mailbox(2, &ready)];
         for mailbox in &mailboxes {
-            mailbox.attach(&inbox);
+            mailbox.attach(&inbox, false);
         }
         let hosts: Vec<_> = mailboxes
             .iter()

@@ -53,7 +53,8 @@ pub(crate) struct Entry {
     /// The session's own listener, if it has one.
     own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
-    /// Rings when the session is bound or over; the task that watches the time of `open` waits for it.
+    /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
+    /// waits for it.
     pub(crate) decided: Notify,
 }
 
@@ -65,6 +66,8 @@ struct State {
     binding: Binding,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// On a connection that was there, until the session is bound: for the next one, should that be lost.
+    spare: Option<Box<SessionConfig>>,
 }
 
 enum Binding {
@@ -113,6 +116,7 @@ impl Entry {
                 uri,
                 binding: Binding::NotReady(None),
                 pins: None,
+                spare: None,
             }),
             own: Mutex::new(own),
             on_end: Mutex::new(Some(on_end)),
@@ -203,12 +207,15 @@ impl Entry {
         }
     }
 
-    /// Gives the session to a connection that we dialled or share. False when it is bound or over.
-    pub(crate) fn bind_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Bind {
+    /// Gives the session to a connection that we dialled or share.
+    pub(crate) fn bind_to(self: &Arc<Self>, connection: &Arc<Inbox>, claim: Claim) -> Bind {
         let config = {
             let mut state = self.state.lock();
             match std::mem::replace(&mut state.binding, Binding::Bound(Arc::clone(connection))) {
-                Binding::Ready(config) => config,
+                Binding::Ready(config) => {
+                    state.spare = (claim == Claim::Shared).then(|| config.clone());
+                    config
+                }
                 other => {
                     state.binding = other;
                     return Bind::NotNeeded;
@@ -219,6 +226,7 @@ impl Entry {
             Ok(()) => Bind::Bound,
             Err(Control::Attach(_, config)) => {
                 let mut state = self.state.lock();
+                state.spare = None;
                 if !matches!(state.binding, Binding::Ended) {
                     state.binding = Binding::Ready(config);
                 }
@@ -226,6 +234,43 @@ impl Entry {
             }
             Err(Control::Finish | Control::Evict | Control::Detour(_)) => Bind::ConnectionClosed,
         }
+    }
+
+    /// Whether what the host wants to be sent waits until the session is bound: its connection may be lost before.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state.lock().spare.is_some()
+    }
+
+    /// The session is bound.
+    pub(crate) fn set_bound(&self) {
+        self.state.lock().spare = None;
+        self.decided.notify_one();
+    }
+
+    /// The connection is lost. A session that was put on it while it served others, and was not bound, has sent
+    /// nothing but its binding SEND: it waits again, and the task that opens it dials. False for any other, and for
+    /// one that is to end.
+    pub(crate) fn detach(&self) -> bool {
+        let mut state = self.state.lock();
+        if !matches!(state.binding, Binding::Bound(_)) {
+            return false;
+        }
+        let Some(config) = state.spare.take() else {
+            return false;
+        };
+        // Under the lock: who wants the end then either was seen here, or sees that no connection has the session.
+        if !self.mailbox.detach() {
+            return false;
+        }
+        state.binding = Binding::Ready(config);
+        drop(state);
+        self.decided.notify_one();
+        true
+    }
+
+    /// Whether the session waits for a connection.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.state.lock().binding, Binding::Ready(_))
     }
 
     /// The connection that serves the session now.
@@ -308,6 +353,15 @@ impl Entry {
     }
 }
 
+/// For whom a connection was made to which `Entry::bind_to` gives a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// For this session.
+    Own,
+    /// For others: their end may close it under this one (RFC 4975 §5.4).
+    Shared,
+}
+
 /// What `Entry::bind_to` did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Bind {
@@ -338,7 +392,12 @@ impl Registry {
         let own = entry.own.lock().take();
         drop(own);
         entry.mailbox.end(reason, error);
-        entry.state.lock().binding = Binding::Ended;
+        let spare = {
+            let mut state = entry.state.lock();
+            state.binding = Binding::Ended;
+            state.spare.take()
+        };
+        drop(spare);
         let known = self.sessions.lock().remove(&entry.session_id);
         let on_end = entry.on_end.lock().take();
         if let Some(on_end) = on_end {

@@ -15,15 +15,35 @@ use crate::proto::{CloseReason, Command, Event, MessageEnd, TransferKey};
 
 /// What the driver does.
 impl Mailbox {
-    /// The connection that serves the session. Commands of before are taken by the driver right after.
-    pub(crate) fn attach(&self, driver: &Arc<Inbox>) {
-        self.state.lock().driver = Some(Arc::clone(driver));
+    /// The connection that serves the session. Commands of before are taken by the driver right after; if they are
+    /// `held`, when the session is bound, or is to end.
+    pub(crate) fn attach(&self, driver: &Arc<Inbox>, held: bool) {
+        let mut state = self.state.lock();
+        state.driver = Some(Arc::clone(driver));
+        state.is_held = held;
+    }
+
+    /// The connection is lost, and has taken no command: the next one gets them. False when the session is bound, or
+    /// is to end.
+    pub(crate) fn detach(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Connecting || state.is_to_end() {
+            return false;
+        }
+        state.driver = None;
+        state.is_dirty = false;
+        state.is_held = false;
+        true
     }
 
     /// Moves what the host wants into `commands`; gives the octets that the consumer took.
     pub(crate) fn take_commands(&self, commands: &mut VecDeque<Command>) -> usize {
         let mut state = self.state.lock();
         state.is_dirty = false;
+        if state.is_held && !state.is_to_end() {
+            return 0;
+        }
+        state.is_held = false;
         commands.append(&mut state.commands);
         std::mem::take(&mut state.consumed)
     }
@@ -124,6 +144,9 @@ impl Mailbox {
     ) {
         match &event {
             Event::Bound => {
+                if std::mem::take(&mut state.is_held) {
+                    state.mark_dirty(after);
+                }
                 if state.phase < Phase::Open {
                     state.enter(Phase::Open, after);
                     state.push(Item::Opened, after);

@@ -23,6 +23,8 @@ pub(super) struct State {
     /// On the driver's dirty list.
     pub(super) is_dirty: bool,
     pub(super) driver: Option<Arc<Inbox>>,
+    /// The driver gets no commands until the session is bound.
+    pub(super) is_held: bool,
     pub(super) commands: VecDeque<Command>,
     /// Octets taken by the consumer and not yet told to the driver.
     pub(super) consumed: usize,
@@ -59,6 +61,7 @@ impl State {
             is_ready: false,
             is_dirty: false,
             driver: None,
+            is_held: false,
             commands: VecDeque::new(),
             consumed: 0,
             items: VecDeque::new(),
@@ -78,6 +81,12 @@ impl State {
             return Err(Error::local(ErrorKind::Gone, "session is closed"));
         }
         Ok(())
+    }
+
+    /// Whether a wish to end the session waits among the commands.
+    pub(super) fn is_to_end(&self) -> bool {
+        let mut commands = self.commands.iter();
+        commands.any(|command| matches!(command, Command::Close(_) | Command::CloseNow))
     }
 
     pub(super) fn check_sendable(&self) -> Result<()> {
