@@ -143,7 +143,7 @@ fn rfc4975_5_4_a_session_whose_shared_connection_ends_before_it_is_bound_gets_a_
     answer_binding(&mut fresh);
     host.wait_opened(third);
     wait_until(|| host.engine.stats().connections == 1);
-    covers!("C-197");
+    covers!("C-190");
 }
 
 #[test]
