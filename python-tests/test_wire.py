@@ -266,3 +266,13 @@ def test_texts_for_people() -> None:
     assert "(5000 octets of body in all)" in str(request)
     assert str(FRAMES[4]).startswith(f"MSRP {FRAMES[4].transaction_id} SEND\nTo-Path: {A}\n")
     assert hash(FRAMES[0]) == hash(FRAMES[0].replace())
+
+
+def test_a_broken_parser_keeps_nothing() -> None:
+    parser = wire.Parser()
+    with pytest.raises(wire.ParseError):
+        parser.feed(b"no frame at all\r\n")
+    for _ in range(3):
+        with pytest.raises(wire.ParseError):
+            parser.feed(bytes(1000))
+    assert len(parser._held) == 0

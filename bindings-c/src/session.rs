@@ -395,7 +395,6 @@ impl libmsrp_session_options {
             methods: methods.map(words).unwrap_or_default(),
             keep_alive,
             report_timeout,
-            ..SessionOptions::default()
         })
     }
 }

@@ -552,6 +552,8 @@ class Parser:
         Raises `ParseError` where the stream cannot be read on, at this call and all later ones;
         `ParseError.frames` has what was complete before.
         """
+        if self._events.error is not None:
+            raise self._events.error
         self._held += octets
         frames: list[Request | Response] = []
         for piece in self._events.feed(octets):

@@ -1,8 +1,8 @@
 //! What a host does with what it received: takes it, refuses it, reports on it, answers it (RFC 4975 §7.1.3, §7.2,
 //! §7.3.1).
 //!
-//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT is
-//! made in `proto::report`.
+//! Messages come as events of a [`Domain`](super::Domain). What credit does is decided in `proto::credit`, which REPORT
+//! is made in `proto::report`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -118,7 +118,8 @@ impl Engine {
         session.mailbox().judge(key, command(key))
     }
 
-    /// Answers a request of [`Event::Request`], once. After an error about the answer it still waits for one.
+    /// Answers a request of [`Event::Request`](super::Event::Request), once. After an error about the answer it still
+    /// waits for one.
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
@@ -131,7 +132,7 @@ impl Engine {
         session.mailbox().answer(key, Box::new(answer))
     }
 
-    /// The headers of a request of [`Event::Request`] that waits for its answer.
+    /// The headers of a request of [`Event::Request`](super::Event::Request) that waits for its answer.
     ///
     /// # Errors
     /// `Gone` as [`answer`](Self::answer), `Forked`.

@@ -20,9 +20,9 @@ impl Engine {
     /// Admits a message; before the session is bound it waits. Content that is refused is dropped before this returns.
     ///
     /// # Errors
-    /// `Again` when the window or the transfer slots are full ([`Event::Writable`] follows), `TooLarge` beyond the
-    /// peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415), `InvalidArgument` (also before `set_remote`, and for a file that cannot be
-    /// read), `Gone`, `Forked`.
+    /// `Again` when the window or the transfer slots are full ([`Event::Writable`](super::Event::Writable) follows),
+    /// `TooLarge` beyond the peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415),
+    /// `InvalidArgument` (also before `set_remote`, and for a file that cannot be read), `Gone`, `Forked`.
     pub fn send(
         &self,
         session: SessionHandle,
@@ -91,14 +91,14 @@ impl Engine {
     }
 
     /// Admits a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC
-    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`] tells what came back, and the outcome is
-    /// told as that of a message. A peer that does not know the method answers 501. Without `body` the content type is
-    /// not sent.
+    /// 4975 §12). It goes out as messages do, in one piece; [`Event::Response`](super::Event::Response) tells what came
+    /// back, and the outcome is told as that of a message. A peer that does not know the method answers 501. Without
+    /// `body` the content type is not sent.
     ///
     /// # Errors
     /// `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot stand
     /// there; before `set_remote`), `TooLarge` beyond 10 KiB of body, `Again` when the window is full
-    /// ([`Event::Writable`] follows), `Gone`, `Forked`.
+    /// ([`Event::Writable`](super::Event::Writable) follows), `Gone`, `Forked`.
     pub fn request(
         &self,
         session: SessionHandle,
@@ -151,7 +151,7 @@ impl Engine {
         mailbox.progress(key)
     }
 
-    /// Gives a stream its next octets, at most what [`Event::DataWanted`] asked for.
+    /// Gives a stream its next octets, at most what [`Event::DataWanted`](super::Event::DataWanted) asked for.
     ///
     /// # Errors
     /// `Again` beyond that, `Gone` when the stream has ended, `InvalidArgument` for what is no stream, `Forked`.
@@ -172,7 +172,7 @@ impl Engine {
         mailbox.end_stream(key)
     }
 
-    /// Ends an outgoing message with `#`. [`Event::Failed`] follows, unless it was complete.
+    /// Ends an outgoing message with `#`. [`Event::Failed`](super::Event::Failed) follows, unless it was complete.
     pub fn abort(&self, transfer: TransferHandle) -> Result<()> {
         let (mailbox, key) = self.find_transfer(transfer)?;
         mailbox.abort(key, None)

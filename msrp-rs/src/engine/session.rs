@@ -122,8 +122,9 @@ impl Engine {
         Ok(handle)
     }
 
-    /// Connects or waits for the peer, as negotiated. [`Event::Opened`] or [`Event::Closed`] follows, the latter with
-    /// `Timeout` when the time is over. A passive session is bound by its peer also without `open`.
+    /// Connects or waits for the peer, as negotiated. [`Event::Opened`](super::Event::Opened) or
+    /// [`Event::Closed`](super::Event::Closed) follows, the latter with `Timeout` when the time is over. A passive
+    /// session is bound by its peer also without `open`.
     ///
     /// # Errors
     /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
@@ -165,7 +166,7 @@ impl Engine {
     }
 
     /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
-    /// [`Event::Closed`] follows.
+    /// [`Event::Closed`](super::Event::Closed) follows.
     pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         let session = core.shared.session(session)?;
@@ -174,7 +175,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the session at once. [`Event::Closed`] follows.
+    /// Ends the session at once. [`Event::Closed`](super::Event::Closed) follows.
     pub fn abort_session(&self, session: SessionHandle) -> Result<()> {
         let core = self.core()?;
         let session = core.shared.session(session)?;

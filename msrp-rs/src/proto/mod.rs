@@ -7,6 +7,7 @@
 //! said, is decided above, in `engine`.
 
 mod bounded;
+mod chunk;
 mod connection;
 mod counters;
 mod credit;
@@ -23,6 +24,7 @@ mod refused;
 mod report;
 mod report_timer;
 pub(crate) mod request;
+mod sending;
 mod session;
 mod tap;
 mod timers;
@@ -30,6 +32,7 @@ mod transaction;
 mod transfer;
 pub(crate) mod work;
 mod write_queue;
+mod written;
 
 // They count what large numbers cost, which takes an interpreter too long.
 #[cfg(all(test, not(miri)))]

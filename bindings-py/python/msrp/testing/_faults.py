@@ -369,13 +369,16 @@ class _Lane:
             self._queue.put_nowait(octets)
 
     async def carry(self) -> None:
-        writing = asyncio.ensure_future(self._write())
+        tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())]
         try:
-            await self._read()
-            self._queue.put_nowait(None)
-            await writing
+            # A side that cannot be written any more ends the reading, too: it waits for the writing.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
-            writing.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
@@ -387,6 +390,7 @@ class _Lane:
             if not octets:
                 self._log.add(self.direction, event="end")
                 self._pass_all()
+                self._queue.put_nowait(None)
                 return
             self._take(octets)
             # Back-pressure: no more is read before this is written.

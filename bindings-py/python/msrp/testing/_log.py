@@ -28,7 +28,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Log:
-    """Everything that went in and out, in its order; the oldest goes beyond `max_bytes` octets."""
+    """Everything that went in and out, in its order; the oldest goes beyond `max_bytes` octets,
+    of which each entry takes 128 more than its own."""
 
     max_bytes: int = 16 * 1024 * 1024
     #: Octets whose entries had to go.
@@ -56,10 +57,10 @@ class Log:
     def add(self, direction: Literal["in", "out"], octets: bytes = b"", event: str = "") -> None:
         """Notes octets or an event, with the time."""
         self._entries.append(Entry(time.monotonic(), direction, bytes(octets), event))
-        self._held += len(octets)
+        self._held += len(octets) + _ENTRY
         while self._held > self.max_bytes and len(self._entries) > 1:
             gone = len(self._entries.popleft().octets)
-            self._held -= gone
+            self._held -= gone + _ENTRY
             self.lost_bytes += gone
 
     def __str__(self) -> str:
@@ -79,3 +80,6 @@ class Log:
 
 #: Octets of one entry that `str` shows.
 _SHOWN = 4096
+
+#: What an entry takes beside its octets.
+_ENTRY = 128

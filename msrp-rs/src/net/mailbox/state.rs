@@ -245,7 +245,8 @@ impl State {
         Ok(transfer)
     }
 
-    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited for.
+    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited
+    /// for.
     pub(super) fn report_settled(&mut self, key: TransferKey) -> Option<String> {
         let live = &mut self.transfers.live;
         let transfer = live.get_mut(&key.0)?;
