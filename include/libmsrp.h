@@ -1286,7 +1286,7 @@ typedef struct libmsrp_request_options {
 } libmsrp_request_options;
 
 /**
- * Names an outgoing message of an engine. 0 is none.
+ * Names an outgoing message, or request of another method, of an engine. 0 is none.
  */
 typedef uint64_t libmsrp_transfer;
 
@@ -1674,7 +1674,7 @@ typedef struct libmsrp_session_callbacks {
                       const struct libmsrp_report *report,
                       void *user);
     /**
-     * One of our messages got further.
+     * One of our messages, or requests of other methods, got further.
      */
     void (*on_transfer)(struct libmsrp_engine *engine,
                         libmsrp_session session,
@@ -1811,12 +1811,13 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Keeps octets of the running on_body or on_message: all of them or any part. Ends with libmsrp_body_release();
- * does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept long.
+ * Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
+ * libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
+ * long.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the octets are not within those
- * that this thread's running on_body or on_message was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
- * inside on_body and on_message.
+ * that this thread's running on_body, on_message or on_request was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
+ * inside of these callbacks.
  */
 libmsrp_result libmsrp_body_retain(struct libmsrp_engine *engine,
                                    const uint8_t *data,

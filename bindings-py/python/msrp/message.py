@@ -19,7 +19,7 @@ from .exceptions import ConcurrencyError, MessageAborted
 from .types import Headers
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
     from .transfer import Progress
 
 __all__ = ["Message"]
@@ -44,7 +44,7 @@ class Message:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionBase,
         handle: int,
         head: _msrp.Head,
         body: bytes | None,
@@ -245,7 +245,7 @@ class Incoming:
         "status",
     )
 
-    def __init__(self, session: Session, handle: int, head: _msrp.Head, credit: int) -> None:
+    def __init__(self, session: SessionBase, handle: int, head: _msrp.Head, credit: int) -> None:
         self._session = session
         self.handle = handle
         self.head = head
