@@ -241,6 +241,8 @@ def test_two_terminals(tmp_path: Path) -> None:
         assert (inbox / "photo.jpg").read_bytes() == photo.read_bytes()
         alice.type(f"/file {photo}\r")
         bob.wait_for(r"(?s)/decline\?.*/decline\?")
+        # All of it is there: what comes is a REPORT, not the end of the transfer.
+        alice.wait_for(r"(?s)(me: photo\.jpg \(97\.66 KiB\) ✓.*){2}")
         bob.type("/decline\r")
         alice.wait_for("me: photo.jpg ✗ .*413")
         bob.type("/decline\r")
@@ -250,6 +252,24 @@ def test_two_terminals(tmp_path: Path) -> None:
         assert alice.close() == 0
         assert bob.close() == 0
     assert [path.name for path in inbox.iterdir()] == ["photo.jpg"]
+
+
+def test_who_quits_need_not_wait_for_a_file(tmp_path: Path) -> None:
+    offer, answer = tmp_path / "offer", tmp_path / "answer"
+    film = tmp_path / "film.mp4"
+    film.write_bytes(bytes(20_000_000))
+    with (
+        Terminal("chat", "--offer-out", offer, "--answer-in", answer) as alice,
+        Terminal("chat", "--offer-in", offer, "--answer-out", answer) as bob,
+    ):
+        alice.wait_for(r"/help lists what else there is\.")
+        alice.type(f"/file {film}\r")
+        # He never says.
+        bob.wait_for(r"/accept or /decline\?")
+        alice.type("/quit\r")
+        alice.wait_for("what is under way goes on to its end; Ctrl-C ends it")
+        alice.type("\x03")
+        assert alice.close() == 0
 
 
 @pytest.mark.parametrize("how", ["\x03", "\x04", "/quit\r", "signal"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -13,7 +14,7 @@ import trustme
 
 import msrp
 from msrp import wire
-from msrp.testing import RawPeer, faults, pair
+from msrp.testing import Faults, Log, RawPeer, faults, pair
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -420,3 +421,28 @@ async def test_faults_need_an_open_session() -> None:
     with pytest.raises(msrp.SessionClosed):
         with faults(session):
             pass
+
+
+async def test_a_side_that_is_gone_ends_both_lanes() -> None:
+    session, session_side = socket.socketpair()
+    peer, peer_side = socket.socketpair()
+    with session, peer:
+        at_work = Faults(session_side, peer_side)
+        session.close()
+        peer.sendall(b"to nobody")
+        # What cannot be written any more is not waited for.
+        await asyncio.wait_for(asyncio.wait([at_work._work]), 30)
+    assert at_work.failure is None
+    assert (session_side.fileno(), peer_side.fileno()) == (-1, -1)
+
+
+def test_the_log_is_bounded_in_entries() -> None:
+    log = Log(max_bytes=100_000)
+    for _ in range(10_000):
+        log.add("in", b"x")
+    # An entry of one octet is held as more than that.
+    assert len(log) < 1000
+    assert log.lost_bytes == 10_000 - len(log)
+    for _ in range(10_000):
+        log.add("in", event="dropped")
+    assert len(log) < 1000

@@ -1,6 +1,6 @@
 //! What is printed: contents and JSON lines on standard output, the course of things on standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ impl Output {
         Self { json, quiet }
     }
 
-    /// Something happened: a JSON line, or a line for people on standard error.
+    /// Something happened: a JSON line, or a line for people on standard error, which may show texts of the peer: it is
+    /// made printable.
     pub(crate) fn event(
         &self,
         event: &Value,
@@ -28,7 +29,7 @@ impl Output {
             self.content(&event.to_string())
         } else {
             if !self.quiet {
-                eprintln!("{}", text());
+                eprintln!("{}", printable(&text()));
             }
             Ok(())
         }
@@ -40,6 +41,14 @@ impl Output {
         writeln!(stdout, "{line}")
             .and_then(|()| stdout.flush())
             .map_err(|error| Failure::io("standard output", &error))
+    }
+
+    /// A text of the peer, on standard output: as it is for a program or file, printable on a terminal.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        match io::stdout().is_terminal() {
+            true => self.content(&printable(text)),
+            false => self.content(text),
+        }
     }
 
     /// Whether progress may be drawn.
@@ -62,8 +71,25 @@ impl Output {
                 return;
             }
         }
-        eprintln!("msrp: {}", failure.text);
+        eprintln!("msrp: {}", printable(&failure.text));
     }
+}
+
+/// Text of a peer, harmless for a terminal: no control characters, which could move the cursor or worse.
+pub(crate) fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() && !is_direction(c);
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            c if harmless(c) => c,
+            _ => char::REPLACEMENT_CHARACTER,
+        })
+        .collect()
+}
+
+/// Characters that turn the direction of writing, so that a text looks like another.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Octets in hexadecimal digits.
@@ -74,4 +100,19 @@ pub(crate) fn hex(octets: &[u8]) -> String {
         let _ = write!(text, "{octet:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_cannot_command_the_terminal() {
+        assert_eq!(
+            printable("a\x1b[2Jb\rc\x07\u{9b}d"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\u{fffd}d"
+        );
+        assert_eq!(printable("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
+        assert_eq!(printable("Grüße,\n\t世界"), "Grüße,\n\t世界");
+    }
 }

@@ -126,7 +126,7 @@ async fn take(mut message: Message, out: Option<&Path>, output: Output) -> Resul
         event["file"] = path.display().to_string().into();
     }
     match (&taken.text, &taken.path) {
-        (Some(text), None) if !output.json => output.content(text)?,
+        (Some(text), None) if !output.json => output.text(text)?,
         (_, path) => output.event(&event, || {
             let place = path.as_ref().map(|path| format!(" in {}", path.display()));
             let place = place.unwrap_or_default();

@@ -519,3 +519,48 @@ fn an_interrupt_ends_the_session_in_order() {
     waiting.interrupt();
     assert_eq!(waiting.wait().code(), Some(130));
 }
+
+#[tokio::test]
+async fn words_of_the_peer_cannot_command_the_terminal() {
+    let folder = Folder::new("words");
+    let (offer, answer) = (folder.path("offer"), folder.path("answer"));
+    let file = folder.path("film.mp4");
+    fs::write(&file, octets(4_000_000)).expect("written");
+    let sender = Running::start(&[
+        "send",
+        "--file",
+        &file,
+        "--offer-in",
+        &offer,
+        "--answer-out",
+        &answer,
+    ]);
+    let engine = Engine::new(EngineOptions::default()).expect("an engine");
+    let options = SessionOptions {
+        accept_types: Some(vec!["*".into()]),
+        ..Default::default()
+    };
+    let session = engine.session(options).expect("a session");
+    fs::write(&offer, session.create_offer().expect("an offer")).expect("written");
+    let text = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match fs::read_to_string(&answer) {
+                Ok(text) if !text.is_empty() => break text,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    });
+    session
+        .set_remote(&text.await.expect("an answer"))
+        .expect("it fits");
+    session.open(DEADLINE).await.expect("open");
+    let message = session.recv().await.expect("a file");
+    message
+        .reject(msrp::StatusCode(413), "too\u{9b}2Jlong")
+        .expect("refused");
+    let (code, _, err) = tokio::task::spawn_blocking(|| sender.finish())
+        .await
+        .expect("it ends");
+    assert_eq!(code, Some(4), "{err}");
+    assert!(err.contains("too\u{fffd}2Jlong"), "{err:?}");
+}

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use engine_support::tls::{mutual, secure, unverified};
-use engine_support::{Host, PATIENCE, RawPeer, pair_with};
+use engine_support::{Host, PATIENCE, RawPeer, bound, pair_with, remote_uri};
 use msrp::engine::{
     Engine, EngineOptions, Event, LogLevel, SendBody, SendOptions, SessionHandle, SessionOptions,
     TraceOptions,
@@ -370,4 +370,29 @@ async fn the_async_api_shows_no_content() {
         "{shown}"
     );
     engine.shutdown(PATIENCE).await;
+}
+
+#[test]
+fn a_peer_adds_no_lines_to_the_log() {
+    listen();
+    let host = Host::new();
+    host.engine.set_log(Some(LogLevel::Trace)).expect("a log");
+    let (_, uri, mut peer) = bound(&host);
+    peer.write(
+        format!(
+            "MSRP evil0001 SEND\r\nTo-Path: {uri}\r\nFrom-Path: {}\r\n\
+             Message-ID: forged\u{9b}2J\r\n-------evil0001$\r\n",
+            remote_uri(2855)
+        )
+        .as_bytes(),
+    );
+    assert!(peer.frame().starts_with("MSRP evil0001 400"));
+    let (records, _) = host.engine.take_log(usize::MAX);
+    let line = |record: &&msrp::engine::LogRecord| record.text.contains("forged");
+    let line = &records
+        .iter()
+        .find(line)
+        .expect("the line of the frame")
+        .text;
+    assert!(!line.contains(char::is_control), "{line:?}");
 }

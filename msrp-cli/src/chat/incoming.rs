@@ -8,7 +8,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::Happening;
 use super::outgoing::{end, tell};
-use super::screen::{printable, size};
+use super::screen::size;
+use crate::output::printable;
 use crate::recv::extension;
 
 /// Whether the message is a line of the chat: text, not too long, and not sent as a file.
@@ -75,10 +76,10 @@ pub(super) async fn file(
             msrp::Error::local(msrp::ErrorKind::InvalidArgument, text)
         };
         std::fs::create_dir_all(&inbox).map_err(fault)?;
-        let path = free(&inbox, &name);
+        let place = Place::take(&inbox, &name).map_err(fault)?;
         let mut shown = u64::MAX;
         let len = message
-            .save(&path, |now, total| {
+            .save(&place.path, |now, total| {
                 let step = now * 100 / total.unwrap_or(u64::MAX).max(1);
                 if step != shown {
                     shown = step;
@@ -87,7 +88,7 @@ pub(super) async fn file(
                 }
             })
             .await?;
-        Ok::<_, msrp::Error>((path, len))
+        Ok::<_, msrp::Error>((place.keep(), len))
     };
     let stored = stored.await;
     let id = message.message_id();
@@ -183,20 +184,52 @@ fn safe(proposed: &str) -> Option<String> {
     (!name.trim_matches('.').is_empty()).then_some(name)
 }
 
-/// A path in `inbox` where nothing is yet.
-fn free(inbox: &Path, name: &str) -> PathBuf {
-    let (stem, end) = match name.rsplit_once('.') {
-        Some((stem, end)) => (stem, format!(".{end}")),
-        None => (name, String::new()),
-    };
-    let mut path = inbox.join(name);
-    let mut number = 1;
-    // A link that leads nowhere is something, too.
-    while path.symlink_metadata().is_ok() {
-        number += 1;
-        path = inbox.join(format!("{stem} ({number}){end}"));
+/// A name in the inbox that nobody else can take: an empty file, which the stored one replaces. Dropped, it is removed.
+struct Place {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Place {
+    /// Takes the first of `name`, `name (2)` and so on where nothing is, not even a link.
+    fn take(inbox: &Path, name: &str) -> std::io::Result<Self> {
+        let (stem, end) = match name.rsplit_once('.') {
+            Some((stem, end)) => (stem, format!(".{end}")),
+            None => (name, String::new()),
+        };
+        let mut path = inbox.join(name);
+        let mut number = 1;
+        loop {
+            match std::fs::File::create_new(&path) {
+                Ok(_) => {
+                    return Ok(Self {
+                        path,
+                        is_kept: false,
+                    });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    number += 1;
+                    path = inbox.join(format!("{stem} ({number}){end}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
-    path
+
+    /// The file is there.
+    fn keep(mut self) -> PathBuf {
+        self.is_kept = true;
+        std::mem::take(&mut self.path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Nothing else can be done about it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Octets of the longest line.
@@ -247,8 +280,14 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("msrp-chat-free-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("a.txt"), "").expect("written");
-        assert_eq!(free(&folder, "a.txt"), folder.join("a (2).txt"));
-        assert_eq!(free(&folder, "b"), folder.join("b"));
+        let take = |name| Place::take(&folder, name).expect("a place");
+        let (second, third) = (take("a.txt"), take("a.txt"));
+        assert_eq!(second.path, folder.join("a (2).txt"));
+        assert_eq!(third.keep(), folder.join("a (3).txt"));
+        // What is not stored leaves nothing behind.
+        drop(second);
+        assert_eq!(take("a.txt").keep(), folder.join("a (2).txt"));
+        assert_eq!(take("b").path, folder.join("b"));
         std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

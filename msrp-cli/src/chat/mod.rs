@@ -8,18 +8,19 @@ mod incoming;
 mod outgoing;
 mod screen;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
+use std::pin::Pin;
 
-use msrp::{Message, Session, StatusCode};
+use msrp::{Message, Session, StatusCode, Transfer};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Output, printable};
 use crate::rendezvous::Habit;
 use crate::session::{self, Manner};
-use screen::{Said, Screen, printable};
+use screen::{Said, Screen};
 
 /// Chat, line by line.
 ///
@@ -72,7 +73,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
             screen,
             is_script,
             news,
+            unsent: VecDeque::new(),
             asked: VecDeque::new(),
+            reading: HashSet::new(),
             bars: Vec::new(),
             under_way: 0,
             received: 0,
@@ -84,6 +87,16 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
 
 /// Happenings that may wait; those who have more to tell wait.
 const NEWS: usize = 64;
+
+/// Messages that are read at once, and not shown or stored yet; further ones wait in the session, which is bounded. More
+/// than those that a peer can leave incomplete.
+const MOST_READING: usize = 256;
+
+/// Lines of a person that wait for the window; further ones are not taken.
+const MOST_UNSENT: usize = 64;
+
+/// A line that waits for the window, with its number.
+type HandingOver = Pin<Box<dyn Future<Output = (msrp::Result<Transfer>, String, u64)> + Send>>;
 
 /// What the tasks of a chat tell.
 enum Happening {
@@ -101,6 +114,10 @@ struct Chat<'a> {
     screen: Screen,
     is_script: bool,
     news: mpsc::Sender<Happening>,
+    /// Lines that were said and not handed over: the window for sending is full.
+    unsent: VecDeque<(String, u64)>,
+    /// The messages that are being read or stored.
+    reading: HashSet<u64>,
     /// Files that wait for the user's consent, with their names.
     asked: VecDeque<(Message, String)>,
     /// Files on their way, for the prompt.
@@ -114,22 +131,47 @@ impl Chat<'_> {
     async fn run(mut self, mut happenings: mpsc::Receiver<Happening>) -> Result<Exit, Failure> {
         self.greet()?;
         let (mut is_typing, mut is_quitting, mut is_over, mut number) = (true, false, false, 0);
+        // Handed over one after the other, so that lines keep their order, and beside all else: a peer that takes
+        // nothing is still heard.
+        let mut handing_over: Option<HandingOver> = None;
         loop {
+            if handing_over.is_none()
+                && let Some((text, number)) = self.unsent.pop_front()
+            {
+                let session = self.session.clone();
+                handing_over = Some(Box::pin(async move {
+                    (outgoing::hand_over(&session, &text).await, text, number)
+                }));
+            }
             let has_all = self.received >= self.args.count;
-            if !is_typing && self.under_way == 0 && (is_quitting || is_over || has_all) {
+            let is_idle = self.under_way == 0 && handing_over.is_none();
+            if !is_typing && is_idle && (is_quitting || is_over || has_all) {
                 break;
             }
+            // A script waits, a person is told; and whoever quits may not want to wait for what is under way.
+            let listens = match self.is_script {
+                true => is_typing && handing_over.is_none(),
+                false => is_typing || is_quitting,
+            };
             tokio::select! {
-                said = self.screen.next(), if is_typing => match said? {
+                said = self.screen.next(), if listens => match said? {
+                    Said::Line(_) if is_quitting => {}
                     Said::Line(line) => {
                         number += 1;
-                        is_typing = self.said(&line, number).await?;
+                        is_typing = self.said(&line, number)?;
                         is_quitting |= !is_typing;
+                        if is_quitting {
+                            self.say_what_is_left()?;
+                        }
                     }
                     Said::End if self.is_script => is_typing = false,
-                    Said::End | Said::Interrupted => (is_typing, is_quitting) = (false, true),
+                    Said::End | Said::Interrupted if is_quitting => break,
+                    Said::End | Said::Interrupted => {
+                        (is_typing, is_quitting) = (false, true);
+                        self.say_what_is_left()?;
+                    }
                 },
-                message = self.session.recv(), if !is_over => match message {
+                message = self.session.recv(), if !is_over && self.reading.len() < MOST_READING => match message {
                     Some(message) => {
                         number += 1;
                         self.received += 1;
@@ -138,6 +180,16 @@ impl Chat<'_> {
                     // What has come is still stored.
                     None => (is_typing, is_over) = (false, true),
                 },
+                (transfer, text, number) = async {
+                    match &mut handing_over {
+                        Some(line) => line.await,
+                        None => std::future::pending().await,
+                    }
+                } => {
+                    handing_over = None;
+                    let news = self.news.clone();
+                    self.start(outgoing::line(transfer, text, number, self.is_script, news));
+                }
                 Some(happening) = happenings.recv() => self.happened(happening)?,
             }
         }
@@ -162,8 +214,17 @@ impl Chat<'_> {
             .show("Write to your peer, a line at a time. /help lists what else there is.")
     }
 
+    /// Tells who quits what that waits for.
+    fn say_what_is_left(&mut self) -> Result<(), Failure> {
+        if self.is_script || self.under_way == 0 {
+            return Ok(());
+        }
+        self.screen
+            .show("what is under way goes on to its end; Ctrl-C ends it")
+    }
+
     /// The user has said a line. False when it was the last one.
-    async fn said(&mut self, line: &str, number: u64) -> Result<bool, Failure> {
+    fn said(&mut self, line: &str, number: u64) -> Result<bool, Failure> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
         match word {
@@ -191,15 +252,12 @@ impl Chat<'_> {
                 // Two slashes are one that is meant.
                 let text = line.strip_prefix('/').filter(|_| line.starts_with("//"));
                 let text = text.unwrap_or(line).to_owned();
-                // Handed over here, so that lines keep their order.
-                let transfer = outgoing::hand_over(self.session, &text).await;
-                self.start(outgoing::line(
-                    transfer,
-                    text,
-                    number,
-                    self.is_script,
-                    self.news.clone(),
-                ));
+                if self.unsent.len() >= MOST_UNSENT {
+                    let why = "the peer takes nothing at present; not sent: ";
+                    self.screen.show(&format!("{why}{}", printable(&text)))?;
+                } else {
+                    self.unsent.push_back((text, number));
+                }
             }
         }
         Ok(true)
@@ -230,6 +288,7 @@ impl Chat<'_> {
     /// A message begins to arrive: a text is shown, a file asks for consent.
     fn arrived(&mut self, message: Message, number: u64) -> Result<(), Failure> {
         if incoming::is_line(&message) {
+            self.reading.insert(number);
             self.start(incoming::line(message, number, self.news.clone()));
             return Ok(());
         }
@@ -270,6 +329,7 @@ impl Chat<'_> {
 
     fn store(&mut self, message: Message, name: String, number: u64) {
         let inbox = self.args.inbox.clone();
+        self.reading.insert(number);
         self.start(incoming::file(
             message,
             inbox,
@@ -294,6 +354,7 @@ impl Chat<'_> {
             }
             Happening::Ended(number, is_good) => {
                 self.under_way -= 1;
+                self.reading.remove(&number);
                 if !is_good {
                     self.exit = Exit::Refused;
                 }

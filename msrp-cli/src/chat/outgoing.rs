@@ -8,7 +8,8 @@ use serde_json::json;
 use tokio::sync::mpsc::Sender;
 
 use super::Happening;
-use super::screen::{printable, size};
+use super::screen::size;
+use crate::output::printable;
 use crate::send::media_type;
 
 /// Hands a line over for sending; waits while the window is full.

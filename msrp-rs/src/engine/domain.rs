@@ -127,6 +127,7 @@ impl Domain {
     pub fn close(&self) {
         if let Some(inner) = self.usable() {
             inner.ready.close();
+            inner.shared.context.log.consumer_gone();
             inner.shared.abandon(&inner.ready);
             // What was held for it may have been all that senders waited for.
             inner.shared.context.relieve_senders();

@@ -40,9 +40,9 @@ impl Engine {
         }
     }
 
-    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a second
-    /// until what it holds is written. Connections that exist are traced from their next request or response on. A trace
-    /// also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
+    /// Starts a trace of all connections, or ends it with `None`. One that is there ends first: this waits up to a
+    /// second until what it holds is written. Connections that exist are traced from their next request or response on.
+    /// A trace also ends by itself where its file cannot be written; that is logged as a warning, and harms no session.
     ///
     /// # Errors
     /// `InvalidArgument` naming the option and its bound, or the file and why it cannot be made; `Limit` if the system

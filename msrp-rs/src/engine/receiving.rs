@@ -5,11 +5,12 @@
 //! is made in `proto::report`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::handle::{MessageHandle, SessionHandle};
 use super::{Engine, slots, validate};
 use crate::error::{Error, Result};
-use crate::proto::{Answer, Command, MessageKey};
+use crate::proto::{Answer, Command, MessageKey, RequestHead};
 use crate::wire::StatusCode;
 
 impl Engine {
@@ -117,18 +118,26 @@ impl Engine {
         session.mailbox().judge(key, command(key))
     }
 
-    /// Answers a request of [`Event::Request`](super::Event::Request). Without effect once it was answered, or its
-    /// sender has given up.
+    /// Answers a request of [`Event::Request`](super::Event::Request), once. After an error about the answer it still
+    /// waits for one.
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
-    /// headers beyond the limits, `Gone`, `Forked`.
+    /// headers beyond the limits, `Gone` when it was answered, its sender has given up
+    /// ([`Limits::transaction`](crate::Limits::transaction)) or the session is over, `Forked`.
     pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
         let core = self.core()?;
         let (session, key) = core.shared.message(request)?;
         validate::answer(&answer, &core.shared.context.limits)?;
-        session
-            .mailbox()
-            .judge(key, Command::Answer(key, Box::new(answer)))
+        session.mailbox().answer(key, Box::new(answer))
+    }
+
+    /// The headers of a request of [`Event::Request`](super::Event::Request) that waits for its answer.
+    ///
+    /// # Errors
+    /// `Gone` as [`answer`](Self::answer), `Forked`.
+    pub fn request_head(&self, request: MessageHandle) -> Result<Arc<RequestHead>> {
+        let (session, key) = self.core()?.shared.message(request)?;
+        session.mailbox().request_head(key)
     }
 }

@@ -99,8 +99,9 @@ impl Log {
         self.write(level, format_args!("connection {number}: {text}"));
     }
 
-    /// A record.
+    /// A record. What in the text is no character of one line, as it may come from a peer, is escaped.
     pub(crate) fn write(&self, level: LogLevel, text: fmt::Arguments<'_>) {
+        let text = OneLine(text);
         match level {
             LogLevel::Error => tracing::error!(target: "msrp", "{text}"),
             LogLevel::Warn => tracing::warn!(target: "msrp", "{text}"),
@@ -136,12 +137,30 @@ impl Log {
         }
     }
 
-    /// A consumer that may be woken for records.
+    /// A consumer that may be woken for records. It is at once, if nobody else is there to take those that wait.
     pub(crate) fn add_consumer(&self, ready: &Arc<Ready>) {
-        let mut queue = self.queue.lock();
-        // Forgets those that are gone.
-        queue.consumer();
-        queue.consumers.push(Arc::downgrade(ready));
+        let wake = {
+            let mut queue = self.queue.lock();
+            // Forgets those that are gone.
+            let alone = queue.consumer().is_none();
+            queue.consumers.push(Arc::downgrade(ready));
+            alone && !queue.records.is_empty()
+        };
+        if wake {
+            ready.wake();
+        }
+    }
+
+    /// A consumer was closed. Perhaps it was woken and has not taken what waits: another one does.
+    pub(crate) fn consumer_gone(&self) {
+        let next = {
+            let mut queue = self.queue.lock();
+            let waits = !queue.records.is_empty();
+            waits.then(|| queue.consumer()).flatten()
+        };
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     /// What waits, and how many records were dropped before. `len` bounds the octets taken at once; what is left wakes
@@ -168,6 +187,39 @@ impl Log {
         }
         (taken, lost)
     }
+}
+
+/// Shows a text as one line of what a terminal may be given: control characters, ends of lines and characters that turn
+/// the direction of writing are escaped.
+struct OneLine<'a>(fmt::Arguments<'a>);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Escape<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+        impl fmt::Write for Escape<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                let mut rest = text;
+                while let Some(at) = rest.find(is_unsafe) {
+                    let (plain, from) = rest.split_at(at);
+                    self.0.write_str(plain)?;
+                    let mut chars = from.chars();
+                    if let Some(c) = chars.next() {
+                        write!(self.0, "{}", c.escape_default())?;
+                    }
+                    rest = chars.as_str();
+                }
+                self.0.write_str(rest)
+            }
+        }
+
+        fmt::write(&mut Escape(f), self.0)
+    }
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -198,6 +250,61 @@ mod tests {
         log.write(LogLevel::Error, format_args!("there is room again"));
         let (records, lost) = log.take(usize::MAX);
         assert_eq!((records.len(), lost), (1, 0));
+    }
+
+    /// A peer must neither add lines to a log nor command the terminal that shows it.
+    #[test]
+    fn a_record_is_one_line_of_printable_text() {
+        let log = Log::default();
+        log.set_level(Some(LogLevel::Trace));
+        log.write(
+            LogLevel::Trace,
+            format_args!(
+                "{}",
+                "id=1\nERROR forged\r\x1b[2J\u{9b}2J\u{2028}\u{202e}\tü…"
+            ),
+        );
+        let (records, _) = log.take(usize::MAX);
+        assert_eq!(
+            records[0].text,
+            "id=1\\nERROR forged\\r\\u{1b}[2J\\u{9b}2J\\u{2028}\\u{202e}\\tü…"
+        );
+    }
+
+    #[test]
+    fn another_consumer_is_woken_when_the_first_is_gone() {
+        use std::sync::atomic::AtomicUsize;
+
+        struct Count(Arc<AtomicUsize>);
+        impl super::super::ready::Signal for Count {
+            fn signal(&self) {
+                self.0.fetch_add(1, Relaxed);
+            }
+            fn clear(&self) {}
+        }
+        let consumer = || {
+            let woken = Arc::new(AtomicUsize::new(0));
+            let ready = Arc::new(Ready::new(Box::new(Count(Arc::clone(&woken)))));
+            (ready, woken)
+        };
+        let log = Log::default();
+        log.set_level(Some(LogLevel::Info));
+        // Nobody is there yet: whoever comes is told.
+        log.write(LogLevel::Info, format_args!("early"));
+        let (first, first_woken) = consumer();
+        log.add_consumer(&first);
+        assert_eq!(first_woken.load(Relaxed), 1);
+        let (second, second_woken) = consumer();
+        log.add_consumer(&second);
+        assert_eq!(second_woken.load(Relaxed), 0);
+        // It goes before it has looked.
+        first.close();
+        log.consumer_gone();
+        assert_eq!(second_woken.load(Relaxed), 1);
+        second.take(1, 1, |_, _| ());
+        assert_eq!(log.take(usize::MAX).0.len(), 1);
+        log.write(LogLevel::Info, format_args!("late"));
+        assert_eq!(second_woken.load(Relaxed), 2);
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl Connection {
     /// Puts a session on this connection: the active side after its dial, or a passive one whose requests were held
     /// until its remote side became known; these are then served. An active session sends its binding SEND.
     ///
-    /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is closed.
+    /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is
+    /// closed.
     pub fn attach(
         &mut self,
         now: Instant,

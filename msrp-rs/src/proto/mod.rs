@@ -23,7 +23,7 @@ mod receive;
 mod refused;
 mod report;
 mod report_timer;
-mod request;
+pub(crate) mod request;
 mod sending;
 mod session;
 mod tap;

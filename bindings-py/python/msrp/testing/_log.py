@@ -11,8 +11,6 @@ from typing import Literal
 
 from msrp import wire
 
-Direction = Literal["in", "out"]
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -21,7 +19,7 @@ class Entry:
     #: Seconds of `time.monotonic`.
     time: float
     #: ``in``: read by us. ``out``: written by us. For `Faults`: to the session, from the session.
-    direction: Direction
+    direction: Literal["in", "out"]
     #: Empty for an event.
     octets: bytes
     #: ``connected``, ``end``, ``reset``, ``dropped`` and so on; "" for octets.
@@ -30,7 +28,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Log:
-    """Everything that went in and out, in its order; the oldest goes beyond `max_bytes` octets."""
+    """Everything that went in and out, in its order; the oldest goes beyond `max_bytes` octets,
+    of which each entry takes 128 more than its own."""
 
     max_bytes: int = 16 * 1024 * 1024
     #: Octets whose entries had to go.
@@ -44,24 +43,24 @@ class Log:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def octets(self, direction: Direction) -> bytes:
+    def octets(self, direction: Literal["in", "out"]) -> bytes:
         """All octets of one direction."""
         return b"".join(entry.octets for entry in self if entry.direction == direction)
 
-    def frames(self, direction: Direction) -> list[wire.Request | wire.Response]:
+    def frames(self, direction: Literal["in", "out"]) -> list[wire.Request | wire.Response]:
         """The whole frames of one direction, up to where they cannot be read."""
         try:
             return wire.Parser().feed(self.octets(direction))
         except wire.ParseError as error:
             return list(error.frames)  # type: ignore[arg-type]
 
-    def add(self, direction: Direction, octets: bytes = b"", event: str = "") -> None:
+    def add(self, direction: Literal["in", "out"], octets: bytes = b"", event: str = "") -> None:
         """Notes octets or an event, with the time."""
         self._entries.append(Entry(time.monotonic(), direction, bytes(octets), event))
-        self._held += len(octets)
+        self._held += len(octets) + _ENTRY
         while self._held > self.max_bytes and len(self._entries) > 1:
             gone = len(self._entries.popleft().octets)
-            self._held -= gone
+            self._held -= gone + _ENTRY
             self.lost_bytes += gone
 
     def __str__(self) -> str:
@@ -81,3 +80,6 @@ class Log:
 
 #: Octets of one entry that `str` shows.
 _SHOWN = 4096
+
+#: What an entry takes beside its octets.
+_ENTRY = 128

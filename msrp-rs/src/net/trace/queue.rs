@@ -51,7 +51,7 @@ pub(crate) struct Segment {
 impl Item {
     fn cost(&self) -> usize {
         match self {
-            Self::Segment(_, segment) => segment.octets.len() + ITEM,
+            Self::Segment(_, segment) => segment.octets.capacity() + ITEM,
             Self::Open(_) | Self::Closed(..) => ITEM,
         }
     }
@@ -70,7 +70,10 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     items: VecDeque<Item>,
+    /// Octets of the items, and of those that were taken last.
     len: usize,
+    /// Octets of those that were taken last.
+    taken_len: usize,
     /// Dropped since the last item that was taken.
     dropped: u64,
     finished: bool,
@@ -134,13 +137,14 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits for items. Their octets count until the next call.
+    /// Waits for items, or for some to be dropped. Their octets count until the next call.
     pub(super) fn take(&self) -> Taken {
         let mut state = self.state.lock();
-        while state.items.is_empty() && !self.is_closed() {
+        state.len -= std::mem::take(&mut state.taken_len);
+        while state.items.is_empty() && state.dropped == 0 && !self.is_closed() {
             self.changed.wait(&mut state);
         }
-        state.len = 0;
+        state.taken_len = state.len;
         Taken {
             items: std::mem::take(&mut state.items),
             dropped: std::mem::take(&mut state.dropped),
@@ -208,6 +212,15 @@ mod tests {
         let taken = queue.take();
         assert_eq!((taken.items.len(), taken.dropped), (1, 0));
 
+        // What was taken is being written, and still there.
+        queue.push(segment(0));
+        queue.push(segment(0));
+        queue.close();
+        let taken = queue.take();
+        assert_eq!((taken.items.len(), taken.dropped), (0, 2));
+
+        let counters = Arc::new(Counters::default());
+        let queue = Queue::new(1000 + ITEM, Arc::clone(&counters));
         queue.push(segment(1001));
         queue.push(segment(1000 - ITEM));
         queue.push(Item::Open(flow()));

@@ -108,7 +108,7 @@ impl Watch {
         if open.wire && open.first {
             open.head = read_head(&open.octets);
         }
-        let octets = std::mem::take(&mut open.octets);
+        let mut octets = std::mem::take(&mut open.octets);
         let Some(queue) = &open.trace else { return };
         let Some(traced) = &mut self.traced else {
             return;
@@ -117,6 +117,8 @@ impl Watch {
         if !Arc::ptr_eq(queue, &traced.queue) {
             return;
         }
+        // It grew by doubling; in the queue it holds what it counts.
+        octets.shrink_to_fit();
         let offset = &mut traced.offsets[direction as usize];
         let segment = Segment {
             at: SystemTime::now(),
