@@ -31,6 +31,7 @@ use crate::proto::{
     Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType, SessionKey,
     TransferKey, send_cost,
 };
+use crate::wire::Method;
 use state::{After, State};
 use transfers::{Kind, Transfer};
 
@@ -187,7 +188,9 @@ impl Mailbox {
         let admitted = self.with(|state, after| {
             state.check_sendable()?;
             let transfers = &mut state.transfers;
+            // Of messages alone: a request of another method says nothing of its type.
             if let Some(message) = &message
+                && message.method == Method::Send
                 && let Some(refused) = transfers.refused.find(&message.content_type, &message.body)
             {
                 return Err(type_refused(refused));
