@@ -2052,7 +2052,8 @@ libmsrp_result libmsrp_message_release(struct libmsrp_engine *engine,
  * on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
- * not UTF-8; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * not UTF-8; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line; LIBMSRP_ERR_GONE: the message has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
@@ -2067,8 +2068,8 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
  * are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
- * the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line;
+ * LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       libmsrp_message message,
@@ -2083,8 +2084,8 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
  * without a gap; a failure only to a sender that wants to hear of it.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
- * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
- * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into
+ * limits.start_line; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
                                             libmsrp_message message,

@@ -195,7 +195,8 @@ class Message:
         also while the message goes on (§7.1.3), so that its sender sees how far it got. Success is
         told only of octets in chunks that have ended.
 
-        Raises `ValueError` in a session with automatic reports, and `SessionClosed`.
+        Raises `ValueError` in a session with automatic reports, `TooLarge` for a comment beyond
+        `Limits.start_line`, and `SessionClosed`.
 
         Cancellation: it does not suspend.
         """
@@ -206,7 +207,8 @@ class Message:
         """Refuses the rest of the message: its chunks are answered with `status`, and what has come
         of it is thrown away. Does nothing when it is complete.
 
-        Raises `ValueError` for a status that is none.
+        Raises `ValueError` for a status that is none, `TooLarge` for a comment beyond
+        `Limits.start_line`.
 
         Cancellation: it does not suspend.
         """

@@ -77,8 +77,8 @@ class Request:
     ) -> None:
         """Answers it. Without a comment the usual one of the status is written.
 
-        Raises `ValueError`, `TooLarge` for headers beyond the limits, `SessionClosed`, and
-        `RuntimeError` when it was answered.
+        Raises `ValueError`, `TooLarge` for headers or a comment beyond the limits, `SessionClosed`,
+        and `RuntimeError` when it was answered.
 
         Cancellation: it does not wait.
         """
