@@ -40,6 +40,7 @@
  *   on_state, on_writable            | in libmsrp_engine_process | the callback thread     | not called
  *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
@@ -731,6 +732,32 @@ typedef int32_t libmsrp_close_reason;
 #endif // __cplusplus
 
 /**
+ * What on_request says about the request.
+ */
+enum libmsrp_request_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It was answered by libmsrp_request_respond(); where it was not, nobody here knows what to do with it, and it is
+     * answered 501.
+     */
+    LIBMSRP_REQUEST_DONE = 0,
+    /**
+     * libmsrp_request_respond() will come. Its sender waits for libmsrp_limits.transaction_ms (30 s).
+     */
+    LIBMSRP_REQUEST_LATER = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_request_verdict libmsrp_request_verdict;
+#else
+typedef int32_t libmsrp_request_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How PEM is given.
  */
 enum libmsrp_pem
@@ -1193,6 +1220,11 @@ typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, siz
 typedef uint64_t libmsrp_message;
 
 /**
+ * Names a session of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_session;
+
+/**
  * Octets or UTF-8 text, borrowed, not NUL-terminated.
  *
  * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
@@ -1208,6 +1240,61 @@ typedef struct libmsrp_slice {
      */
     size_t len;
 } libmsrp_slice;
+
+/**
+ * A header or other pair of texts.
+ */
+typedef struct libmsrp_header {
+    /**
+     * Its name.
+     */
+    struct libmsrp_slice name;
+    /**
+     * Its value.
+     */
+    struct libmsrp_slice value;
+} libmsrp_header;
+
+/**
+ * Options of one request. Zero: the default.
+ */
+typedef struct libmsrp_request_options {
+    /**
+     * sizeof(libmsrp_request_options), set by LIBMSRP_REQUEST_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The media type of its body, if it has one. Default: text/plain.
+     */
+    struct libmsrp_slice content_type;
+    /**
+     * Its Message-ID. Default: made by the library.
+     */
+    struct libmsrp_slice message_id;
+    /**
+     * Further headers.
+     */
+    const struct libmsrp_header *headers;
+    /**
+     * How many, at most 1024.
+     */
+    size_t header_count;
+    /**
+     * Where the Message-ID is put when the request is admitted, for libmsrp_text_free(). Default: NULL, nowhere.
+     */
+    struct libmsrp_text **message_id_out;
+} libmsrp_request_options;
+
+/**
+ * Names an outgoing message, or request of another method, of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_transfer;
+
+/**
+ * Names a request of the peer, of one of libmsrp_session_options.methods. 0 is none. Valid until it is answered, its
+ * sender has given up, or its session ends.
+ */
+typedef uint64_t libmsrp_request;
 
 /**
  * Options of a session. Zero: the default.
@@ -1300,26 +1387,12 @@ typedef struct libmsrp_session_options {
      * Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
      */
     libmsrp_dash_split dash_split;
+    /**
+     * Methods beside SEND and REPORT whose requests come as on_request and are answered by the host: words of capital
+     * letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
+     */
+    struct libmsrp_slice methods;
 } libmsrp_session_options;
-
-/**
- * Names a session of an engine. 0 is none.
- */
-typedef uint64_t libmsrp_session;
-
-/**
- * A header or other pair of texts.
- */
-typedef struct libmsrp_header {
-    /**
-     * Its name.
-     */
-    struct libmsrp_slice name;
-    /**
-     * Its value.
-     */
-    struct libmsrp_slice value;
-} libmsrp_header;
 
 /**
  * What is known of a message when it begins. Borrowed until the callback returns.
@@ -1380,11 +1453,6 @@ typedef struct libmsrp_message_end {
      */
     uint64_t total_bytes;
 } libmsrp_message_end;
-
-/**
- * Names an outgoing message of an engine. 0 is none.
- */
-typedef uint64_t libmsrp_transfer;
 
 /**
  * A REPORT about a message of ours (RFC 4975 §7.1.3). Borrowed until the callback returns.
@@ -1485,6 +1553,62 @@ typedef struct libmsrp_close_info {
 } libmsrp_close_info;
 
 /**
+ * What is known of a request of the peer. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_request_info {
+    /**
+     * sizeof(libmsrp_request_info) of the library.
+     */
+    size_t struct_size;
+    /**
+     * Its method, one of libmsrp_session_options.methods.
+     */
+    struct libmsrp_slice method;
+    /**
+     * Its Message-ID. Empty if there is none.
+     */
+    struct libmsrp_slice message_id;
+    /**
+     * The media type of its body, as it came. Empty: there is no body.
+     */
+    struct libmsrp_slice content_type;
+    /**
+     * Its further headers, in their order: all but the paths, Message-ID and Content-Type.
+     */
+    const struct libmsrp_header *headers;
+    /**
+     * How many headers.
+     */
+    size_t header_count;
+} libmsrp_request_info;
+
+/**
+ * The response to a request of ours. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_response {
+    /**
+     * sizeof(libmsrp_response) of the library.
+     */
+    size_t struct_size;
+    /**
+     * The comment of its status.
+     */
+    struct libmsrp_slice comment;
+    /**
+     * Its headers after the paths, in their order.
+     */
+    const struct libmsrp_header *headers;
+    /**
+     * How many headers.
+     */
+    size_t header_count;
+    /**
+     * Its status code: 501 from a peer that does not know the method.
+     */
+    uint16_t status;
+} libmsrp_response;
+
+/**
  * The host's functions for one session; all may be NULL. They run as the table at the top of this header says,
  * one at a time for an engine, and never before libmsrp_session_new() took the session.
  *
@@ -1550,7 +1674,7 @@ typedef struct libmsrp_session_callbacks {
                       const struct libmsrp_report *report,
                       void *user);
     /**
-     * One of our messages got further.
+     * One of our messages, or requests of other methods, got further.
      */
     void (*on_transfer)(struct libmsrp_engine *engine,
                         libmsrp_session session,
@@ -1572,6 +1696,26 @@ typedef struct libmsrp_session_callbacks {
      * The destructor of user: called once, after on_closed, or after libmsrp_session_set_user_data() replaced it.
      */
     libmsrp_release_fn on_release;
+    /**
+     * A request of one of libmsrp_session_options.methods, with its whole body of at most 10 KiB (RFC 4975 §12). data is
+     * borrowed until this returns; libmsrp_body_retain() keeps it. Sixteen may wait for their answers at a time; further
+     * ones are answered 413. NULL: answered 501.
+     */
+    libmsrp_request_verdict (*on_request)(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          libmsrp_request request,
+                                          const struct libmsrp_request_info *info,
+                                          const uint8_t *data,
+                                          size_t len,
+                                          void *user);
+    /**
+     * The response to one of our requests. LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED or _FAILED follows.
+     */
+    void (*on_response)(struct libmsrp_engine *engine,
+                        libmsrp_session session,
+                        libmsrp_transfer transfer,
+                        const struct libmsrp_response *response,
+                        void *user);
 } libmsrp_session_callbacks;
 
 /**
@@ -1667,12 +1811,13 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Keeps octets of the running on_body or on_message: all of them or any part. Ends with libmsrp_body_release();
- * does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept long.
+ * Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
+ * libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
+ * long.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the octets are not within those
- * that this thread's running on_body or on_message was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
- * inside on_body and on_message.
+ * that this thread's running on_body, on_message or on_request was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
+ * inside of these callbacks.
  */
 libmsrp_result libmsrp_body_retain(struct libmsrp_engine *engine,
                                    const uint8_t *data,
@@ -1949,6 +2094,64 @@ libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
                                             uint16_t status,
                                             const uint8_t *comment,
                                             size_t comment_len);
+
+/**
+ * Sends a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC 4975
+ * §12). method is a word of at most 64 capital letters, and none of SEND, REPORT and AUTH. Its body, if any, is copied:
+ * where data is NULL and len is 0 there is none, and no Content-Type is sent. options may be NULL.
+ *
+ * LIBMSRP_OK means admitted: it will be sent, in one piece and in turn with the session's messages. on_response tells
+ * what came back, whatever its status, and on_transfer the outcome as that of a message: a response that is no success
+ * is a failure with LIBMSRP_ERR_STATUS, none in time one with LIBMSRP_ERR_TIMEOUT. With another thread in dispatch,
+ * these may come before *out is written.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, the method or
+ * an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: a body of more than
+ * libmsrp_limits.non_send_body_bytes (10 KiB), or headers beyond the limits; LIBMSRP_ERR_AGAIN: the window is full now,
+ * on_writable follows; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_send_request(struct libmsrp_engine *engine,
+                                    libmsrp_session session,
+                                    const uint8_t *method,
+                                    size_t method_len,
+                                    const struct libmsrp_request_options *options,
+                                    const uint8_t *data,
+                                    size_t len,
+                                    libmsrp_transfer *out);
+
+/**
+ * Answers a request of the peer, once: with status, which may be any of three digits, a comment (empty: the usual one
+ * of the status), and headers, which may be NULL where header_count is 0. Control characters of the comment are sent as
+ * spaces. After LIBMSRP_ERR_INVALID_ARGUMENT and LIBMSRP_ERR_TOO_LARGE it still waits for its answer.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or a
+ * header cannot stand in a response; LIBMSRP_ERR_TOO_LARGE: headers beyond the limits; LIBMSRP_ERR_GONE: it was
+ * answered, its sender has given up, or the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_request_respond(struct libmsrp_engine *engine,
+                                       libmsrp_request request,
+                                       uint16_t status,
+                                       const uint8_t *comment,
+                                       size_t comment_len,
+                                       const struct libmsrp_header *headers,
+                                       size_t header_count);
+
+/**
+ * The value of a header of a request that waits for its answer, by its name without regard to case: Message-ID,
+ * Content-Type, or one of libmsrp_request_info.headers. *out becomes NULL where there is no such header, else a text for
+ * libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: a pointer is NULL, or name is not UTF-8; LIBMSRP_ERR_GONE: the
+ * request was answered, its sender has given up, or the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_request_header(struct libmsrp_engine *engine,
+                                      libmsrp_request request,
+                                      const uint8_t *name,
+                                      size_t name_len,
+                                      struct libmsrp_text **out);
 
 /**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
@@ -2385,12 +2588,15 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
+#define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)
 #define LIBMSRP_REPORT_INIT LIBMSRP_INIT_(libmsrp_report)
 #define LIBMSRP_TRANSFER_INFO_INIT LIBMSRP_INIT_(libmsrp_transfer_info)
 #define LIBMSRP_CLOSE_INFO_INIT LIBMSRP_INIT_(libmsrp_close_info)
+#define LIBMSRP_REQUEST_INFO_INIT LIBMSRP_INIT_(libmsrp_request_info)
+#define LIBMSRP_RESPONSE_INIT LIBMSRP_INIT_(libmsrp_response)
 #define LIBMSRP_SESSION_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_session_callbacks)
 #define LIBMSRP_SEND_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_send_options)
 #define LIBMSRP_TRACE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_trace_options)

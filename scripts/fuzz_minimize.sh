@@ -6,6 +6,7 @@
 need_rust
 need_cargo_fuzz
 
+MOST=300
 for target in $(cargo "+$NIGHTLY" fuzz list); do
     committed=msrp-rs/tests/corpus/fuzz/$target
     merged=$(mktemp -d)
@@ -13,9 +14,10 @@ for target in $(cargo "+$NIGHTLY" fuzz list); do
     cp "fuzz/corpus/$target"/* "$committed"/* "$merged" 2>/dev/null || true
     cargo "+$NIGHTLY" fuzz cmin --sanitizer none --no-trace-compares "$target" "$merged" -- -max_len=1024 </dev/null
     find "$committed" -type f ! -name 'found-*' -delete
-    # Small ones first, and no more than are tried in a moment.
-    find "$merged" -type f ! -name 'found-*' -printf '%s %p\n' | sort -n | head -n 400 | cut -d ' ' -f 2- |
-        xargs -r cp -t "$committed"
+    # Of all sizes, and no more than are tried in a moment.
+    found=$(find "$merged" -type f ! -name 'found-*' | wc -l)
+    find "$merged" -type f ! -name 'found-*' -printf '%s %p\n' | sort -n |
+        awk -v step=$((found / MOST + 1)) 'NR % step == 0 { print $2 }' | xargs -r cp -t "$committed"
     rm -rf "$merged"
     say "$target: $(find "$committed" -type f | wc -l) inputs, $(du -bs "$committed" | cut -f 1) octets"
 done

@@ -27,7 +27,7 @@ suite() {
     "$@" </dev/null || FAILED+=("$name")
 }
 
-suite "Rust" cargo test --locked --quiet --workspace --exclude msrp-py
+suite "Rust" cargo test --locked --quiet --no-fail-fast --workspace --exclude msrp-py
 suite "libmsrp" build_library
 suite "C" python scripts/c_tests.py run c11 cxx17
 suite "Python module" build_module dev

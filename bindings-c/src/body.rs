@@ -12,12 +12,13 @@ use crate::error::libmsrp_result;
 #[derive(Debug)]
 pub struct libmsrp_body(Bytes);
 
-/// Keeps octets of the running on_body or on_message: all of them or any part. Ends with libmsrp_body_release();
-/// does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept long.
+/// Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
+/// libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
+/// long.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the octets are not within those
-/// that this thread's running on_body or on_message was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
-/// inside on_body and on_message.
+/// that this thread's running on_body, on_message or on_request was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
+/// inside of these callbacks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_body_retain(
     engine: *mut libmsrp_engine,
@@ -31,7 +32,7 @@ pub unsafe extern "C" fn libmsrp_body_retain(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         let body = engine.turn.body().ok_or_else(|| {
-            Error::invalid_argument("body_retain outside of on_body and on_message")
+            Error::invalid_argument("body_retain outside of on_body, on_message and on_request")
         })?;
         let start = data.addr().checked_sub(body.as_ptr().addr());
         let range = start.and_then(|start| Some(start..start.checked_add(len)?));

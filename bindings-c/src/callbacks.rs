@@ -12,6 +12,9 @@ use crate::log::libmsrp_log_level;
 use crate::message::{
     libmsrp_body_verdict, libmsrp_message, libmsrp_message_end, libmsrp_message_info,
 };
+use crate::request::{
+    libmsrp_request, libmsrp_request_info, libmsrp_request_verdict, libmsrp_response,
+};
 use crate::session::{libmsrp_session, libmsrp_state};
 use crate::sized::sized;
 use crate::text::libmsrp_slice;
@@ -92,7 +95,7 @@ pub struct libmsrp_session_callbacks {
             user: *mut c_void,
         ),
     >,
-    /// One of our messages got further.
+    /// One of our messages, or requests of other methods, got further.
     pub on_transfer: Option<
         unsafe extern "C" fn(
             engine: *mut libmsrp_engine,
@@ -121,6 +124,30 @@ pub struct libmsrp_session_callbacks {
     >,
     /// The destructor of user: called once, after on_closed, or after libmsrp_session_set_user_data() replaced it.
     pub on_release: libmsrp_release_fn,
+    /// A request of one of libmsrp_session_options.methods, with its whole body of at most 10 KiB (RFC 4975 §12). data is
+    /// borrowed until this returns; libmsrp_body_retain() keeps it. Sixteen may wait for their answers at a time; further
+    /// ones are answered 413. NULL: answered 501.
+    pub on_request: Option<
+        unsafe extern "C" fn(
+            engine: *mut libmsrp_engine,
+            session: libmsrp_session,
+            request: libmsrp_request,
+            info: *const libmsrp_request_info,
+            data: *const u8,
+            len: usize,
+            user: *mut c_void,
+        ) -> MaybeUninit<libmsrp_request_verdict>,
+    >,
+    /// The response to one of our requests. LIBMSRP_TRANSFER_EVENT_ACKNOWLEDGED or _FAILED follows.
+    pub on_response: Option<
+        unsafe extern "C" fn(
+            engine: *mut libmsrp_engine,
+            session: libmsrp_session,
+            transfer: libmsrp_transfer,
+            response: *const libmsrp_response,
+            user: *mut c_void,
+        ),
+    >,
 }
 
 /// Why a session ended.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use msrp_core::engine::{Event, MessageHandle, SessionHandle, SessionState};
 use msrp_core::error::{Error, ErrorKind, Result};
-use msrp_core::proto::{CloseReason, MessageEnd, MessageHead};
+use msrp_core::proto::{Answer, CloseReason, MessageEnd, MessageHead, RequestHead};
+use msrp_core::wire::StatusCode;
 use parking_lot::Mutex;
 
 use crate::callbacks::CloseView;
@@ -19,6 +20,7 @@ use crate::deferred::Work;
 use crate::engine::libmsrp_engine;
 use crate::log::libmsrp_log_level as Level;
 use crate::message::{Consumed, MessageView, libmsrp_body_verdict, libmsrp_message_end};
+use crate::request::{RequestView, ResponseView, libmsrp_request_verdict};
 use crate::session::{SessionEntry, libmsrp_state};
 use crate::transfer::{TransferView, libmsrp_report};
 
@@ -207,6 +209,30 @@ impl<'a> Dispatcher<'a> {
                 data,
             } => self.message_body(&entry, message, offset, &data),
             Event::MessageEnd { message, end } => self.message_end(&entry, message, &end),
+            Event::Request {
+                message,
+                head,
+                body,
+                credit,
+            } => {
+                self.request(&entry, message, &head, &body);
+                self.credit(&entry, credit);
+            }
+            Event::Response { transfer, answer } => {
+                if let Some(function) = entry.callbacks.on_response {
+                    let view = ResponseView::new(&answer);
+                    // SAFETY: the host's function, with pointers that live until it returns.
+                    unsafe {
+                        function(
+                            self.engine.as_ptr(),
+                            entry.handle,
+                            transfer.0,
+                            &view.response(),
+                            entry.user(),
+                        )
+                    }
+                }
+            }
             Event::Writable => {
                 if let Some(function) = entry.callbacks.on_writable {
                     // SAFETY: the host's function, with pointers that live until it returns.
@@ -383,6 +409,44 @@ impl<'a> Dispatcher<'a> {
             }
         }
         self.finished(entry, message, matches!(end, MessageEnd::Complete(_)));
+    }
+
+    fn request(
+        &self,
+        entry: &SessionEntry,
+        request: MessageHandle,
+        head: &RequestHead,
+        body: &Bytes,
+    ) {
+        self.engine.log.write(Level::Debug, || {
+            format!("{entry}: {} request received", head.method.as_str())
+        });
+        let verdict = match entry.callbacks.on_request {
+            None => libmsrp_request_verdict::LibmsrpRequestDone,
+            Some(function) => {
+                let view = RequestView::new(head);
+                *self.engine.turn.body.lock() = Some(body.clone());
+                // SAFETY: the host's function, with pointers that live until it returns.
+                let verdict = unsafe {
+                    function(
+                        self.engine.as_ptr(),
+                        entry.handle,
+                        request.0,
+                        &view.info(),
+                        body.as_ptr(),
+                        body.len(),
+                        entry.user(),
+                    )
+                };
+                self.engine.turn.body.lock().take();
+                libmsrp_request_verdict::of(verdict, &self.engine.log)
+            }
+        };
+        if verdict == libmsrp_request_verdict::LibmsrpRequestDone {
+            let unknown = Answer::new(StatusCode::NOT_IMPLEMENTED);
+            // `Gone`: it was answered, or nobody waits for it.
+            let _ = self.engine.core.answer(request, unknown);
+        }
     }
 
     /// Shows octets to the host: they are outstanding from before the callback, so that another thread may

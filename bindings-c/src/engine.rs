@@ -39,6 +39,8 @@ pub struct libmsrp_engine {
     pub(crate) turn: Turn,
     /// The longest body that is copied.
     pub(crate) send_window: usize,
+    /// Most octets in the body of a request that is not SEND.
+    pub(crate) request_body: usize,
     /// The process that made it.
     pid: u32,
     on_engine_closed: libmsrp_engine_closed_fn,
@@ -220,6 +222,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             == libmsrp_dispatch::Thread;
 
         let send_window = limits.send_window;
+        let request_body = limits.non_send_body;
         let core = Engine::new(EngineOptions {
             worker_threads: options.worker_threads.max(1) as usize,
             limits,
@@ -245,6 +248,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             log: Log::default(),
             turn: Turn::default(),
             send_window,
+            request_body,
             pid: process::id(),
             on_engine_closed: options.on_engine_closed,
             user: Release {

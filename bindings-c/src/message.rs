@@ -129,12 +129,8 @@ pub(crate) struct MessageView<'a> {
 
 impl<'a> MessageView<'a> {
     pub(crate) fn new(head: &'a MessageHead) -> Self {
-        let headers = head.headers.iter().map(|(name, value)| libmsrp_header {
-            name: libmsrp_slice::new(name),
-            value: libmsrp_slice::new(value),
-        });
         Self {
-            headers: headers.collect(),
+            headers: libmsrp_header::list(&head.headers),
             head,
         }
     }
@@ -552,7 +548,7 @@ pub unsafe extern "C" fn libmsrp_message_report_range(
     })
 }
 
-fn status_code(status: u16) -> Result<StatusCode> {
+pub(crate) fn status_code(status: u16) -> Result<StatusCode> {
     if (100..=999).contains(&status) {
         Ok(StatusCode(status))
     } else {

@@ -207,6 +207,9 @@ pub struct libmsrp_session_options {
     pub pacing: MaybeUninit<libmsrp_pacing>,
     /// Whether chunks end inside of CRLF and seven hyphens. Default: as the profile says.
     pub dash_split: MaybeUninit<libmsrp_dash_split>,
+    /// Methods beside SEND and REPORT whose requests come as on_request and are answered by the host: words of capital
+    /// letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
+    pub methods: libmsrp_slice,
 }
 
 sized!(libmsrp_session_options);
@@ -321,6 +324,8 @@ impl libmsrp_session_options {
         }?;
         // SAFETY: the caller's promise.
         let tls = unsafe { libmsrp_tls::optional(self.tls) };
+        // SAFETY: the caller's promise.
+        let methods = unsafe { self.methods.text("options.methods") }?;
         let defaults = SessionOptions::default();
         if advertise.is_none() && self.advertise_port != 0 {
             return Err(Error::invalid_argument(
@@ -387,9 +392,9 @@ impl libmsrp_session_options {
                 libmsrp_reports::Auto => ReportMode::Auto,
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
+            methods: methods.map(words).unwrap_or_default(),
             keep_alive,
             report_timeout,
-            ..SessionOptions::default()
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use msrp_core::error::Result;
+use msrp_core::error::{Error, Result};
 
 use crate::entry;
 
@@ -48,6 +48,51 @@ pub struct libmsrp_header {
     pub name: libmsrp_slice,
     /// Its value.
     pub value: libmsrp_slice,
+}
+
+impl libmsrp_header {
+    /// Borrows headers for a callback.
+    pub(crate) fn list(headers: &[(String, String)]) -> Vec<Self> {
+        let header = |(name, value): &(String, String)| Self {
+            name: libmsrp_slice::new(name),
+            value: libmsrp_slice::new(value),
+        };
+        headers.iter().map(header).collect()
+    }
+
+    /// Copies headers of the host.
+    ///
+    /// # Safety
+    /// NULL, or valid for reads of `count` headers, whose texts are as [`entry::octets`].
+    pub(crate) unsafe fn read(
+        headers: *const Self,
+        count: usize,
+        name: &str,
+    ) -> Result<Vec<(String, String)>> {
+        if count > 0 && headers.is_null() {
+            return Err(Error::invalid_argument(format!(
+                "{name} is NULL but its count is {count}"
+            )));
+        }
+        if count > MAX_HEADERS {
+            return Err(Error::invalid_argument(format!(
+                "count {count} of {name} exceeds {MAX_HEADERS}"
+            )));
+        }
+        let mut copies = Vec::new();
+        for index in 0..count {
+            // SAFETY: not NULL, and the host says that there are so many.
+            let header = unsafe { headers.add(index).read() };
+            // SAFETY: the caller's promise.
+            let name = unsafe { header.name.text("the name of a header") }?;
+            // SAFETY: the caller's promise.
+            let value = unsafe { header.value.text("the value of a header") }?;
+            let name =
+                name.ok_or_else(|| Error::invalid_argument(format!("header {index} has no name")))?;
+            copies.push((name.to_owned(), value.unwrap_or_default().to_owned()));
+        }
+        Ok(copies)
+    }
 }
 
 /// A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
@@ -98,3 +143,6 @@ pub unsafe extern "C" fn libmsrp_text_free(text: *mut libmsrp_text) {
         drop(unsafe { Box::from_raw(text) });
     }
 }
+
+/// More headers than any peer takes.
+const MAX_HEADERS: usize = 1024;

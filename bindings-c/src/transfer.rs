@@ -16,7 +16,7 @@ use crate::session::libmsrp_session;
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 
-/// Names an outgoing message of an engine. 0 is none.
+/// Names an outgoing message, or request of another method, of an engine. 0 is none.
 pub type libmsrp_transfer = u64;
 
 /// A length that is not known.
@@ -69,6 +69,17 @@ pub struct libmsrp_send_options {
 pub(crate) struct IdOut(Option<Out<*mut libmsrp_text>>);
 
 impl IdOut {
+    /// # Safety
+    /// NULL, or valid for writes until the entry returns.
+    pub(crate) unsafe fn new(place: *mut *mut libmsrp_text) -> Result<Self> {
+        if place.is_null() {
+            return Ok(Self(None));
+        }
+        // SAFETY: the caller's promise.
+        let out = unsafe { entry::out(place, "options.message_id_out") }?;
+        Ok(Self(Some(out)))
+    }
+
     pub(crate) fn set(self, id: String) {
         if let Some(out) = self.0 {
             out.set(libmsrp_text::into_raw(id));
@@ -240,36 +251,11 @@ impl libmsrp_send_options {
         let message_id = unsafe { self.message_id.text("options.message_id") }?;
         let failure_report =
             libmsrp_failure_report::from_c(self.failure_report, "options.failure_report")?;
-        if self.header_count > 0 && self.headers.is_null() {
-            return Err(Error::invalid_argument(format!(
-                "options.headers is NULL but options.header_count is {}",
-                self.header_count
-            )));
-        }
-        if self.header_count > MAX_HEADERS {
-            return Err(Error::invalid_argument(format!(
-                "options.header_count {} exceeds {MAX_HEADERS}",
-                self.header_count
-            )));
-        }
-        let mut headers = Vec::new();
-        for index in 0..self.header_count {
-            // SAFETY: not NULL, and the host says that there are so many.
-            let header = unsafe { self.headers.add(index).read() };
-            // SAFETY: the caller's promise.
-            let name = unsafe { header.name.text("the name of a header") }?;
-            // SAFETY: the caller's promise.
-            let value = unsafe { header.value.text("the value of a header") }?;
-            let name =
-                name.ok_or_else(|| Error::invalid_argument(format!("header {index} has no name")))?;
-            headers.push((name.to_owned(), value.unwrap_or_default().to_owned()));
-        }
-        let id_out = if self.message_id_out.is_null() {
-            None
-        } else {
-            // SAFETY: the caller's promise.
-            Some(unsafe { entry::out(self.message_id_out, "options.message_id_out") }?)
-        };
+        // SAFETY: the caller's promise.
+        let headers =
+            unsafe { libmsrp_header::read(self.headers, self.header_count, "options.headers") }?;
+        // SAFETY: the caller's promise.
+        let id_out = unsafe { IdOut::new(self.message_id_out) }?;
         let options = SendOptions {
             content_type: its_type.unwrap_or(content_type).to_owned(),
             message_id: message_id.map(str::to_owned),
@@ -281,7 +267,7 @@ impl libmsrp_send_options {
             },
             headers,
         };
-        Ok((options, IdOut(id_out)))
+        Ok((options, id_out))
     }
 }
 
@@ -471,9 +457,7 @@ pub unsafe extern "C" fn libmsrp_transfer_message_id(
     })
 }
 
-/// More headers than any peer takes.
-const MAX_HEADERS: usize = 1024;
-/// Content type of a message where the host does not say.
-const TEXT: &str = "text/plain";
+/// Content type of a message or request where the host does not say.
+pub(crate) const TEXT: &str = "text/plain";
 /// The same of files and streams.
 pub(crate) const OCTETS: &str = "application/octet-stream";

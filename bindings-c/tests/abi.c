@@ -54,6 +54,7 @@ static void enumerators(void) {
     CHECK(LIBMSRP_STATE_NEW == 0 && LIBMSRP_STATE_OPEN == 2 && LIBMSRP_STATE_CLOSED == 4);
     CHECK(LIBMSRP_FAILURE_REPORT_YES == 0 && LIBMSRP_FAILURE_REPORT_NO == 1 && LIBMSRP_FAILURE_REPORT_PARTIAL == 2);
     CHECK(LIBMSRP_BODY_CONSUMED == 0 && LIBMSRP_BODY_LATER == 1);
+    CHECK(LIBMSRP_REQUEST_DONE == 0 && LIBMSRP_REQUEST_LATER == 1);
     CHECK(LIBMSRP_END_COMPLETE == 0 && LIBMSRP_END_ABORTED == 1 && LIBMSRP_END_SESSION_CLOSED == 4);
     CHECK(LIBMSRP_TRANSFER_EVENT_PROGRESS == 0 && LIBMSRP_TRANSFER_EVENT_FAILED == 4);
     CHECK(LIBMSRP_TRANSFER_EVENT_UNCONFIRMED == 5);
@@ -111,7 +112,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 152);
+    CHECK(sizeof(libmsrp_session_options) == 168);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -132,8 +133,9 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, session_match, 140);
     CHECK_OFFSET(libmsrp_session_options, pacing, 144);
     CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
+    CHECK_OFFSET(libmsrp_session_options, methods, 152);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 88);
+    CHECK(sizeof(libmsrp_session_callbacks) == 104);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -144,6 +146,8 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_writable, 64);
     CHECK_OFFSET(libmsrp_session_callbacks, on_closed, 72);
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
 
     CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
@@ -153,6 +157,26 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
     CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
+
+    CHECK(sizeof(libmsrp_request_options) == 64);
+    CHECK_OFFSET(libmsrp_request_options, content_type, 8);
+    CHECK_OFFSET(libmsrp_request_options, message_id, 24);
+    CHECK_OFFSET(libmsrp_request_options, headers, 40);
+    CHECK_OFFSET(libmsrp_request_options, header_count, 48);
+    CHECK_OFFSET(libmsrp_request_options, message_id_out, 56);
+
+    CHECK(sizeof(libmsrp_request_info) == 72);
+    CHECK_OFFSET(libmsrp_request_info, method, 8);
+    CHECK_OFFSET(libmsrp_request_info, message_id, 24);
+    CHECK_OFFSET(libmsrp_request_info, content_type, 40);
+    CHECK_OFFSET(libmsrp_request_info, headers, 56);
+    CHECK_OFFSET(libmsrp_request_info, header_count, 64);
+
+    CHECK(sizeof(libmsrp_response) == 48);
+    CHECK_OFFSET(libmsrp_response, comment, 8);
+    CHECK_OFFSET(libmsrp_response, headers, 24);
+    CHECK_OFFSET(libmsrp_response, header_count, 32);
+    CHECK_OFFSET(libmsrp_response, status, 40);
 
     CHECK(sizeof(libmsrp_message_info) == 72);
     CHECK_OFFSET(libmsrp_message_info, message_id, 8);
@@ -247,12 +271,14 @@ static void initialisers(void) {
     libmsrp_session_options session_options = LIBMSRP_SESSION_OPTIONS_INIT;
     libmsrp_session_callbacks callbacks = LIBMSRP_SESSION_CALLBACKS_INIT;
     libmsrp_send_options send_options = LIBMSRP_SEND_OPTIONS_INIT;
+    libmsrp_request_options request_options = LIBMSRP_REQUEST_OPTIONS_INIT;
     libmsrp_stats stats = LIBMSRP_STATS_INIT;
     CHECK(engine_options.struct_size == sizeof(engine_options) && engine_options.limits == NULL);
     CHECK(limits.struct_size == sizeof(limits) && limits.write_stall_ms == 0);
     CHECK(session_options.struct_size == sizeof(session_options) && session_options.host.ptr == NULL);
     CHECK(callbacks.struct_size == sizeof(callbacks) && callbacks.on_release == NULL);
     CHECK(send_options.struct_size == sizeof(send_options) && send_options.header_count == 0);
+    CHECK(request_options.struct_size == sizeof(request_options) && request_options.header_count == 0);
     CHECK(stats.struct_size == sizeof(stats) && stats.protocol_errors == 0);
 }
 

@@ -62,6 +62,7 @@ static void no_engine(void) {
     CHECK_INVALID(libmsrp_send_take(NULL, 1, NULL, LIBMSRP_TEXT("x"), NULL, NULL, &handle));
     CHECK_INVALID(libmsrp_send_file(NULL, 1, NULL, LIBMSRP_TEXT("x"), &handle));
     CHECK_INVALID(libmsrp_send_stream(NULL, 1, NULL, 1, never_read, NULL, NULL, &handle));
+    CHECK_INVALID(libmsrp_send_request(NULL, 1, LIBMSRP_TEXT("PING"), NULL, NULL, 0, &handle));
     CHECK_INVALID(libmsrp_stream_resume(NULL, 1));
     CHECK_INVALID(libmsrp_stream_flush(NULL, 1));
     CHECK_INVALID(libmsrp_transfer_abort(NULL, 1));
@@ -73,6 +74,8 @@ static void no_engine(void) {
     CHECK_INVALID(libmsrp_message_release(NULL, 1));
     CHECK_INVALID(libmsrp_message_reject(NULL, 1, 413, NULL, 0));
     CHECK_INVALID(libmsrp_message_report(NULL, 1, 200, NULL, 0));
+    CHECK_INVALID(libmsrp_request_respond(NULL, 1, 200, NULL, 0, NULL, 0));
+    CHECK_INVALID(libmsrp_request_header(NULL, 1, LIBMSRP_TEXT("x"), &text));
     CHECK_INVALID(libmsrp_body_retain(NULL, BAD, 1, &body));
     CHECK(strcmp(libmsrp_last_error(), "engine is NULL") == 0);
 
@@ -106,6 +109,8 @@ static void nowhere_to_write(libmsrp_engine *engine) {
     CHECK_INVALID(libmsrp_send_take(engine, session, NULL, LIBMSRP_TEXT("x"), NULL, NULL, NULL));
     CHECK_INVALID(libmsrp_send_file(engine, session, NULL, LIBMSRP_TEXT("x"), NULL));
     CHECK_INVALID(libmsrp_send_stream(engine, session, NULL, 1, never_read, NULL, NULL, NULL));
+    CHECK_INVALID(libmsrp_send_request(engine, session, LIBMSRP_TEXT("PING"), NULL, NULL, 0, NULL));
+    CHECK_INVALID(libmsrp_request_header(engine, 1, LIBMSRP_TEXT("x"), NULL));
     CHECK_INVALID(libmsrp_transfer_message_id(engine, 1, NULL));
     CHECK_INVALID(libmsrp_message_header(engine, 1, LIBMSRP_TEXT("x"), NULL));
     CHECK_INVALID(libmsrp_body_retain(engine, BAD, 1, NULL));
@@ -131,6 +136,14 @@ static void texts(libmsrp_engine *engine) {
     CHECK_INVALID(libmsrp_send_take(engine, session, NULL, NULL_TEXT, NULL, NULL, &handle));
     CHECK_INVALID(libmsrp_send_take(engine, session, NULL, BAD, SIZE_MAX, NULL, NULL, &handle));
     CHECK_INVALID(libmsrp_send_file(engine, session, NULL, NULL_TEXT, &handle));
+    CHECK_INVALID(libmsrp_send_request(engine, session, NULL_TEXT, NULL, NULL, 0, &handle));
+    CHECK_INVALID(libmsrp_send_request(engine, session, BAD_TEXT, NULL, NULL, 0, &handle));
+    CHECK_INVALID(libmsrp_send_request(engine, session, LIBMSRP_TEXT("PING"), NULL, NULL_TEXT, &handle));
+    CHECK_INVALID(libmsrp_request_respond(engine, 1, 200, BAD_TEXT, NULL, 0));
+    CHECK_INVALID(libmsrp_request_respond(engine, 1, 99, NULL, 0, NULL, 0));
+    CHECK_INVALID(libmsrp_request_respond(engine, 1, 200, NULL, 0, NULL, 1));
+    CHECK_INVALID(libmsrp_request_header(engine, 1, NULL_TEXT, &text));
+    CHECK_INVALID(libmsrp_request_header(engine, 1, BAD_TEXT, &text));
     CHECK_INVALID(libmsrp_message_header(engine, 1, NULL_TEXT, &text));
     CHECK_INVALID(libmsrp_message_header(engine, 1, BAD_TEXT, &text));
     CHECK(strcmp(libmsrp_last_error(), "name is not UTF-8 at octet 1") == 0);
@@ -175,6 +188,8 @@ static void session_options(libmsrp_engine *engine) {
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, session_match, (libmsrp_session_match)3);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, pacing, (libmsrp_pacing)3);
     CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, dash_split, (libmsrp_dash_split)3);
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, methods, slice_of(BAD, sizeof(BAD)));
+    CHECK_OPTION(LIBMSRP_ERR_INVALID_ARGUMENT, methods, LIBMSRP_SLICE("PING SEND"));
     CHECK(session == 77);
     CHECK_OPTION(LIBMSRP_OK, chunk_len, LIBMSRP_CHUNK_LEN_UNBOUNDED);
     CHECK(session != 77);
@@ -283,6 +298,7 @@ static void numbers(libmsrp_engine *engine) {
     CHECK_GONE(libmsrp_message_reject(engine, 1, 413, NULL, 0));
     CHECK_GONE(libmsrp_message_report(engine, 1, 200, NULL, 0));
     CHECK_GONE(libmsrp_message_release(engine, 1));
+    CHECK_GONE(libmsrp_request_respond(engine, 1, 200, NULL, 0, NULL, 0));
     CHECK_INVALID(libmsrp_body_retain(engine, sdp, 1, (libmsrp_body **)&text));
     CHECK_OK(libmsrp_engine_shutdown(engine, -1));
 }

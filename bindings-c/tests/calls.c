@@ -96,6 +96,8 @@ static int is_closed(libmsrp_session session) {
 
 static void random_calls(slot *own, libmsrp_session session, libmsrp_message message, libmsrp_transfer transfer,
                          const uint8_t *data, size_t len);
+static void count(int which, libmsrp_result result);
+static int index_of(const char *name);
 
 /* Begins a callback of an engine: nobody else is in one, and it is the right thread. */
 static slot *enter(void *owner) {
@@ -200,6 +202,30 @@ static void on_transfer(libmsrp_engine *engine, libmsrp_session session, libmsrp
     leave(self);
 }
 
+static libmsrp_request_verdict on_request(libmsrp_engine *engine, libmsrp_session session, libmsrp_request request,
+                                          const libmsrp_request_info *info, const uint8_t *data, size_t len,
+                                          void *user) {
+    slot *self = enter_session(engine, session, user);
+    CHECK(info->method.len > 0 && len <= 10240);
+    remember(self->messages, request, next_random(&thread_random));
+    random_calls(self, session, request, 0, data, len);
+    if (next_random(&thread_random) % 2 == 0) {
+        const libmsrp_result result = libmsrp_request_respond(engine, request, 200, NULL, 0, NULL, 0);
+        CHECK(result == LIBMSRP_OK || result == LIBMSRP_ERR_GONE);
+        count(index_of("libmsrp_request_respond"), result);
+    }
+    leave(self);
+    return (libmsrp_request_verdict)(next_random(&thread_random) % 2);
+}
+
+static void on_response(libmsrp_engine *engine, libmsrp_session session, libmsrp_transfer transfer,
+                        const libmsrp_response *response, void *user) {
+    slot *self = enter_session(engine, session, user);
+    CHECK(response->status >= 100 && response->status <= 999);
+    random_calls(self, session, 0, transfer, NULL, 0);
+    leave(self);
+}
+
 static void on_writable(libmsrp_engine *engine, libmsrp_session session, void *user) {
     slot *self = enter_session(engine, session, user);
     random_calls(self, session, 0, 0, NULL, 0);
@@ -286,6 +312,8 @@ static libmsrp_session_callbacks callbacks_of(int whole_messages) {
     callbacks.on_message = whole_messages ? on_message : NULL;
     callbacks.on_report = on_report;
     callbacks.on_transfer = on_transfer;
+    callbacks.on_request = whole_messages ? on_request : NULL;
+    callbacks.on_response = on_response;
     callbacks.on_writable = on_writable;
     callbacks.on_closed = on_closed;
     callbacks.on_release = on_release;

@@ -303,8 +303,12 @@ static libmsrp_result call_session_new(caller *self) {
     options.connection_sharing = (libmsrp_sharing)some_number(self, (int32_t)below(self, 2));
     options.reports = (libmsrp_reports)some_number(self, (int32_t)below(self, 2));
     options.chunk_len = (uint32_t)below(self, 4) * 1000;
+    options.methods = LIBMSRP_SLICE("PING NICKNAME");
     if (is_wrong(self)) {
         options.accept_types.ptr = some_text(self, "*", &options.accept_types.len);
+    }
+    if (is_wrong(self)) {
+        options.methods.ptr = some_text(self, "SEND", &options.methods.len);
     }
     if (is_wrong(self)) {
         options.keep_alive_ms = some_time(self);
@@ -466,6 +470,35 @@ static libmsrp_result call_send_stream(caller *self) {
     return result;
 }
 
+static libmsrp_result call_send_request(caller *self) {
+    static const char *const methods[] = {"PING", "NICKNAME", "UNKNOWN"};
+    libmsrp_request_options options = LIBMSRP_REQUEST_OPTIONS_INIT;
+    libmsrp_text *id = NULL;
+    size_t method_len, len = some_len(self, 10000);
+    const uint8_t *method = some_text(self, methods[below(self, 3)], &method_len);
+    if (is_wrong(self)) {
+        options.content_type.ptr = some_text(self, "no type", &options.content_type.len);
+    }
+    if (is_wrong(self)) {
+        options.header_count = 1;
+    }
+    if (is_wrong(self)) {
+        options.struct_size = (size_t)below(self, sizeof(size_t));
+    }
+    if (is_wrong(self)) {
+        len = sizeof(octets);
+    }
+    if (below(self, 2) != 0) {
+        options.message_id_out = &id;
+    }
+    self->new_transfer = 0;
+    const libmsrp_result result = libmsrp_send_request(
+        self->engine, self->session, method, method_len, MAYBE_NULL(const libmsrp_request_options *, self, &options),
+        MAYBE_NULL(const uint8_t *, self, octets), len, MAYBE_NULL(libmsrp_transfer *, self, &self->new_transfer));
+    CHECK_SENT(self, result, id);
+    return result;
+}
+
 static libmsrp_result call_stream_resume(caller *self) {
     return libmsrp_stream_resume(self->engine, self->transfer);
 }
@@ -535,6 +568,29 @@ static libmsrp_result call_message_report_range(caller *self) {
     return libmsrp_message_report_range(self->engine, self->message, below(self, 4),
                                         is_wrong(self) ? UINT64_MAX : 1 + below(self, 10),
                                         (uint16_t)some_number(self, 200), comment, len);
+}
+
+/* Requests share the handles of messages: that of a message is none of a request. */
+static libmsrp_result call_request_respond(caller *self) {
+    size_t len;
+    const uint8_t *comment = some_text(self, "here", &len);
+    libmsrp_header header;
+    header.name.ptr = some_text(self, "X-Mood", &header.name.len);
+    header.value.ptr = some_text(self, "fine", &header.value.len);
+    return libmsrp_request_respond(self->engine, self->message, (uint16_t)some_number(self, 200), comment, len,
+                                   MAYBE_NULL(const libmsrp_header *, self, &header), (size_t)below(self, 2));
+}
+
+static libmsrp_result call_request_header(caller *self) {
+    static const char *const names[] = {"message-id", "Content-Type", "X-None", ""};
+    libmsrp_text *text = NULL;
+    size_t len;
+    const uint8_t *name = some_text(self, names[below(self, 4)], &len);
+    const libmsrp_result result = libmsrp_request_header(self->engine, self->message, name, len,
+                                                         MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK(result == LIBMSRP_OK || text == NULL);
+    libmsrp_text_free(text);
+    return result;
 }
 
 static libmsrp_result call_body_retain(caller *self) {
@@ -659,6 +715,7 @@ static function functions[] = {
     FUNCTION(send_take, ON_SESSION, 20),
     FUNCTION(send_file, ON_SESSION, 8),
     FUNCTION(send_stream, ON_SESSION, 15),
+    FUNCTION(send_request, ON_SESSION, 15),
     FUNCTION(stream_resume, ON_STREAM, 20),
     FUNCTION(stream_flush, ON_STREAM, 5),
     FUNCTION(transfer_abort, ON_TRANSFER, 3),
@@ -671,6 +728,8 @@ static function functions[] = {
     FUNCTION(message_reject, ON_MESSAGE, 3),
     FUNCTION(message_report, ON_MESSAGE, 5),
     FUNCTION(message_report_range, ON_MESSAGE, 3),
+    FUNCTION(request_respond, ON_MESSAGE, 10),
+    FUNCTION(request_header, ON_MESSAGE, 5),
     FUNCTION(body_retain, ON_ENGINE, 10),
     FUNCTION(body_ptr, ON_NOTHING, 2),
     FUNCTION(body_len, ON_NOTHING, 2),

@@ -18,6 +18,8 @@ typedef enum kind {
     IN_MESSAGE_END,
     IN_REPORT,
     IN_TRANSFER,
+    IN_REQUEST,
+    IN_RESPONSE,
     IN_WRITABLE,
     IN_READ,
     IN_LOG,
@@ -213,6 +215,27 @@ static void on_transfer(libmsrp_engine *engine, libmsrp_session session, libmsrp
     leave(IN_TRANSFER, session, 0);
 }
 
+static libmsrp_request_verdict on_request(libmsrp_engine *engine, libmsrp_session session, libmsrp_request request,
+                                          const libmsrp_request_info *info, const uint8_t *data, size_t len,
+                                          void *user) {
+    (void)request, (void)data, (void)len;
+    enter(IN_REQUEST);
+    number_of(engine, user);
+    CHECK(equals(info->method, "PING"));
+    leave(IN_REQUEST, session, 0);
+    return LIBMSRP_REQUEST_DONE;
+}
+
+static void on_response(libmsrp_engine *engine, libmsrp_session session, libmsrp_transfer transfer,
+                        const libmsrp_response *response, void *user) {
+    (void)transfer;
+    enter(IN_RESPONSE);
+    number_of(engine, user);
+    /* 481: the other session was gone before. */
+    CHECK(response->status == 501 || response->status == 481);
+    leave(IN_RESPONSE, session, 0);
+}
+
 static void on_writable(libmsrp_engine *engine, libmsrp_session session, void *user) {
     enter(IN_WRITABLE);
     number_of(engine, user);
@@ -350,9 +373,12 @@ static inline int session_new(const libmsrp_session_options *given) {
     callbacks.on_message = on_message;
     callbacks.on_report = on_report;
     callbacks.on_transfer = on_transfer;
+    callbacks.on_request = on_request;
+    callbacks.on_response = on_response;
     callbacks.on_writable = on_writable;
     callbacks.on_closed = on_closed;
     callbacks.on_release = on_session_release;
+    options.methods = LIBMSRP_SLICE("PING");
     CHECK(number < MAX_SESSIONS);
     pthread_mutex_lock(&mutex);
     the.session_count++;
@@ -432,6 +458,12 @@ static inline int send_text(int from, const char *text, int success_report) {
     return admitted(libmsrp_send(the.engine, the.sessions[from], &options, LIBMSRP_TEXT(text), &transfer));
 }
 
+static inline int ask(int from) {
+    libmsrp_transfer transfer = 0;
+    return admitted(libmsrp_send_request(the.engine, the.sessions[from], LIBMSRP_TEXT("PING"), NULL,
+                                         LIBMSRP_TEXT("are you there?"), &transfer));
+}
+
 /* Makes every function run that can run before a shutdown; stops when a hook has shut the engine down. */
 #define OVER (the.count[IN_ENGINE_CLOSED] == 1)
 static inline void traffic(void) {
@@ -444,6 +476,10 @@ static inline void traffic(void) {
         return;
     }
     WAIT_FOR(OVER || (the.count[IN_MESSAGE] > 0 && the.count[IN_REPORT] > 0));
+    if (OVER || !ask(a)) {
+        return;
+    }
+    WAIT_FOR(OVER || the.count[IN_RESPONSE] > 0);
     if (OVER || !send_loan(a, 100000)) {
         return;
     }

@@ -18,7 +18,8 @@ pub struct Limits {
     pub start_line: usize,
     /// Longest header line without its CRLF. Beyond: the connection is closed.
     pub header_line: usize,
-    /// Most octets of all header lines of one request or response, each with its CRLF. Beyond: the connection is closed.
+    /// Most octets of all header lines of one request or response, each with its CRLF. Beyond: the connection is
+    /// closed.
     pub header_section: usize,
     /// Most header lines in one request or response. Beyond: the connection is closed.
     pub headers: usize,

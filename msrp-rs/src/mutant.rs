@@ -1,10 +1,10 @@
 //! Faults put in on purpose, to see that the tests find them.
 //!
-//! Each [`Mutant`] breaks one line of the conformance catalogue (`docs/conformance`) at one spot of the code, which asks
-//! `mutant::on(Mutant::X)`. In all ordinary builds the answer is the constant `false`, and the compiler leaves nothing of
-//! it. Built with `--cfg msrp_mutants`, the one that the environment variable `MSRP_MUTANT` names is on for the whole
-//! process. `scripts/mutants.py` reads this file, switches them on one by one, and wants a test that marks the line to
-//! fail: a mutant that lives shows a test that sees less than it says.
+//! Each [`Mutant`] breaks one line of the conformance catalogue (`docs/conformance`) at one spot of the code, which
+//! asks `mutant::on(Mutant::X)`. In all ordinary builds the answer is the constant `false`, and the compiler leaves
+//! nothing of it. Built with `--cfg msrp_mutants`, the one that the environment variable `MSRP_MUTANT` names is on for
+//! the whole process. `scripts/mutants.py` reads this file, switches them on one by one, and wants a test that marks
+//! the line to fail: a mutant that lives shows a test that sees less than it says.
 
 /// Defines the mutants: a documentation line with the catalogue's ID and what is wrong, and a name.
 macro_rules! mutants {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
-    Body, CloseReason, Command, Event, MessageEnd, MessageKey, OutgoingMessage, Pacing, ReportMode,
-    SessionConfig, SessionKey, TransferKey, send_cost,
+    Body, CloseReason, Command, Event, MessageEnd, MessageKey, OutgoingMessage, PACE, Pacing,
+    ReportMode, SessionConfig, SessionKey, TransferKey, send_cost,
 };
 use msrp::wire::{FailureReport, StatusCode};
 use proptest::prelude::*;
@@ -395,6 +395,18 @@ impl Talk {
         }
     }
 
+    /// Lets the time pass that a peer is given between two requests without a response. False when there is none.
+    fn pause(&mut self) -> bool {
+        let [a, b] = [&self.pair.a, &self.pair.b].map(|side| side.connection.poll_timeout());
+        let soon = self.pair.now + PACE;
+        let Some(next) = a.into_iter().chain(b).min().filter(|next| *next <= soon) else {
+            return false;
+        };
+        self.pair.now = next.max(self.pair.now);
+        self.timeout();
+        true
+    }
+
     /// Everybody wakes up, and everything comes to an end.
     fn finish(mut self) {
         for at_a in [true, false] {
@@ -413,7 +425,7 @@ impl Talk {
                         self.command(at_a, MANUAL, command);
                     }
                 }
-                if !self.pair.step() {
+                if !self.pair.step() && !self.pause() {
                     break;
                 }
             }

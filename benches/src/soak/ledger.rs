@@ -15,6 +15,8 @@ pub(crate) struct Ledger {
     breaches: Mutex<Vec<String>>,
     next: AtomicU64,
     pub(crate) sessions: AtomicU64,
+    /// Pairs that were opened at the second try.
+    pub(crate) reopened: AtomicU64,
     pub(crate) acknowledged: AtomicU64,
     pub(crate) delivered: AtomicU64,
     octets: AtomicU64,
@@ -118,8 +120,9 @@ impl fmt::Display for Ledger {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         write!(
             f,
-            "{} sessions, {} messages acknowledged, {} failed, {} received ({} MiB), lost {}",
+            "{} sessions ({} pairs at the second try), {} messages acknowledged, {} failed, {} received ({} MiB), lost {}",
             of(&self.sessions),
+            of(&self.reopened),
             of(&self.acknowledged),
             of(&self.failed),
             of(&self.delivered),

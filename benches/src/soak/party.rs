@@ -127,14 +127,20 @@ pub(crate) async fn episode(places: &[Arc<Place>], ledger: &Arc<Ledger>, dice: &
         advertise: proxy.as_ref().map(|proxy| ("127.0.0.1".into(), proxy.port)),
         ..options(there)
     };
-    let opened = async {
+    let open = async || {
         let a = here.engine.session(options(here))?;
-        let b = there.engine.session(theirs)?;
+        let b = there.engine.session(theirs.clone())?;
         a.set_remote(&b.create_answer(&a.create_offer()?)?)?;
         tokio::try_join!(a.open(PATIENCE), b.open(PATIENCE))?;
         Ok::<_, msrp::Error>((a, b))
     };
-    let (a, b) = match opened.await {
+    let mut opened = open().await;
+    if opened.is_err() && sharing == ConnectionSharing::Peer {
+        // The connection that it shared may have been about to end, with the last session of the other side.
+        ledger.reopened.fetch_add(1, Ordering::Relaxed);
+        opened = open().await;
+    }
+    let (a, b) = match opened {
         Ok(pair) => pair,
         Err(error) => return ledger.breach(format!("a session is not opened: {error}")),
     };

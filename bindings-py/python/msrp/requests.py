@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from .exceptions import ConcurrencyError, QueueFull
+from .exceptions import ConcurrencyError, QueueFull, SessionClosed
 from .types import Headers
 
 if TYPE_CHECKING:
@@ -85,7 +85,11 @@ class Request:
         self._session._check_loop()
         if self._answered:
             raise RuntimeError(f"the {self.method} request was answered")
-        self._session._core.answer(self._handle, status, comment, pairs(headers) or [])
+        try:
+            self._session._core.answer(self._handle, status, comment, pairs(headers) or [])
+        except SessionClosed:
+            # With the session open, the request's sender has given up.
+            self._session._check_open()
         self._answered = True
 
     def __repr__(self) -> str:

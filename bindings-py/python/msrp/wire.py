@@ -284,7 +284,7 @@ class Frame:
         return f"<{self.start_line} {size} {self.flag}>"
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Request(Frame):
     """A request (RFC 4975 §7.1)."""
 
@@ -384,7 +384,7 @@ class Request(Frame):
         )
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Response(Frame):
     """A response (RFC 4975 §7.2)."""
 

@@ -11,8 +11,8 @@ use tokio::io::AsyncRead;
 
 /// The content of a message to be sent.
 ///
-/// Octets, strings and vectors convert by themselves: `session.send("hello", options)`. They are held, not copied: up to
-/// 64 KiB they count against the session's send window, beyond that they take one of its transfer slots
+/// Octets, strings and vectors convert by themselves: `session.send("hello", options)`. They are held, not copied: up
+/// to 64 KiB they count against the session's send window, beyond that they take one of its transfer slots
 /// (`Limits::transfers`). A file is read by the engine, a reader by a task on the caller's runtime; both take a slot.
 ///
 /// Where the source is a loop of the caller's own, [`Session::stream`](crate::Session::stream) fits better.

@@ -55,8 +55,9 @@ impl Engine {
 
     /// A new session. Unless `options` name a listener, a port of its own is bound before this returns.
     ///
-    /// Errors: `InvalidArgument` (an option, or a certificate that cannot be used), `Connect` (the port cannot be bound),
-    /// `Tls` (the system has no CAs), `Gone` (the engine is shut down or the listener closed), `Limit`, `Forked`.
+    /// Errors: `InvalidArgument` (an option, or a certificate that cannot be used), `Connect` (the port cannot be
+    /// bound), `Tls` (the system has no CAs), `Gone` (the engine is shut down or the listener closed), `Limit`,
+    /// `Forked`.
     pub fn session(&self, options: SessionOptions) -> Result<Session> {
         Shared::new(&self.inner, &self.limits, options).map(Session::new)
     }
@@ -76,7 +77,8 @@ impl Engine {
         Ok(listener)
     }
 
-    /// Starts a trace of all connections, or ends it; see [`engine::Engine::set_trace`](crate::engine::Engine::set_trace).
+    /// Starts a trace of all connections, or ends it; see
+    /// [`engine::Engine::set_trace`](crate::engine::Engine::set_trace).
     ///
     /// # Errors
     /// As there. It may wait up to a second for the trace before it, and it opens a file: call it where blocking is

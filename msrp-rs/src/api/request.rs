@@ -16,7 +16,7 @@ use crate::wire::StatusCode;
 
 /// A request of the peer, of one of the methods that the session was made for.
 ///
-/// Its sender waits for 30 s ([`Limits::transaction`](crate::Limits::transaction)); a later answer has no effect. One
+/// Its sender waits for 30 s ([`Limits::transaction`](crate::Limits::transaction)); a later answer is `Gone`. One
 /// that is dropped is answered 501: nobody here knows what to do with it.
 pub struct Request {
     shared: Arc<Shared>,
@@ -80,7 +80,8 @@ impl Request {
     /// Answers it.
     ///
     /// Errors: `InvalidArgument` (a status that is not of three digits, or a header that cannot stand in a response),
-    /// `TooLarge` (headers beyond the limits), `Gone` (the session is over). After an error it is answered 501.
+    /// `TooLarge` (headers or a comment beyond the limits), `Gone` (the session is over, or the sender has given up). After an error
+    /// it is answered 501.
     pub fn respond(mut self, answer: Answer) -> Result<()> {
         self.shared.engine.answer(self.arrived.message, answer)?;
         self.is_answered = true;

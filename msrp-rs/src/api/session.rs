@@ -110,11 +110,11 @@ impl Session {
         self.shared().engine.local_media(self.handle())
     }
 
-    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once the
-    /// session is bound, only with the same path.
+    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once
+    /// the session is bound, only with the same path.
     ///
-    /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument` (another
-    /// path for a bound session, or nobody could connect), `Gone` (also where the line has port 0).
+    /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument`
+    /// (another path for a bound session, or nobody could connect), `Gone` (also where the line has port 0).
     pub fn set_remote(&self, sdp: &str) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, None)
@@ -166,8 +166,8 @@ impl Session {
     /// transfer slots (see [`Body`]). Messages of one size class are admitted in the order of the calls.
     ///
     /// Errors: `UnacceptedType` (the peer does not take it), `TooLarge` (it takes no message of this length),
-    /// `InvalidArgument` (a header or Message-ID that cannot stand there, a file that cannot be read, or a session whose
-    /// remote side is not known yet), `Gone` (the session is over; the text says why).
+    /// `InvalidArgument` (a header or Message-ID that cannot stand there, a file that cannot be read, or a session
+    /// whose remote side is not known yet), `Gone` (the session is over; the text says why).
     ///
     /// # Cancel safety
     /// Cancelled, the message is not sent.
@@ -261,12 +261,12 @@ impl Session {
     }
 
     /// Sends a request of another method than SEND and REPORT, an extension that both sides know (RFC 4975 §12), and
-    /// waits for the response, whatever its status: 501 from a peer that does not know the method. The body, if there is
-    /// one, is at most 10 KiB.
+    /// waits for the response, whatever its status: 501 from a peer that does not know the method. The body, if there
+    /// is one, is at most 10 KiB.
     ///
-    /// Errors: `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that cannot
-    /// stand there; a session whose remote side is not known yet), `TooLarge` (the body), `Timeout` (no response in
-    /// 30 s), `Gone` (the session is over), or why it ended meanwhile.
+    /// Errors: `InvalidArgument` (the method is no word of capital letters, or SEND, REPORT or AUTH; a header that
+    /// cannot stand there; a session whose remote side is not known yet), `TooLarge` (the body), `Timeout` (no response
+    /// in 30 s), `Gone` (the session is over), or why it ended meanwhile.
     ///
     /// # Cancel safety
     /// Cancelled before it has a place in the send window, nothing is sent; afterwards nobody hears of the response.

@@ -213,8 +213,8 @@ impl Transfer {
 
     /// Waits until success REPORTs cover the whole message and gives the last one. There is no time in which a
     /// receiver must report, hence the `timeout`, and
-    /// [`SessionOptions::report_timeout`](crate::SessionOptions::report_timeout) for all messages of a session; the wait
-    /// ends with the session, too.
+    /// [`SessionOptions::report_timeout`](crate::SessionOptions::report_timeout) for all messages of a session; the
+    /// wait ends with the session, too.
     ///
     /// Errors: `InvalidArgument` (the message was sent without `success_report`), `Timeout` (the message is not
     /// affected), `Limit` (so many later ones were sent that its REPORTs would not be understood any more), why the

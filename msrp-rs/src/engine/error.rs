@@ -1,6 +1,7 @@
 //! The one table of error kinds: number in C, C name, Python class.
 //!
-//! The kinds themselves stand in [`error`](crate::error), below all layers; the bindings are checked against this table.
+//! The kinds themselves stand in [`error`](crate::error), below all layers; the bindings are checked against this
+//! table.
 
 use crate::error::ErrorKind;
 

@@ -10,12 +10,54 @@ use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use super::handle::ListenerHandle;
 use super::lifecycle::Core;
-use super::validate;
+use super::options::ListenOptions;
+use super::trust::trust;
+use super::{Engine, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::listener::{accept, bind};
 use crate::net::tls::Tls;
 use crate::wire::Host;
+
+impl Engine {
+    /// One port for many sessions. The address is bound when this returns.
+    ///
+    /// # Errors
+    /// `Connect` if it cannot be bound, `InvalidArgument` (a secure listener needs a certificate), `Gone`, `Forked`.
+    pub fn listen(&self, options: ListenOptions) -> Result<ListenerHandle> {
+        let core = self.core()?;
+        core.check_running()?;
+        let tls = options
+            .secure
+            .then(|| trust(core, options.tls.as_ref()))
+            .transpose()?;
+        let advertise = options.advertise.as_ref();
+        let listener = Listener::open(core, &options.host, options.port, tls, advertise)?;
+        let mut listeners = core.listeners.lock();
+        let reserved = listeners.reserve()?;
+        listeners.fill(reserved, Arc::new(listener));
+        // A shutdown meanwhile has not seen this one.
+        if core.is_stopping() {
+            let late = listeners.remove(reserved.handle, None);
+            drop(listeners);
+            drop(late);
+            core.check_running()?;
+        }
+        Ok(ListenerHandle(reserved.handle))
+    }
+
+    /// Where it listens; the port is the real one.
+    pub fn listener_address(&self, listener: ListenerHandle) -> Result<SocketAddr> {
+        Ok(find_listener(self.core()?, listener)?.address)
+    }
+
+    /// Accepts nothing more. Sessions live on.
+    pub fn close_listener(&self, listener: ListenerHandle) -> Result<()> {
+        let removed = self.core()?.listeners.lock().remove(listener.0, None);
+        removed.map(drop).ok_or_else(listener_gone)
+    }
+}
 
 /// A bound port. Dropped, it accepts nothing more, and the port is free.
 #[derive(Debug)]
@@ -104,4 +146,16 @@ fn authority(host: &str, address: SocketAddr) -> Result<Option<(Host, u16)>> {
 
 fn plain(address: IpAddr) -> Host {
     address.to_canonical().into()
+}
+
+pub(super) fn find_listener(core: &Core, listener: ListenerHandle) -> Result<Arc<Listener>> {
+    core.listeners
+        .lock()
+        .get(listener.0)
+        .cloned()
+        .ok_or_else(listener_gone)
+}
+
+fn listener_gone() -> Error {
+    Error::local(ErrorKind::Gone, "listener is closed")
 }

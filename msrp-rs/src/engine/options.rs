@@ -209,8 +209,8 @@ pub struct SessionOptions {
     pub chunk_len: ChunkLen,
     /// Which URIs of incoming requests name the session. `None`: what the profile says.
     pub session_match: Option<SessionMatch>,
-    /// How fast requests follow each other. `None`: what the profile says. With [`Pacing::One`] other sessions on the same
-    /// connection send one frame per write, too.
+    /// How fast requests follow each other. `None`: what the profile says. With [`Pacing::One`] other sessions on the
+    /// same connection send one frame per write, too.
     pub pacing: Option<Pacing>,
     /// Whether no body may hold CRLF and seven hyphens; a chunk ends inside of them. `None`: what the profile says.
     pub dash_split: Option<bool>,

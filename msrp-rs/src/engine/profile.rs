@@ -1,7 +1,7 @@
 //! What known peers need, under their names.
 //!
-//! The host says whose peer it is; nothing is guessed from what comes in. What each peer does, and from where the values
-//! come, stands in `docs/peers.md`.
+//! The host says whose peer it is; nothing is guessed from what comes in. What each peer does, and from where the
+//! values come, stands in `docs/peers.md`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -8,16 +8,181 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use super::handle::{MessageHandle, SessionHandle, TransferHandle};
-use super::negotiation::Negotiation;
+use super::negotiation::{Local, Negotiation};
+use super::options::{ConnectionSharing, SessionOptions};
+use super::place::Place;
+use super::profile::Treatment;
 use super::slots::Slots;
+use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
 use crate::net::dial;
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
-use crate::proto::{CloseReason, MessageKey, TransferKey};
-use crate::wire::Uri;
+use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
+use crate::wire::{Scheme, Uri};
+
+impl Engine {
+    /// A new session, told to `domain`. Binds a port of its own if the options name no listener.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, `Connect` if the port cannot be bound, `Gone` if the
+    /// listener, the domain or the engine is closed, `Limit`, `Forked`.
+    pub fn session(&self, domain: &Domain, options: SessionOptions) -> Result<SessionHandle> {
+        let core = self.core()?;
+        core.check_running()?;
+        let types = validate::session(&options)?;
+        let place = Place::find(core, &options)?;
+        let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
+        let ready = domain.ready().ok_or_else(closed)?;
+
+        let context = &core.shared.context;
+        let (session_id, seed) = context.ids(|ids| (ids.session_id(), ids.seed()));
+        let scheme = if place.tls.is_some() {
+            Scheme::Msrps
+        } else {
+            Scheme::Msrp
+        };
+        let uri = Uri::session(scheme, &place.authority.0, place.authority.1, &session_id)?;
+        let [a, b, c, d, e, f, g, h, ..] = seed;
+        let sdp_id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let treatment = Treatment::new(&options);
+        let session_match = treatment.session_match;
+        let local = Local {
+            accept_types: types.accept,
+            accept_wrapped_types: types.wrapped,
+            max_size: options.max_size,
+            setup: options.setup,
+            fingerprints: match &place.tls {
+                Some(tls) => tls.fingerprints()?,
+                None => Vec::new(),
+            },
+            listens: place.listens(),
+            treatment,
+            reports: options.reports,
+            methods: types.methods,
+            keep_alive: options.keep_alive,
+            report_timeout: options.report_timeout,
+        };
+        let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
+
+        let reserved = core.shared.sessions.write().reserve()?;
+        let handle = SessionHandle(reserved.handle);
+        if !ready.add_session() {
+            core.shared.sessions.write().remove(reserved.handle, None);
+            return Err(closed());
+        }
+        let (first_transfer, first_message) = reserved.numbers;
+        let mailbox = Mailbox::new(
+            SessionKey(reserved.handle),
+            Arc::clone(&context.limits),
+            Arc::clone(&context.memory),
+            Arc::clone(ready),
+            first_transfer,
+            first_message,
+        );
+        let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
+        let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
+        let on_end = Box::new(move || {
+            if orphaned.is_closed() {
+                shared.forget(handle);
+            }
+        });
+        let entry = Entry::new(
+            mailbox,
+            uri,
+            session_match,
+            place.number,
+            place.tls,
+            own,
+            on_end,
+        );
+        let session = Arc::new(Session {
+            handle,
+            entry: Arc::clone(&entry),
+            negotiation,
+            share: options.connection_sharing == ConnectionSharing::Peer,
+            manual_reports: options.reports == ReportMode::Manual,
+            first_message,
+        });
+        context.registry.insert(entry);
+        core.shared
+            .sessions
+            .write()
+            .fill(reserved, Arc::clone(&session));
+        // An end that came meanwhile has not seen this one.
+        if ready.is_closed() {
+            core.shared.abandon(ready);
+            return Err(closed());
+        }
+        if core.is_stopping() {
+            core.shared.abort(&session, None);
+        }
+        Ok(handle)
+    }
+
+    /// Connects or waits for the peer, as negotiated. [`Event::Opened`](super::Event::Opened) or
+    /// [`Event::Closed`](super::Event::Closed) follows, the latter with `Timeout` when the time is over. A passive
+    /// session is bound by its peer also without `open`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
+    pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
+        let core = self.core()?;
+        core.check_running()?;
+        let session = core.shared.session(session)?;
+        let hop = {
+            let negotiation = session.negotiation.lock();
+            let Some(remote) = negotiation.remote() else {
+                return Err(Error::invalid_argument(
+                    "open needs the remote side: call set_remote or set_remote_path first",
+                ));
+            };
+            remote.active.then(|| remote.path.first().clone())
+        };
+        if !session.mailbox().start_connecting() {
+            return match session.mailbox().phase() {
+                Phase::New | Phase::Open => Ok(()),
+                Phase::Connecting => Err(Error::local(ErrorKind::Busy, "session is being opened")),
+                Phase::Closing | Phase::Closed => {
+                    Err(Error::local(ErrorKind::Gone, "session is closed"))
+                }
+            };
+        }
+        core.handle.spawn(open(
+            Arc::clone(&core.shared.context),
+            Arc::clone(&session.entry),
+            hop,
+            session.share,
+            validate::timeout(timeout),
+        ));
+        Ok(())
+    }
+
+    /// Where the session is in its life.
+    pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
+        Ok(self.find(session)?.mailbox().phase().into())
+    }
+
+    /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
+    /// [`Event::Closed`](super::Event::Closed) follows.
+    pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
+        let core = self.core()?;
+        let session = core.shared.session(session)?;
+        core.shared
+            .close(&session, Instant::now() + validate::timeout(timeout));
+        Ok(())
+    }
+
+    /// Ends the session at once. [`Event::Closed`](super::Event::Closed) follows.
+    pub fn abort_session(&self, session: SessionHandle) -> Result<()> {
+        let core = self.core()?;
+        let session = core.shared.session(session)?;
+        core.shared.abort(&session, None);
+        Ok(())
+    }
+}
 
 /// One session, as the facade sees it.
 pub(super) struct Session {

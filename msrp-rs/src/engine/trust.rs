@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::lifecycle::Core;
 use super::options::{PemSource, TlsConfig, TlsVerify};
 use crate::error::{Error, Result};
 use crate::net::log::{Log, LogLevel};
@@ -89,5 +90,13 @@ fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
                 path.display()
             ))
         }),
+    }
+}
+
+/// The TLS of a session or listener: its own, or the engine's.
+pub(super) fn trust(core: &Core, config: Option<&TlsConfig>) -> Result<Arc<Tls>> {
+    match config.or(core.tls.as_ref()) {
+        Some(config) => core.trust.get(config),
+        None => core.trust.get(&TlsConfig::default()),
     }
 }

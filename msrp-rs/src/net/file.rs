@@ -1,7 +1,7 @@
 //! Files as message bodies: a task reads ahead of the network as far as the connection asks, in blocks that
 //! are read outside of the async threads.
 //!
-//! How many octets are wanted is decided in `proto::outbound`; the mailbox hands the question on.
+//! How many octets are wanted is decided in `proto::written`; the mailbox hands the question on.
 
 use std::fs::File;
 use std::io::Read;

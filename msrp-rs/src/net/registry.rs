@@ -1,9 +1,9 @@
 //! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
 //!
 //! A session is found by its session-id, which is unguessable, and then its whole URI is compared
-//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection at most. An `msrps` URI is served over TLS only, a session
-//! of a listener only on connections that came in there: another listener may have another identity or
-//! another trust (RFC 4975 §5.4, §14.4).
+//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection at most. An `msrps` URI is served
+//! over TLS only, a session of a listener only on connections that came in there: another listener may have another
+//! identity or another trust (RFC 4975 §5.4, §14.4).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! One connection: which sessions are on it, what time it is for them, how it ends.
 //!
 //! The rest of [`Connection`] stands in the files named by what they do: `inbound` takes requests and responses
-//! apart, `early` holds those that come too early, `receive` makes messages of SENDs, `outbound` decides what goes out
-//! next, `report` judges and makes REPORTs, `credit` pauses reading and sheds.
+//! apart, `early` holds those that come too early, `receive` makes messages of SENDs, `sending` takes ours, `outbound`
+//! decides what goes out next, `chunk` encodes it, `written` does what follows, `report` judges and makes REPORTs,
+//! `credit` pauses reading and sheds.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
@@ -16,7 +17,7 @@ use super::counters::Counters;
 use super::credit::Pausing;
 use super::early::Early;
 use super::inbound::Current;
-use super::outbound::{Mark, Schedule};
+use super::outbound::Schedule;
 use super::receive::Gather;
 use super::session::Session;
 use super::tap::{Observers, Tap};
@@ -25,6 +26,7 @@ use super::transaction::{Purpose, SessionRef, Transactions};
 use super::transfer::Phase;
 use super::work::steps;
 use super::write_queue::WriteQueue;
+use super::written::Mark;
 use super::{
     CloseReason, Command, Directory, Event, IdSource, MessageEnd, Pacing, SessionConfig,
     SessionKey, SessionMatch,
@@ -120,7 +122,8 @@ impl Connection {
     /// Puts a session on this connection: the active side after its dial, or a passive one whose requests were held
     /// until its remote side became known; these are then served. An active session sends its binding SEND.
     ///
-    /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is closed.
+    /// Fails with `InvalidArgument` when a session of that key or URI is attached, `Gone` when the connection is
+    /// closed.
     pub fn attach(
         &mut self,
         now: Instant,

@@ -1,7 +1,7 @@
 //! Counters and histograms of what connections do, over all connections of an engine.
 //!
-//! Relaxed atomics and no locks: a snapshot is no moment's truth, but no count is lost. What is counted as sent was handed
-//! to the operating system.
+//! Relaxed atomics and no locks: a snapshot is no moment's truth, but no count is lost. What is counted as sent was
+//! handed to the operating system.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

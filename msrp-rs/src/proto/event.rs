@@ -1,7 +1,7 @@
 //! What goes into a [`Connection`](super::Connection) beside octets, and what comes out.
 //!
-//! Commands and events are plain values, in the terms of RFC 4975 §5 and §7. `net::mailbox` carries both, `engine` gives
-//! them their public form.
+//! Commands and events are plain values, in the terms of RFC 4975 §5 and §7. `net::mailbox` carries both, `engine`
+//! gives them their public form.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

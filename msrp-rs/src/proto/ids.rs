@@ -1,7 +1,7 @@
 //! Identifiers that nobody can guess (RFC 4975 §7.1, §7.1.1, §14.1), from a seed that the caller gives.
 //!
-//! What an identifier may look like is the business of `wire::ident`; that a transaction id is not in use and not in the
-//! body, of `outbound`.
+//! What an identifier may look like is the business of `wire::ident`; that a transaction id is not in use, of
+//! `sending`; that it is not in the body, of `chunk`.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

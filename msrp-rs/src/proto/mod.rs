@@ -7,6 +7,7 @@
 //! said, is decided above, in `engine`.
 
 mod bounded;
+mod chunk;
 mod connection;
 mod counters;
 mod credit;
@@ -22,7 +23,8 @@ mod receive;
 mod refused;
 mod report;
 mod report_timer;
-mod request;
+pub(crate) mod request;
+mod sending;
 mod session;
 mod tap;
 mod timers;
@@ -30,6 +32,7 @@ mod transaction;
 mod transfer;
 pub(crate) mod work;
 mod write_queue;
+mod written;
 
 // They count what large numbers cost, which takes an interpreter too long.
 #[cfg(all(test, not(miri)))]

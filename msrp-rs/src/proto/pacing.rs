@@ -1,7 +1,8 @@
 //! When a session may send its next request (RFC 4975 §7.1.1), and the requests without body that wait for that.
 //!
-//! By default nothing waits but for `Limits::max_transactions`; with [`Pacing::One`] each SEND waits for the answer to the
-//! one before. What the next request is, is decided in `outbound`; that each frame is written alone, in `write_queue`.
+//! By default nothing waits but for `Limits::max_transactions`; with [`Pacing::One`] each SEND waits for the answer to
+//! the one before. What the next request is, is decided in `outbound`; that each frame is written alone, in
+//! `write_queue`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use super::transaction::{Purpose, SessionRef};
 use super::transfer::Phase;
 use crate::wire::{Continuation, MessageId};
 
-/// With [`Pacing::One`], the time from the last octet of a SEND that asks for no response to the next SEND of the session.
+/// With [`Pacing::One`], the time from the last octet of a SEND that asks for no response to the next SEND of the
+/// session.
 pub const PACE: Duration = Duration::from_millis(20);
 
 /// Why a session with `Pacing::One` waits although nothing is without its answer.

@@ -136,8 +136,8 @@ impl Connection {
     }
 }
 
-/// The media type of what a message/cpim holds (RFC 3862 §2): headers, an empty line, then the content with MIME headers
-/// of its own. `None` where they do not begin so; content without a Content-Type is text/plain (RFC 2045 §5.2).
+/// The media type of what a message/cpim holds (RFC 3862 §2): headers, an empty line, then the content with MIME
+/// headers of its own. `None` where they do not begin so; content without a Content-Type is text/plain (RFC 2045 §5.2).
 fn inner_type(data: &[u8]) -> Option<MediaType> {
     let data = &data[..data.len().min(LOOK)];
     let mut lines = data.split_inclusive(|&octet| octet == b'\n');

@@ -1,7 +1,7 @@
 //! REPORTs: those of the peer about our messages, and ours about its messages (RFC 4975 §7.1.2 to §7.1.4, §7.3.2).
 //!
-//! Success is reported when the consumer took the last part, or when the host says so. Which SEND asks for what is noted
-//! in `receive`; REPORTs are encoded by `wire` and wait in the control lane of `outbound`.
+//! Success is reported when the consumer took the last part, or when the host says so. Which SEND asks for what is
+//! noted in `receive`; REPORTs are encoded by `wire` and wait in the control lane of `outbound`.
 
 use bytes::Bytes;
 

@@ -1,8 +1,8 @@
 //! Requests of methods beside SEND and REPORT: the extension point of RFC 4975 §12.
 //!
 //! A session names the methods that its consumer answers; of all others `inbound` says 501. Ours are outgoing messages
-//! of another method: they wait their turn in `outbound` as messages do, and are sent in one request, which is never cut
-//! (§7.1). What a method means is the host's affair.
+//! of another method: they wait their turn in `outbound` as messages do, and are sent in one request, which is never
+//! cut (§7.1). What a method means is the host's affair.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::connection::Connection;
 use super::counters::FrameKind;
-use super::outbound::Mark;
 use super::receive::MESSAGE_OVERHEAD;
 use super::transaction::Purpose;
 use super::transfer::{Outgoing, Phase};
+use super::written::Mark;
 use super::{Answer, Event, MessageKey, RequestHead};
 use crate::wire::{
     Continuation, Head, HeaderName, Method, RequestHead as HeadToWrite, StatusCode, TransactionId,
@@ -22,7 +22,7 @@ use crate::wire::{
 };
 
 /// Requests that may wait for the consumer's answer, per session. Beyond: 413.
-const MAX_UNANSWERED: usize = 16;
+pub(crate) const MAX_UNANSWERED: usize = 16;
 
 /// A request whose body is being read. The parser bounds it by `Limits::non_send_body`.
 #[derive(Debug)]

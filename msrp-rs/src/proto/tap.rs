@@ -36,6 +36,8 @@ pub(super) struct Observers {
     pub(super) counters: Option<Arc<Counters>>,
     /// The frame being read.
     frame: Option<Reading>,
+    /// Where the end-lines of received frames are written again, one after the other.
+    end_line: BytesMut,
 }
 
 #[derive(Debug)]
@@ -100,9 +102,10 @@ impl Observers {
             }
         });
         if let Some(tap) = &mut self.tap {
-            let mut line = BytesMut::new();
-            encode_end_line(&mut line, &frame.id, flag, frame.has_body_section);
-            tap.octets(Direction::Received, &line);
+            let line = &mut self.end_line;
+            line.clear();
+            encode_end_line(line, &frame.id, flag, frame.has_body_section);
+            tap.octets(Direction::Received, line);
             tap.end(Direction::Received);
         }
     }

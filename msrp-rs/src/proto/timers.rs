@@ -1,6 +1,7 @@
 //! When a connection wants to be called again for its sessions.
 //!
-//! The time of transactions is kept in `transaction`, that of pauses in `credit`, that of stalled output in `connection`.
+//! The time of transactions is kept in `transaction`, that of pauses in `credit`, that of stalled output in
+//! `connection`.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

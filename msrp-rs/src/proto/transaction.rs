@@ -2,7 +2,7 @@
 //!
 //! The time runs from the last octet written, and stands still while we do not read: a response that waits in our
 //! own receive buffer is not late. What a response or a timeout means for the message is decided in `inbound` and
-//! `outbound`.
+//! `sending`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! One outgoing message: how far it is encoded, written, answered and confirmed (RFC 4975 §7.1.1, §7.3.2).
 //!
-//! When it gets its turn, and what an answer does to it, is decided in `outbound` and `report`.
+//! When it gets its turn is decided in `outbound`, what an answer does to it in `sending` and `report`.
 
 use std::collections::VecDeque;
 use std::time::Instant;

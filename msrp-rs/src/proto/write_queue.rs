@@ -2,7 +2,7 @@
 //!
 //! Small pieces are flattened into one buffer, large bodies are queued as they are. *Marks* stand at positions
 //! of the output stream: timers start and credit returns when the octets before them were written (RFC 4975
-//! §7.1.1), not when they were encoded. What the marks mean is decided in `outbound`.
+//! §7.1.1), not when they were encoded. What the marks mean is decided in `written`.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

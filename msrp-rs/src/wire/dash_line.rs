@@ -1,7 +1,7 @@
 //! The scan of an outgoing body for CRLF and seven hyphens, with which an end-line begins (RFC 4975 §7.1).
 //!
 //! RFC 4975 lets a body hold them: only the transaction id behind them makes an end-line. Some peers do not look that
-//! far. For those a chunk ends inside of the pattern; that it does is decided in `proto::outbound`.
+//! far. For those a chunk ends inside of the pattern; that it does is decided in `proto::chunk`.
 
 use super::end_line::{LEAD, LEAD_FINDER, partial_lead_len};
 use super::work::examined;

@@ -1,7 +1,7 @@
 //! Writing frames in the RFC's own spelling and order (RFC 4975 §7.1, §7.2, §9): To-Path, From-Path,
 //! Message-ID, Byte-Range, reports, others, `Content-*`, Content-Type last.
 //!
-//! Everything is written flat into one buffer. Bodies are not written here: `proto::outbound` puts
+//! Everything is written flat into one buffer. Bodies are not written here: `proto::chunk` puts
 //! them between [`SendHead::encode`] and [`encode_end_line`]. Texts are written so that they cannot
 //! end their line: a control octet becomes a blank.
 

@@ -3,7 +3,7 @@
 //!
 //! Pure: no socket, clock, lock or randomness. What a frame means for a session, and what is
 //! answered to a faulty one, is decided in [`proto`](crate::proto); when a chunk ends, in
-//! `proto::outbound`.
+//! `proto::chunk`.
 //!
 //! Two rules hold everywhere here. `parse` reads what a peer sent: it is tolerant where the
 //! catalogue of peers' habits says so and gives a [`Fault`] with the offset. `new`, `FromStr` and

@@ -4,7 +4,8 @@
 use std::fmt;
 
 /// Shows a text with the session-id of each MSRP URI in it cut to at most four characters and an
-/// ellipsis, and without the passwords in them. For logs, `Debug` output, error texts and metric labels; never for the wire.
+/// ellipsis, and without the passwords in them. For logs, `Debug` output, error texts and metric labels; never for the
+/// wire.
 ///
 /// ```
 /// use msrp::wire::Redacted;

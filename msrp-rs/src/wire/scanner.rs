@@ -2,7 +2,7 @@
 //! hold the seven hyphens and the transaction id of its chunk, with or without CRLF around them.
 //!
 //! What to do on a hit (end the chunk and go on under a new id, or choose another id) is decided in
-//! `proto::outbound`. The search for the end of a received body is the parser's.
+//! `proto::chunk`. The search for the end of a received body is the parser's.
 
 use std::sync::LazyLock;
 

@@ -11,7 +11,7 @@ from typing import Literal
 from msrp import wire
 from msrp.session import Session
 
-from ._log import Direction, Log
+from ._log import Log
 from ._peer import cut, linger
 
 Frame = wire.Request | wire.Response
@@ -102,7 +102,7 @@ class Faults:
         self._sides = (session_side, peer_side)
         out = _Lane("out", session_side, peer_side, self.log)
         into = _Lane("in", peer_side, session_side, self.log)
-        self._lanes: dict[Direction, _Lane] = {"out": out, "in": into}
+        self._lanes: dict[Literal["in", "out"], _Lane] = {"out": out, "in": into}
         self._work = asyncio.ensure_future(self._carry())
         # Also when it is cancelled before its first step.
         self._work.add_done_callback(self._close)
@@ -130,12 +130,19 @@ class Faults:
 
     # Whole frames.
 
-    def drop(self, what: What, *, count: int | None = 1, direction: Direction = "in") -> None:
+    def drop(
+        self, what: What, *, count: int | None = 1, direction: Literal["in", "out"] = "in"
+    ) -> None:
         """These frames are lost."""
         self._lanes[direction].add(what, count, lambda _: [])
 
     def alter(
-        self, what: What, change: Change, *, count: int | None = 1, direction: Direction = "in"
+        self,
+        what: What,
+        change: Change,
+        *,
+        count: int | None = 1,
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """`change` gives what goes on instead of the frame: another frame, or octets. An exception
         there breaks the connection."""
@@ -147,14 +154,16 @@ class Faults:
         *,
         times: int = 1,
         count: int | None = 1,
-        direction: Direction = "in",
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """These frames come so many times more, at once."""
         self._lanes[direction].add(
             what, count, lambda frame: [bytes(frame.raw or b"")] * (times + 1)
         )
 
-    def hold(self, what: What, *, count: int | None = 1, direction: Direction = "in") -> Held:
+    def hold(
+        self, what: What, *, count: int | None = 1, direction: Literal["in", "out"] = "in"
+    ) -> Held:
         """These frames are held back until the test releases them; others overtake them."""
         lane = self._lanes[direction]
         held = Held(lane)
@@ -175,7 +184,7 @@ class Faults:
         seconds: float,
         *,
         count: int | None = 1,
-        direction: Direction = "in",
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """These frames come so many seconds later; others overtake them."""
         lane = self._lanes[direction]
@@ -187,22 +196,26 @@ class Faults:
 
         lane.add(what, count, later)
 
-    def drop_responses(self, count: int | None = 1, *, direction: Direction = "in") -> None:
+    def drop_responses(
+        self, count: int | None = 1, *, direction: Literal["in", "out"] = "in"
+    ) -> None:
         """Responses are lost: the sender does not know whether the request arrived."""
         self.drop("response", count=count, direction=direction)
 
-    def hold_responses(self, count: int | None = 1, *, direction: Direction = "in") -> Held:
+    def hold_responses(
+        self, count: int | None = 1, *, direction: Literal["in", "out"] = "in"
+    ) -> Held:
         """Responses are held back; `Held.release` lets them go."""
         return self.hold("response", count=count, direction=direction)
 
     def delay_responses(
-        self, seconds: float, count: int | None = 1, *, direction: Direction = "in"
+        self, seconds: float, count: int | None = 1, *, direction: Literal["in", "out"] = "in"
     ) -> None:
         """Responses come so many seconds later."""
         self.delay("response", seconds, count=count, direction=direction)
 
     def replay_responses(
-        self, count: int | None = 1, *, times: int = 1, direction: Direction = "in"
+        self, count: int | None = 1, *, times: int = 1, direction: Literal["in", "out"] = "in"
     ) -> None:
         """Responses come again."""
         self.replay("response", times=times, count=count, direction=direction)
@@ -213,7 +226,7 @@ class Faults:
         comment: str | None = None,
         count: int | None = 1,
         *,
-        direction: Direction = "in",
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """Responses get another status code."""
 
@@ -225,16 +238,25 @@ class Faults:
 
         self.alter("response", change, count=count, direction=direction)
 
-    def drop_reports(self, count: int | None = 1, *, direction: Direction = "in") -> None:
+    def drop_reports(
+        self, count: int | None = 1, *, direction: Literal["in", "out"] = "in"
+    ) -> None:
         """REPORTs are lost."""
         self.drop("REPORT", count=count, direction=direction)
 
-    def duplicate_reports(self, count: int | None = 1, *, direction: Direction = "in") -> None:
+    def duplicate_reports(
+        self, count: int | None = 1, *, direction: Literal["in", "out"] = "in"
+    ) -> None:
         """REPORTs come twice."""
         self.replay("REPORT", count=count, direction=direction)
 
     def flags(
-        self, flag: str, what: What = "SEND", count: int | None = 1, *, direction: Direction = "in"
+        self,
+        flag: str,
+        what: What = "SEND",
+        count: int | None = 1,
+        *,
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """Frames get another flag in their end-line, a right or a wrong one."""
         self.alter(what, lambda frame: frame.replace(flag=flag), count=count, direction=direction)
@@ -257,7 +279,7 @@ class Faults:
         size: int = 1,
         *,
         between: Callable[[], Awaitable[object]] | None = None,
-        direction: Direction = "in",
+        direction: Literal["in", "out"] = "in",
     ) -> None:
         """From now on no more than `size` octets are written at once; `between` is awaited between
         two writes."""
@@ -266,11 +288,11 @@ class Faults:
         lane = self._lanes[direction]
         lane.size, lane.between = size, between
 
-    def stall(self, direction: Direction = "in") -> None:
+    def stall(self, direction: Literal["in", "out"] = "in") -> None:
         """From now on nothing is read from that side, so that it cannot write."""
         self._lanes[direction].running.clear()
 
-    def resume(self, direction: Direction = "in") -> None:
+    def resume(self, direction: Literal["in", "out"] = "in") -> None:
         """Ends `stall`."""
         self._lanes[direction].running.set()
 
@@ -295,7 +317,11 @@ class _Lane:
     """One direction: reads here, writes there."""
 
     def __init__(
-        self, direction: Direction, source: socket.socket, target: socket.socket, log: Log
+        self,
+        direction: Literal["in", "out"],
+        source: socket.socket,
+        target: socket.socket,
+        log: Log,
     ) -> None:
         self.direction = direction
         self.running = asyncio.Event()
@@ -345,7 +371,7 @@ class _Lane:
     async def carry(self) -> None:
         tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())]
         try:
-            # A side that cannot be written any more ends the reading, too: it waits for the writing.
+            # A side that cannot be written any more ends the reading, too: it waits for that.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in tasks:
                 if task.done():

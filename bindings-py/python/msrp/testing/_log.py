@@ -11,8 +11,6 @@ from typing import Literal
 
 from msrp import wire
 
-Direction = Literal["in", "out"]
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -21,7 +19,7 @@ class Entry:
     #: Seconds of `time.monotonic`.
     time: float
     #: ``in``: read by us. ``out``: written by us. For `Faults`: to the session, from the session.
-    direction: Direction
+    direction: Literal["in", "out"]
     #: Empty for an event.
     octets: bytes
     #: ``connected``, ``end``, ``reset``, ``dropped`` and so on; "" for octets.
@@ -45,18 +43,18 @@ class Log:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def octets(self, direction: Direction) -> bytes:
+    def octets(self, direction: Literal["in", "out"]) -> bytes:
         """All octets of one direction."""
         return b"".join(entry.octets for entry in self if entry.direction == direction)
 
-    def frames(self, direction: Direction) -> list[wire.Request | wire.Response]:
+    def frames(self, direction: Literal["in", "out"]) -> list[wire.Request | wire.Response]:
         """The whole frames of one direction, up to where they cannot be read."""
         try:
             return wire.Parser().feed(self.octets(direction))
         except wire.ParseError as error:
             return list(error.frames)  # type: ignore[arg-type]
 
-    def add(self, direction: Direction, octets: bytes = b"", event: str = "") -> None:
+    def add(self, direction: Literal["in", "out"], octets: bytes = b"", event: str = "") -> None:
         """Notes octets or an event, with the time."""
         self._entries.append(Entry(time.monotonic(), direction, bytes(octets), event))
         self._held += len(octets) + _ENTRY

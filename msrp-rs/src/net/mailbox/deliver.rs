@@ -139,12 +139,19 @@ impl Mailbox {
             }
             Event::MessageBegin {
                 message, credit, ..
-            }
-            | Event::Request {
-                message, credit, ..
             } => {
                 state.receive(*credit, after);
                 state.next_message = message.0.wrapping_add(1);
+            }
+            Event::Request {
+                message,
+                head,
+                credit,
+                ..
+            } => {
+                state.receive(*credit, after);
+                state.next_message = message.0.wrapping_add(1);
+                state.requests.begin(*message, head);
             }
             Event::MessageBody { data, .. } => state.receive(data.len(), after),
             Event::MessageEnd { message, end } => match end {

@@ -11,6 +11,7 @@
 
 mod deliver;
 mod item;
+mod requests;
 mod state;
 mod transfers;
 
@@ -28,8 +29,8 @@ use super::sync::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{
-    Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType, SessionKey,
-    TransferKey, send_cost,
+    Answer, Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType,
+    RequestHead, SessionKey, TransferKey, send_cost,
 };
 use crate::wire::Method;
 use state::{After, State};
@@ -358,6 +359,26 @@ impl Mailbox {
             state.queue(command, after);
             Ok(())
         })
+    }
+
+    /// The host answers a request.
+    pub(crate) fn answer(self: &Arc<Self>, request: MessageKey, answer: Box<Answer>) -> Result<()> {
+        self.with(|state, after| {
+            state.check_message(request)?;
+            state.requests.end(request, self.limits.transaction)?;
+            state.queue(Command::Answer(request, answer), after);
+            Ok(())
+        })
+    }
+
+    /// The head of a request that waits for its answer.
+    pub(crate) fn request_head(&self, request: MessageKey) -> Result<Arc<RequestHead>> {
+        let state = self.state.lock();
+        state.check_message(request)?;
+        state
+            .requests
+            .head(request, self.limits.transaction)
+            .map(Arc::clone)
     }
 
     /// Goes to `Closing`; the command for the driver comes with it. Said again, the earliest deadline counts.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::inbox::Inbox;
+use super::requests::Requests;
 use super::transfers::{Kind, Transfer, Transfers};
 use super::{Item, MAX_UNSETTLED, Phase, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,7 @@ pub(super) struct State {
     /// Octets of content given to this mailbox and not yet consumed.
     pub(super) unconsumed: usize,
     pub(super) transfers: Transfers,
+    pub(super) requests: Requests,
     pub(super) reports: usize,
     pub(super) reports_lost: u64,
     pub(super) first_message: u32,
@@ -62,6 +64,7 @@ impl State {
             items: VecDeque::new(),
             unconsumed: 0,
             transfers: Transfers::new(first_transfer),
+            requests: Requests::default(),
             reports: 0,
             reports_lost: 0,
             first_message,
@@ -242,7 +245,8 @@ impl State {
         Ok(transfer)
     }
 
-    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited for.
+    /// Nothing is to be told any more of the success REPORTs of a transfer. Gives its Message-ID if they were waited
+    /// for.
     pub(super) fn report_settled(&mut self, key: TransferKey) -> Option<String> {
         let live = &mut self.transfers.live;
         let transfer = live.get_mut(&key.0)?;

@@ -1,6 +1,6 @@
 //! The outgoing messages of a session: what they still hold, and who waits for room.
 //!
-//! What of them is on the wire is known to `proto::outbound` alone; here stands what its events told.
+//! What of them is on the wire is known to `proto::written` alone; here stands what its events told.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

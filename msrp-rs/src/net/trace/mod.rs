@@ -1,8 +1,8 @@
 //! Traces: what goes over the connections of an engine, in files that tshark and Wireshark read.
 //!
-//! `watch` looks at the frames of a connection and puts those of a trace into its queue, which is bounded: what does not
-//! fit is dropped and counted, and no connection waits. A thread of the trace (`writer`) masks what is secret (`mask`),
-//! makes packets of the frames (`packet`), and writes them into files that are cut by length (`file`).
+//! `watch` looks at the frames of a connection and puts those of a trace into its queue, which is bounded: what does
+//! not fit is dropped and counted, and no connection waits. A thread of the trace (`writer`) masks what is secret
+//! (`mask`), makes packets of the frames (`packet`), and writes them into files that are cut by length (`file`).
 //!
 //! A file holds one request or response per TCP segment, decrypted, under headers that are made up but for addresses
 //! and ports.
