@@ -1286,7 +1286,7 @@ typedef struct libmsrp_request_options {
 } libmsrp_request_options;
 
 /**
- * Names an outgoing message of an engine. 0 is none.
+ * Names an outgoing message, or request of another method, of an engine. 0 is none.
  */
 typedef uint64_t libmsrp_transfer;
 
@@ -1674,7 +1674,7 @@ typedef struct libmsrp_session_callbacks {
                       const struct libmsrp_report *report,
                       void *user);
     /**
-     * One of our messages got further.
+     * One of our messages, or requests of other methods, got further.
      */
     void (*on_transfer)(struct libmsrp_engine *engine,
                         libmsrp_session session,
@@ -1811,12 +1811,13 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Keeps octets of the running on_body or on_message: all of them or any part. Ends with libmsrp_body_release();
- * does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept long.
+ * Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
+ * libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
+ * long.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or the octets are not within those
- * that this thread's running on_body or on_message was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
- * inside on_body and on_message.
+ * that this thread's running on_body, on_message or on_request was given; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Only
+ * inside of these callbacks.
  */
 libmsrp_result libmsrp_body_retain(struct libmsrp_engine *engine,
                                    const uint8_t *data,
@@ -2051,7 +2052,8 @@ libmsrp_result libmsrp_message_release(struct libmsrp_engine *engine,
  * on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
- * not UTF-8; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * not UTF-8; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line; LIBMSRP_ERR_GONE: the message has
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
@@ -2066,8 +2068,8 @@ libmsrp_result libmsrp_message_reject(struct libmsrp_engine *engine,
  * are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
- * the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line;
+ * LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
                                       libmsrp_message message,
@@ -2082,8 +2084,8 @@ libmsrp_result libmsrp_message_report(struct libmsrp_engine *engine,
  * without a gap; a failure only to a sender that wants to hear of it.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
- * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
- * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into
+ * limits.start_line; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
                                             libmsrp_message message,

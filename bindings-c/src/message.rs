@@ -466,7 +466,8 @@ pub unsafe extern "C" fn libmsrp_message_release(
 /// on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
-/// not UTF-8; LIBMSRP_ERR_GONE: the message has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+/// not UTF-8; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line; LIBMSRP_ERR_GONE: the message has
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
 /// Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_message_reject(
@@ -491,8 +492,8 @@ pub unsafe extern "C" fn libmsrp_message_reject(
 /// are sent as spaces.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no status code, comment is not UTF-8, or
-/// the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line;
+/// LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_message_report(
     engine: *mut libmsrp_engine,
@@ -517,8 +518,8 @@ pub unsafe extern "C" fn libmsrp_message_report(
 /// without a gap; a failure only to a sender that wants to hear of it.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, len is 0 or reaches beyond 2^64, status is no status
-/// code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_GONE: the message or its session has
-/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// code, comment is not UTF-8, or the session makes its own reports; LIBMSRP_ERR_TOO_LARGE: comment does not fit into
+/// limits.start_line; LIBMSRP_ERR_GONE: the message or its session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_message_report_range(
     engine: *mut libmsrp_engine,

@@ -49,23 +49,19 @@
 //! their own; `default-features = false` leaves only them, without tokio. ARCHITECTURE.md tells how they work together.
 //!
 //! - [`error`] and [`limits`]: the one error type of the public API, and every bound, in one object.
-//! - [`wire`]: octets to values and back (RFC 4975 §6, §7, §9). URIs and paths, header values, an incremental parser
-//! that
+//! - [`wire`]: octets to values and back (RFC 4975 §6, §7, §9). URIs and paths, header values, an incremental parser that
 //!   frames by the end-line and never looks at an octet of a body twice, the encoder, and the scan of an outgoing body
 //!   for its own end-line.
 //! - [`sdp`]: offer and answer (RFC 4975 §8, RFC 6135, RFC 8122). Text in, values and text out: what to put into an
 //!   `m=message` section, what one says, and who connects.
-//! - [`proto`]: one connection and its sessions as state machines (RFC 4975 §5, §7). Which session a request is for,
-//! what
+//! - [`proto`]: one connection and its sessions as state machines (RFC 4975 §5, §7). Which session a request is for, what
 //!   goes out next, transactions and their time, messages put together from chunks, reports, back-pressure. Time and
 //!   randomness come in as arguments.
-//! - [`net`]: sockets and queues, on tokio. A task for each connection owns its `proto` machine; a mailbox for each
-//! session
+//! - [`net`]: sockets and queues, on tokio. A task for each connection owns its `proto` machine; a mailbox for each session
 //!   joins it with the host; dialling, listening, TLS, wake-ups, the memory budget. Nothing of it is public.
 //! - [`engine`]: the facade for programs with any kind of loop, and for the bindings: an engine owns threads and
 //!   connections, hosts hold 64-bit handles, call functions that never wait, and take batches of events.
-//! - [`Engine`], [`Session`], [`Message`], [`Transfer`]: the async API over the facade, for programs on tokio. Start
-//! here.
+//! - [`Engine`], [`Session`], [`Message`], [`Transfer`]: the async API over the facade, for programs on tokio. Start here.
 //!
 //! # Features
 //!

@@ -179,3 +179,34 @@ async fn what_cannot_be_a_method_or_a_header_is_refused_in_words() {
         assert_eq!(error.kind, ErrorKind::InvalidArgument);
     }
 }
+
+#[tokio::test]
+async fn comments_that_no_peer_would_read_are_refused_in_words() {
+    let Pair { alice, bob, .. } = pair(&["PING"]).await;
+    let asking = {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.request("PING", RequestOptions::default(), None).await })
+    };
+    let request = within("a request", bob.recv_request()).await.expect("one");
+    let answer = Answer {
+        comment: "x".repeat(1024),
+        ..Answer::new(StatusCode::OK)
+    };
+    let error = request.respond(answer).expect_err("a line too long");
+    assert_eq!(error.kind, ErrorKind::TooLarge);
+    assert!(error.to_string().contains("start_line 1024"), "{error}");
+    // It was answered as nobody's; the session lives on.
+    let answer = within("an answer", asking).await.expect("asked");
+    assert_eq!(
+        answer.expect("answered").status,
+        StatusCode::NOT_IMPLEMENTED
+    );
+
+    let transfer = alice.send("hi", text()).await.expect("admitted");
+    let message = within("a message", bob.recv()).await.expect("one");
+    let error = message.reject(StatusCode(413), &"x".repeat(1024));
+    assert_eq!(error.expect_err("too long").kind, ErrorKind::TooLarge);
+    within("the outcome", transfer.acknowledged())
+        .await
+        .expect("taken");
+}

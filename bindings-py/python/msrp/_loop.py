@@ -20,7 +20,7 @@ from . import _log, _msrp
 from .exceptions import ForkedError, SessionClosed
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
 
 #: A drain takes at most so many events and octets, so that other callbacks of the loop get their
 #: turn.
@@ -29,7 +29,7 @@ MAX_BYTES = 256 * 1024
 
 _ENGINE_CLOSED = _msrp.EVENT_KINDS.index("engine_closed")
 
-Handlers = tuple[Callable[["Session", Any], None], ...]
+Handlers = tuple[Callable[["SessionBase", Any], None], ...]
 
 
 class Dispatcher:
@@ -68,7 +68,7 @@ class Dispatcher:
         self._core = core
         self._level = _log.wanted()
         core.set_log(self._level)
-        self.sessions: dict[int, Session] = {}
+        self.sessions: dict[int, SessionBase] = {}
         self.closed = False
         self._handlers = handlers
         self._drain = self.domain.drain
@@ -94,7 +94,7 @@ class Dispatcher:
             self._guard.__anext__().send(None)
         self._finalizer = weakref.finalize(loop, _loop_lost, self.domain, self._open)
 
-    def add(self, handle: int, session: Session) -> None:
+    def add(self, handle: int, session: SessionBase) -> None:
         self.sessions[handle] = session
         self._open[0] += 1
 
@@ -174,7 +174,7 @@ class Dispatcher:
             self.loop.call_soon(self._dispatch, events)
             raise
 
-    def report(self, error: BaseException, text: str, session: Session) -> None:
+    def report(self, error: BaseException, text: str, session: SessionBase) -> None:
         """Tells the loop's exception handler of an error that nobody awaits."""
         self.loop.call_exception_handler({"message": text, "exception": error, "session": session})
 

@@ -16,8 +16,9 @@ from typing import Literal, Self
 from . import _msrp
 from ._log import emit
 from ._loop import Dispatcher
+from ._session import HANDLERS
 from .exceptions import ForkedError, SessionClosed
-from .session import HANDLERS, Session
+from .session import Session
 from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
 
 __all__ = ["Engine", "Listener"]

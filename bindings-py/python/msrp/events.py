@@ -11,7 +11,7 @@ from .exceptions import ConcurrencyError
 from .types import Event, EventsLost
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
 
 __all__ = ["EventStream"]
 
@@ -21,7 +21,7 @@ class EventStream(AsyncIterator[Event]):
 
     __slots__ = ("__weakref__", "_ended", "_entries", "_limit", "_lost", "_session", "_waiter")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionBase) -> None:
         self._session = session
         self._entries: deque[Event] = deque()
         self._limit = session._engine._limits.event_stream

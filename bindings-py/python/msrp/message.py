@@ -19,7 +19,7 @@ from .exceptions import ConcurrencyError, MessageAborted
 from .types import Headers
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
     from .transfer import Progress
 
 __all__ = ["Message"]
@@ -44,7 +44,7 @@ class Message:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionBase,
         handle: int,
         head: _msrp.Head,
         body: bytes | None,
@@ -195,7 +195,8 @@ class Message:
         also while the message goes on (§7.1.3), so that its sender sees how far it got. Success is
         told only of octets in chunks that have ended.
 
-        Raises `ValueError` in a session with automatic reports, and `SessionClosed`.
+        Raises `ValueError` in a session with automatic reports, `TooLarge` for a comment beyond
+        `Limits.start_line`, and `SessionClosed`.
 
         Cancellation: it does not suspend.
         """
@@ -206,7 +207,8 @@ class Message:
         """Refuses the rest of the message: its chunks are answered with `status`, and what has come
         of it is thrown away. Does nothing when it is complete.
 
-        Raises `ValueError` for a status that is none.
+        Raises `ValueError` for a status that is none, `TooLarge` for a comment beyond
+        `Limits.start_line`.
 
         Cancellation: it does not suspend.
         """
@@ -245,7 +247,7 @@ class Incoming:
         "status",
     )
 
-    def __init__(self, session: Session, handle: int, head: _msrp.Head, credit: int) -> None:
+    def __init__(self, session: SessionBase, handle: int, head: _msrp.Head, credit: int) -> None:
         self._session = session
         self.handle = handle
         self.head = head

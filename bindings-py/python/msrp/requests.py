@@ -12,7 +12,7 @@ from .exceptions import ConcurrencyError, QueueFull, SessionClosed
 from .types import Headers
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
 
 __all__ = ["Answer", "HeadersIn", "Request", "Requests", "pairs"]
 
@@ -63,7 +63,7 @@ class Request:
     #: The body, at most 10 KiB (RFC 4975 §7.1).
     body: bytes
 
-    def __init__(self, session: Session, event: _Event) -> None:
+    def __init__(self, session: SessionBase, event: _Event) -> None:
         _, _, self._handle, self.method, self.message_id, self.content_type, headers, body, _ = (
             event
         )
@@ -77,8 +77,8 @@ class Request:
     ) -> None:
         """Answers it. Without a comment the usual one of the status is written.
 
-        Raises `ValueError`, `TooLarge` for headers beyond the limits, `SessionClosed`, and
-        `RuntimeError` when it was answered.
+        Raises `ValueError`, `TooLarge` for headers or a comment beyond the limits, `SessionClosed`,
+        and `RuntimeError` when it was answered.
 
         Cancellation: it does not wait.
         """
@@ -114,7 +114,7 @@ class Requests:
         self.asked: dict[int, asyncio.Future[Answer]] = {}
         self.receiver: asyncio.Future[None] | None = None
 
-    async def take(self, session: Session) -> Request:
+    async def take(self, session: SessionBase) -> Request:
         """The next request of the peer."""
         while not self.waiting:
             session._check_open()
@@ -131,7 +131,7 @@ class Requests:
 
     async def ask(
         self,
-        session: Session,
+        session: SessionBase,
         method: str,
         body: bytes | str | None,
         content_type: str,

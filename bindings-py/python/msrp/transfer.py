@@ -15,7 +15,7 @@ from .exceptions import MsrpError, SessionClosed
 from .types import Report
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ._session import SessionBase
 
 __all__ = ["Body", "Transfer"]
 
@@ -70,7 +70,7 @@ class Transfer:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionBase,
         handle: int,
         message_id: str,
         total: int | None,

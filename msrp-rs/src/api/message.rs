@@ -335,7 +335,7 @@ impl Message {
     /// (413 for too much, RFC 4975 §10.5; 415 for a type, §10.6). Calls that read it get the error `Status` when
     /// the engine has done so. Without effect once the message is complete.
     ///
-    /// Errors: `Gone`, `InvalidArgument` (a comment that cannot stand in a header).
+    /// Errors: `Gone`, `InvalidArgument` (a status that is no failure), `TooLarge` (a comment beyond `start_line`).
     pub fn reject(&self, status: StatusCode, comment: &str) -> Result<()> {
         self.shared.engine.reject(self.handle, status, comment)
     }
@@ -343,7 +343,7 @@ impl Message {
     /// Sends the REPORT about the message, which is complete (RFC 4975 §7.1.2); only in a session whose reports are
     /// manual, and once.
     ///
-    /// Errors: `Gone`, `InvalidArgument`.
+    /// Errors: `Gone`, `InvalidArgument`, `TooLarge` (the comment).
     pub fn report(&self, status: StatusCode, comment: &str) -> Result<()> {
         self.shared.engine.report(self.handle, status, comment)
     }
@@ -352,7 +352,7 @@ impl Message {
     /// whose reports are manual. As often as wanted, also while the message goes on, so that its sender sees how far it
     /// got. Success is told only of octets in chunks that have ended and asked for it.
     ///
-    /// Errors: `Gone`, `InvalidArgument`.
+    /// Errors: `Gone`, `InvalidArgument`, `TooLarge` (the comment).
     pub fn report_range(
         &self,
         octets: Range<u64>,

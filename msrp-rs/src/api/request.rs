@@ -80,7 +80,7 @@ impl Request {
     /// Answers it.
     ///
     /// Errors: `InvalidArgument` (a status that is not of three digits, or a header that cannot stand in a response),
-    /// `TooLarge` (headers beyond the limits), `Gone` (the session is over, or the sender has given up). After an error
+    /// `TooLarge` (headers or a comment beyond the limits), `Gone` (the session is over, or the sender has given up). After an error
     /// it is answered 501.
     pub fn respond(mut self, answer: Answer) -> Result<()> {
         self.shared.engine.answer(self.arrived.message, answer)?;

@@ -1,4 +1,4 @@
-//! The beginning and the end of an engine: its threads, its shutdown, and what happens to both in a fork.
+//! The beginning and the end of an engine: its threads, its consumers, its shutdown, and what a fork does to them.
 //!
 //! How one session ends is the business of `session`, how a connection closes in order, of `net::driver`.
 
@@ -15,7 +15,9 @@ use super::options::{EngineOptions, TlsConfig};
 use super::session::Shared;
 use super::slots::Slots;
 use super::trust::Trust;
+use super::{Domain, Engine, Wake, validate};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
 use crate::net::context::Context;
 use crate::net::ready::Ready;
 use crate::proto::{CloseReason, IdSource};
@@ -42,6 +44,62 @@ thread_local! {
 
 /// Engines that this process has made: what tells their handles apart.
 static ENGINES: AtomicU32 = AtomicU32::new(0);
+
+impl Engine {
+    /// Starts an engine: its threads run until [`join`](Self::join) or the last clone is dropped.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option and its bound, `Limit` if the system gives no threads.
+    pub fn new(options: EngineOptions) -> Result<Self> {
+        validate::engine(&options)?;
+        Ok(Self {
+            core: Some(Arc::new(Core::new(options)?)),
+        })
+    }
+
+    /// The bounds that the engine was made with. In a forked child the defaults.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.core()
+            .map(|core| Arc::clone(&core.shared.context.limits))
+            .unwrap_or_default()
+    }
+
+    /// A new consumer.
+    ///
+    /// # Errors
+    /// `Limit` if there is no descriptor for it, `Gone` after `shutdown`, `Forked`.
+    pub fn domain(&self, wake: Wake) -> Result<Domain> {
+        self.core()?.check_running()?;
+        self.late_domain(wake)
+    }
+
+    /// As `domain`, also after `shutdown`: then its only event is `EngineClosed`.
+    pub(crate) fn late_domain(&self, wake: Wake) -> Result<Domain> {
+        let core = self.core()?;
+        let domain = Domain::new(Arc::clone(&core.shared), wake)?;
+        if let Some(ready) = domain.ready() {
+            core.shared.context.log.add_consumer(ready);
+            core.add_domain(Arc::clone(ready));
+        }
+        Ok(domain)
+    }
+
+    /// Closes every session within `deadline`, then every connection;
+    /// [`Event::EngineClosed`](super::Event::EngineClosed) comes to each domain last. Returns at once. Said again, the
+    /// earliest deadline counts.
+    pub fn shutdown(&self, deadline: Duration) {
+        if let Ok(core) = self.core() {
+            core.shutdown(validate::timeout(Some(deadline)));
+        }
+    }
+
+    /// Aborts what is left and joins the threads, within about a second. From an engine thread it only aborts.
+    pub fn join(&self) {
+        if let Ok(core) = self.core() {
+            core.join();
+        }
+    }
+}
 
 /// An engine without its reference count.
 pub(super) struct Core {

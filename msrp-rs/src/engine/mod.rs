@@ -47,22 +47,34 @@
 //! # Ok(()) }
 //! ```
 
+// The calls of an engine, in the order in which its documentation shows them.
+
+mod lifecycle;
+
+mod listeners;
+
+mod session;
+
+mod signalling;
+
+mod sending;
+
+mod receiving;
+
+mod observing;
+
+mod intercept;
+
+// What they use.
+
 mod domain;
 mod error;
 mod event;
 mod handle;
-mod intercept;
-mod lifecycle;
-mod listeners;
 mod negotiation;
-mod observing;
 mod options;
 mod place;
 mod profile;
-mod receiving;
-mod sending;
-mod session;
-mod signalling;
 mod slots;
 mod stats;
 mod translate;
@@ -84,10 +96,8 @@ pub use profile::Profile;
 pub use stats::Stats;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
 use crate::net::mailbox::Mailbox;
 use crate::proto;
 use lifecycle::Core;
@@ -122,17 +132,6 @@ impl Drop for Engine {
 }
 
 impl Engine {
-    /// Starts an engine: its threads run until [`join`](Self::join) or the last clone is dropped.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the option and its bound, `Limit` if the system gives no threads.
-    pub fn new(options: EngineOptions) -> Result<Self> {
-        validate::engine(&options)?;
-        Ok(Self {
-            core: Some(Arc::new(Core::new(options)?)),
-        })
-    }
-
     fn core(&self) -> Result<&Arc<Core>> {
         let gone = || Error::local(ErrorKind::Gone, "engine is gone");
         let core = self.core.as_ref().ok_or_else(gone)?;
@@ -150,47 +149,5 @@ impl Engine {
     ) -> Result<(Arc<Mailbox>, proto::TransferKey)> {
         let (session, key) = self.core()?.shared.transfer(transfer)?;
         Ok((Arc::clone(session.mailbox()), key))
-    }
-
-    /// The bounds that the engine was made with. In a forked child the defaults.
-    pub fn limits(&self) -> Arc<Limits> {
-        self.core()
-            .map(|core| Arc::clone(&core.shared.context.limits))
-            .unwrap_or_default()
-    }
-
-    /// A new consumer.
-    ///
-    /// # Errors
-    /// `Limit` if there is no descriptor for it, `Gone` after `shutdown`, `Forked`.
-    pub fn domain(&self, wake: Wake) -> Result<Domain> {
-        self.core()?.check_running()?;
-        self.late_domain(wake)
-    }
-
-    /// As `domain`, also after `shutdown`: then its only event is `EngineClosed`.
-    pub(crate) fn late_domain(&self, wake: Wake) -> Result<Domain> {
-        let core = self.core()?;
-        let domain = Domain::new(Arc::clone(&core.shared), wake)?;
-        if let Some(ready) = domain.ready() {
-            core.shared.context.log.add_consumer(ready);
-            core.add_domain(Arc::clone(ready));
-        }
-        Ok(domain)
-    }
-
-    /// Closes every session within `deadline`, then every connection; [`Event::EngineClosed`] comes to each domain
-    /// last. Returns at once. Said again, the earliest deadline counts.
-    pub fn shutdown(&self, deadline: Duration) {
-        if let Ok(core) = self.core() {
-            core.shutdown(validate::timeout(Some(deadline)));
-        }
-    }
-
-    /// Aborts what is left and joins the threads, within about a second. From an engine thread it only aborts.
-    pub fn join(&self) {
-        if let Ok(core) = self.core() {
-            core.join();
-        }
     }
 }

@@ -52,10 +52,12 @@ impl Engine {
     /// Refuses (the rest of) a message: its further chunks are answered with `status`. 413 asks the peer to stop.
     ///
     /// # Errors
-    /// `InvalidArgument` for a status that is no failure, `Gone`, `Forked`.
+    /// `InvalidArgument` for a status that is no failure, `TooLarge` for a comment beyond `start_line`, `Gone`, `Forked`.
     pub fn reject(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
-        let (session, key) = self.core()?.shared.message(message)?;
+        let core = self.core()?;
+        let (session, key) = core.shared.message(message)?;
         validate::status(status)?;
+        validate::comment(comment, &core.shared.context.limits)?;
         if status.is_success() {
             return Err(Error::invalid_argument(format!(
                 "status {status} refuses nothing"
@@ -70,10 +72,11 @@ impl Engine {
     /// that asked for it if `status` is 200. Said once; `report_range` tells of parts.
     ///
     /// # Errors
-    /// `InvalidArgument` where they are not, `Gone`, `Forked`.
+    /// `InvalidArgument` where they are not, `TooLarge` for a comment beyond `start_line`, `Gone`, `Forked`.
     pub fn report(&self, message: MessageHandle, status: StatusCode, comment: &str) -> Result<()> {
-        let comment = comment.to_owned();
-        self.make_report(message, status, |key| Command::Report(key, status, comment))
+        self.make_report(message, status, comment, |key, comment| {
+            Command::Report(key, status, comment)
+        })
     }
 
     /// Makes a REPORT about octets of a message, where the session's reports are manual: as often as wanted, also while
@@ -82,7 +85,7 @@ impl Engine {
     /// want to hear of, not at all.
     ///
     /// # Errors
-    /// `InvalidArgument` where they are not, or for an empty range, `Gone`, `Forked`.
+    /// `InvalidArgument` where they are not, or for an empty range, `TooLarge` for a comment beyond `start_line`, `Gone`, `Forked`.
     pub fn report_range(
         &self,
         message: MessageHandle,
@@ -96,8 +99,8 @@ impl Engine {
                 octets.start, octets.end
             )));
         }
-        let (comment, Range { start, end }) = (comment.to_owned(), octets);
-        self.make_report(message, status, |key| {
+        let Range { start, end } = octets;
+        self.make_report(message, status, comment, |key, comment| {
             Command::ReportRange(key, start, end, status, comment)
         })
     }
@@ -106,16 +109,21 @@ impl Engine {
         &self,
         message: MessageHandle,
         status: StatusCode,
-        command: impl FnOnce(MessageKey) -> Command,
+        comment: &str,
+        command: impl FnOnce(MessageKey, String) -> Command,
     ) -> Result<()> {
-        let (session, key) = self.core()?.shared.message(message)?;
+        let core = self.core()?;
+        let (session, key) = core.shared.message(message)?;
         validate::status(status)?;
+        validate::comment(comment, &core.shared.context.limits)?;
         if !session.manual_reports {
             return Err(Error::invalid_argument(
                 "reports of this session are automatic",
             ));
         }
-        session.mailbox().judge(key, command(key))
+        session
+            .mailbox()
+            .judge(key, command(key, comment.to_owned()))
     }
 
     /// Answers a request of [`Event::Request`](super::Event::Request), once. After an error about the answer it still
@@ -123,7 +131,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is not of three digits or a header that cannot stand there, `TooLarge` for
-    /// headers beyond the limits, `Gone` when it was answered, its sender has given up
+    /// headers or a comment beyond the limits, `Gone` when it was answered, its sender has given up
     /// ([`Limits::transaction`](crate::Limits::transaction)) or the session is over, `Forked`.
     pub fn answer(&self, request: MessageHandle, answer: Answer) -> Result<()> {
         let core = self.core()?;

@@ -18,6 +18,9 @@ use crate::wire::{MediaRange, MediaType, MessageId, Method, StatusCode, validate
 const OWN_HEADERS: usize = 7;
 const OWN_HEADERS_LEN: usize = 1024;
 
+/// A start line without its comment: `MSRP`, a transaction id of 64 characters, a code, three SP.
+const START_LEN: usize = 4 + 64 + 3 + 3;
+
 /// Most methods that a session's host answers, and letters of one.
 const MAX_METHODS: usize = 32;
 const MAX_METHOD: usize = 64;
@@ -140,9 +143,10 @@ pub(super) fn request(
     Ok((method, media_type, message_id))
 }
 
-/// The headers of a response.
+/// The status, comment and headers of a response.
 pub(super) fn answer(answer: &Answer, limits: &Limits) -> Result<()> {
     status(answer.status)?;
+    comment(&answer.comment, limits)?;
     let options = SendOptions {
         headers: answer.headers.clone(),
         ..SendOptions::default()
@@ -239,6 +243,22 @@ fn headers(options: &SendOptions, limits: &Limits) -> Result<()> {
 /// A status that a response or REPORT can carry.
 pub(super) fn status(status: StatusCode) -> Result<()> {
     range("status", usize::from(status.0), 100, 999)
+}
+
+/// A comment that a response or REPORT can carry: in a start line that the engine itself would read. Control characters
+/// are sent as spaces.
+pub(super) fn comment(comment: &str, limits: &Limits) -> Result<()> {
+    let line = START_LEN + comment.len();
+    if !comment.is_empty() && line > limits.start_line {
+        return Err(Error::local(
+            ErrorKind::TooLarge,
+            format!(
+                "start line of {line} octets with the comment exceeds start_line {}",
+                limits.start_line
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// How long a call may wait; what is longer than a year is a year.

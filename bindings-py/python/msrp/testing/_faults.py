@@ -371,7 +371,7 @@ class _Lane:
     async def carry(self) -> None:
         tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())]
         try:
-            # A side that cannot be written any more ends the reading, too: it waits for the writing.
+            # A side that cannot be written any more ends the reading, too, which waits for it.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in tasks:
                 if task.done():

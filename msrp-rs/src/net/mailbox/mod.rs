@@ -32,6 +32,7 @@ use crate::proto::{
     Answer, Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType,
     RequestHead, SessionKey, TransferKey, send_cost,
 };
+use crate::wire::Method;
 use state::{After, State};
 use transfers::{Kind, Transfer};
 
@@ -188,7 +189,9 @@ impl Mailbox {
         let admitted = self.with(|state, after| {
             state.check_sendable()?;
             let transfers = &mut state.transfers;
+            // Of messages alone: a request of another method says nothing of its type.
             if let Some(message) = &message
+                && message.method == Method::Send
                 && let Some(refused) = transfers.refused.find(&message.content_type, &message.body)
             {
                 return Err(type_refused(refused));

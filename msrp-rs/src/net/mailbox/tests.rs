@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::net::ready::Signal;
-use crate::proto::{Failure, MessageEnd, MessageHead, Unconfirmed};
+use crate::proto::{Failure, MessageEnd, MessageHead, RefusedType, Unconfirmed};
 use crate::wire::{FailureReport, MessageId, Method, StatusCode};
 
 struct Silent;
@@ -337,4 +337,18 @@ fn success_reports_are_waited_for_until_the_end_and_missed_once() {
         matches!(items.last(), Some(Item::Closed { .. })),
         "{items:?}"
     );
+}
+
+#[test]
+fn rfc4975_10_6_a_refused_type_stops_messages_and_no_request() {
+    let mailbox = with(|_| ());
+    let refused = RefusedType::of("text/plain", &Body::None).expect("a type");
+    mailbox.deliver(std::iter::once(Event::TypeRefused(refused)));
+    let error = mailbox.admit(whole(1), None).expect_err("a message");
+    assert_eq!(error.kind, ErrorKind::UnacceptedType);
+    for body in [Body::None, Body::Whole("x".into())] {
+        let mut request = message(body);
+        request.method = Method::from_word("PING");
+        mailbox.admit(request, None).expect("a request");
+    }
 }

@@ -83,6 +83,7 @@ fn octets_without_crlf_end_the_stream_at_the_bound() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "ten thousand octets one by one take long to interpret")]
 fn a_body_beyond_10_kib_is_for_send_only() {
     let limits = ParserLimits {
         non_send_body: 20,
