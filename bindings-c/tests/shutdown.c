@@ -160,6 +160,9 @@ static void in_the_middle(int dispatch, ending how) {
     CHECK_OK(libmsrp_session_set_remote_path(the.engine, the.sessions[stalled], LIBMSRP_TEXT(path), 1, NULL, 0));
     CHECK_OK(libmsrp_session_open(the.engine, the.sessions[stalled], DEADLINE_MS));
     CHECK(send_loan(stalled, 30000000));
+    /* Its first octets are on their way: from here on only the peer or time can end it. */
+    const int taken = accept(silent, NULL, NULL);
+    CHECK(taken >= 0 && recv(taken, path, 1, MSG_PEEK) == 1);
     secure.tls = tls;
     secure.accept_types = LIBMSRP_SLICE("*");
     const int handshake = session_new(&secure);
@@ -217,6 +220,7 @@ static void in_the_middle(int dispatch, ending how) {
     CHECK(the.count[IN_CLOSED] == the.session_count && the.count[IN_FREE] == 4);
     close(mute);
     close(half_tls);
+    close(taken);
     close(silent);
 }
 
