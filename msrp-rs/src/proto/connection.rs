@@ -6,6 +6,7 @@
 //! `credit` pauses reading and sheds.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +41,6 @@ use crate::wire::{Continuation, Parser, ParserLimits, StatusCode, Uri};
 ///
 /// After each call drain [`poll_event`](Self::poll_event), write what [`poll_transmit`](Self::poll_transmit) and
 /// [`transmit_slices`](Self::transmit_slices) give, and sleep until [`poll_timeout`](Self::poll_timeout).
-#[derive(Debug)]
 pub struct Connection {
     pub(super) limits: Arc<Limits>,
     pub(super) ids: IdSource,
@@ -70,6 +70,19 @@ pub struct Connection {
     /// When output that waits must have moved.
     write_deadline: Option<Instant>,
     closed: Option<CloseReason>,
+}
+
+impl fmt::Debug for Connection {
+    /// In figures: what it holds is the users' (RFC 4975 §14.1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("sessions", &self.sessions.len())
+            .field("early", &self.early.len())
+            .field("unwritten", &self.output.len())
+            .field("reading_allowed", &self.reading_allowed())
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Connection {

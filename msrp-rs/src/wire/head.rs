@@ -262,8 +262,9 @@ impl Head {
         fault.shifted(self.inner.offset + u64::from(span.start))
     }
 
+    /// Empty while the section is still arriving, which only a builder's `Debug` can see.
     fn slice(&self, span: Span) -> &[u8] {
-        &self.inner.octets[span.range()]
+        self.inner.octets.get(span.range()).unwrap_or_default()
     }
 }
 

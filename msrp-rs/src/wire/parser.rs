@@ -115,7 +115,6 @@ impl From<ParseError> for Error {
 /// parser.finish()?;
 /// # Ok::<(), msrp::wire::ParseError>(())
 /// ```
-#[derive(Debug)]
 pub struct Parser {
     limits: ParserLimits,
     /// Blocks after the current one.
@@ -135,7 +134,17 @@ pub struct Parser {
     failure: Option<ParseError>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Parser {
+    /// Without the octets that wait: they are the peer's (RFC 4975 §14.1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parser")
+            .field("limits", &self.limits)
+            .field("ready", &self.ready.len())
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
 enum State {
     /// Between frames: CRLFs seen since the last one, and whether a CR waits for its LF.
     Between {
@@ -427,7 +436,6 @@ impl Parser {
 }
 
 /// A frame whose head is arriving. Places are relative to the frame's first octet.
-#[derive(Debug)]
 struct Section {
     /// Place in the stream of the frame's first octet.
     frame_offset: u64,

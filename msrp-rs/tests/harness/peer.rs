@@ -250,6 +250,17 @@ impl Talk {
         self.settle();
     }
 
+    /// All that may be read: what the answers to one part kept waiting goes on when they are written.
+    fn feed_all(&mut self) {
+        loop {
+            let before = self.unfed.len();
+            self.feed(b"");
+            if self.unfed.len() == before || !self.bench.side.connection.reading_allowed() {
+                break;
+            }
+        }
+    }
+
     /// Writes, and looks at what was written and told.
     fn settle(&mut self) {
         for turn in 0.. {
@@ -712,14 +723,14 @@ impl Talk {
         while self.said.iter().any(|said| said.stream.is_some()) {
             self.stream(0, 0, 0);
         }
-        self.feed(b"");
+        self.feed_all();
         // Each waits, perhaps, until those before it have had their time.
         let until = self.bench.now + Duration::from_secs(4 * 3600);
         while let Some(next) = self.bench.side.connection.poll_timeout()
             && next <= until
         {
             self.pass(next.saturating_duration_since(self.bench.now));
-            self.feed(b"");
+            self.feed_all();
         }
         assert!(self.unfed.is_empty() || closed(&self), "it reads no more");
         self.check_work();

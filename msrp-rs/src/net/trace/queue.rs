@@ -157,6 +157,12 @@ impl Queue {
         self.state.lock().items.is_empty()
     }
 
+    /// Octets of what waits and of what was taken last.
+    #[cfg(test)]
+    pub(super) fn octets(&self) -> usize {
+        self.state.lock().len
+    }
+
     /// The thread is done.
     pub(super) fn finish(&self) {
         self.close();

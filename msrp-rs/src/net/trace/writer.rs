@@ -202,9 +202,20 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::super::Counters;
     use super::super::queue::ITEM;
     use super::*;
+
+    /// Whether it holds within a minute.
+    fn until(condition: impl Fn() -> bool) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !condition() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        condition()
+    }
 
     #[test]
     fn what_was_dropped_is_told_in_the_file() {
@@ -238,14 +249,12 @@ mod tests {
         }
         std::thread::scope(|scope| {
             scope.spawn(|| run(&queue, files, true).expect("written"));
-            while counters.written.load(Relaxed) < 2 {
-                std::thread::yield_now();
-            }
+            // What the thread has taken counts until it comes for more.
+            let has_room = until(|| queue.octets() == 0);
             queue.push(segment(3000));
-            while counters.written.load(Relaxed) < 3 {
-                std::thread::yield_now();
-            }
+            let is_written = until(|| counters.written.load(Relaxed) == 3);
             queue.close();
+            assert!(has_room && is_written);
         });
         let octets = std::fs::read(&path).expect("the file");
         std::fs::remove_file(&path).expect("removed");

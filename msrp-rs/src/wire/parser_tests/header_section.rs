@@ -285,3 +285,17 @@ fn debug_shows_no_secret() {
         "Body(6 octets)"
     );
 }
+
+#[test]
+fn debug_of_a_parser_shows_no_secret_wherever_it_stands() {
+    let text = frame("SEND", "Content-Type: text/plain\r\n\r\nsecret\r\n");
+    for len in 0..text.len() {
+        let mut parser = Parser::new(ParserLimits::default());
+        parser.push(Bytes::copy_from_slice(&text.as_bytes()[..len]));
+        let shown = format!("{parser:?}");
+        assert!(
+            !shown.contains("bbbbb") && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}
