@@ -183,6 +183,8 @@ fn encode_again(frame: &Parsed) {
         return;
     }
     let limits = ParserLimits {
+        // An octet of a comment that is no UTF-8 is shown, and written, as three.
+        start_line: 4 * ParserLimits::default().start_line,
         // Headers that were left out come in the default form.
         header_section: 2 * ParserLimits::default().header_section,
         header_line: 2 * ParserLimits::default().header_line,
