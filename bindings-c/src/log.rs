@@ -96,6 +96,19 @@ impl Log {
         }
     }
 
+    /// What a callback returned. A number that is no verdict is logged, and taken for `otherwise`.
+    pub(crate) fn verdict<E: Enumerator>(
+        &self,
+        value: MaybeUninit<E>,
+        what: &str,
+        otherwise: E,
+    ) -> E {
+        E::from_c(value, what).unwrap_or_else(|error| {
+            self.write(libmsrp_log_level::Error, || error.context);
+            otherwise
+        })
+    }
+
     /// Writes what the core has queued. Only on the dispatching thread.
     pub(crate) fn write_queued(&self, core: &Engine) {
         if self.0.lock().sink.is_none() {

@@ -13,11 +13,11 @@ use msrp_core::wire::{FailureReport, StatusCode};
 use parking_lot::Mutex;
 
 use crate::engine::libmsrp_engine;
-use crate::entry::{self, Enumerator, enumerator, ffi_entry};
+use crate::entry::{self, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::log::{Log, libmsrp_log_level};
+use crate::log::Log;
 use crate::session::SessionEntry;
-use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
+use crate::text::{header_named, libmsrp_header, libmsrp_slice, libmsrp_text};
 use crate::transfer::{LIBMSRP_LENGTH_UNKNOWN, libmsrp_failure_report};
 
 /// Names an incoming message of an engine. 0 is none. Valid until on_message_end (on_message) returns, and
@@ -43,10 +43,11 @@ enumerator!(libmsrp_body_verdict: LibmsrpBodyConsumed, LibmsrpBodyLater);
 impl libmsrp_body_verdict {
     /// What a callback returned; a number that is none is consumed, and logged.
     pub(crate) fn of(verdict: MaybeUninit<Self>, log: &Log) -> Self {
-        Self::from_c(verdict, "the value that a body callback returned").unwrap_or_else(|error| {
-            log.write(libmsrp_log_level::Error, || error.context);
-            Self::LibmsrpBodyConsumed
-        })
+        log.verdict(
+            verdict,
+            "the value that a body callback returned",
+            Self::LibmsrpBodyConsumed,
+        )
     }
 }
 
@@ -284,17 +285,9 @@ impl Messages {
             Some(entry) => entry.head.clone(),
             None => return Err(gone()),
         };
-        if name.eq_ignore_ascii_case("Message-ID") {
-            return Ok(Some(head.message_id.as_str().to_owned()));
-        }
-        if name.eq_ignore_ascii_case("Content-Type") {
-            return Ok(Some(head.content_type.clone()));
-        }
-        let found = head
-            .headers
-            .iter()
-            .find(|(its, _)| its.eq_ignore_ascii_case(name));
-        Ok(found.map(|(_, value)| value.clone()))
+        let (message_id, content_type) = (head.message_id.as_str(), head.content_type.as_str());
+        let found = header_named(name, Some(message_id), Some(content_type), &head.headers);
+        Ok(found.map(str::to_owned))
     }
 
     fn retain(&self, message: u64) -> Result<()> {

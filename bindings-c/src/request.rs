@@ -7,15 +7,16 @@ use bytes::Bytes;
 use msrp_core::engine::{MessageHandle, RequestOptions, SessionHandle};
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Answer, RequestHead};
+use msrp_core::wire::MessageId;
 
 use crate::engine::libmsrp_engine;
-use crate::entry::{self, Enumerator, enumerator, ffi_entry};
+use crate::entry::{self, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::log::{Log, libmsrp_log_level};
+use crate::log::Log;
 use crate::message::status_code;
 use crate::session::libmsrp_session;
 use crate::sized::{self, sized};
-use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
+use crate::text::{header_named, libmsrp_header, libmsrp_slice, libmsrp_text};
 use crate::transfer::{IdOut, TEXT, libmsrp_transfer};
 
 /// Names a request of the peer, of one of libmsrp_session_options.methods. 0 is none. Valid until it is answered, its
@@ -38,10 +39,11 @@ enumerator!(libmsrp_request_verdict: LibmsrpRequestDone, LibmsrpRequestLater);
 impl libmsrp_request_verdict {
     /// What on_request returned; a number that is none is done, and logged.
     pub(crate) fn of(verdict: MaybeUninit<Self>, log: &Log) -> Self {
-        Self::from_c(verdict, "the value that on_request returned").unwrap_or_else(|error| {
-            log.write(libmsrp_log_level::Error, || error.context);
-            Self::LibmsrpRequestDone
-        })
+        log.verdict(
+            verdict,
+            "the value that on_request returned",
+            Self::LibmsrpRequestDone,
+        )
     }
 }
 
@@ -288,16 +290,15 @@ pub unsafe extern "C" fn libmsrp_request_header(
         // SAFETY: the header's contract.
         let name = unsafe { entry::text(name, name_len, "name") }?;
         let head = engine.core.request_head(MessageHandle(request))?;
-        let value = if name.eq_ignore_ascii_case("Message-ID") {
-            head.message_id.map(|id| id.to_string())
-        } else if name.eq_ignore_ascii_case("Content-Type") {
-            head.content_type.clone()
-        } else {
-            let mut headers = head.headers.iter();
-            headers
-                .find(|(its, _)| its.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.clone())
-        };
-        out.set(value.map_or(ptr::null_mut(), libmsrp_text::into_raw));
+        let message_id = head.message_id.as_ref().map(MessageId::as_str);
+        let value = header_named(
+            name,
+            message_id,
+            head.content_type.as_deref(),
+            &head.headers,
+        );
+        out.set(value.map_or(ptr::null_mut(), |value| {
+            libmsrp_text::into_raw(value.to_owned())
+        }));
     })
 }

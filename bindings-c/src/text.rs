@@ -146,3 +146,22 @@ pub unsafe extern "C" fn libmsrp_text_free(text: *mut libmsrp_text) {
 
 /// More headers than any peer takes.
 const MAX_HEADERS: usize = 1024;
+
+/// The value of a header by its name without regard to case, where two are kept apart from the others.
+pub(crate) fn header_named<'a>(
+    name: &str,
+    message_id: Option<&'a str>,
+    content_type: Option<&'a str>,
+    others: &'a [(String, String)],
+) -> Option<&'a str> {
+    if name.eq_ignore_ascii_case("Message-ID") {
+        return message_id;
+    }
+    if name.eq_ignore_ascii_case("Content-Type") {
+        return content_type;
+    }
+    others
+        .iter()
+        .find(|(its, _)| its.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+}

@@ -262,9 +262,8 @@ impl Head {
         fault.shifted(self.inner.offset + u64::from(span.start))
     }
 
-    /// Empty while the section is still arriving, which only a builder's `Debug` can see.
     fn slice(&self, span: Span) -> &[u8] {
-        self.inner.octets.get(span.range()).unwrap_or_default()
+        &self.inner.octets[span.range()]
     }
 }
 
@@ -295,7 +294,6 @@ impl fmt::Debug for Head {
 }
 
 /// A head whose lines are still arriving. Places are relative to the frame's first octet.
-#[derive(Debug)]
 pub(super) struct HeadBuilder {
     head: Head,
     line_count: usize,
