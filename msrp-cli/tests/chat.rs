@@ -1,35 +1,20 @@
 //! `msrp chat` as a script.
 
+mod support;
+
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use msrp::{Engine, EngineOptions, SendOptions, SessionOptions};
 use serde_json::Value;
+use support::{Folder, text_of, wait_for};
 
 /// Generous: reached only when something hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
-
-/// A folder of its own for each test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("msrp-chat-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A chat whose pipes are served; killed if the test fails.
 struct Chat {
@@ -70,9 +55,8 @@ impl Chat {
     }
 
     /// Two chats with each other.
-    fn pair(folder: &Path, args: [&[&str]; 2], inputs: [String; 2]) -> [Self; 2] {
-        let file = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
-        let (offer, answer) = (file("offer"), file("answer"));
+    fn pair(folder: &Folder, args: [&[&str]; 2], inputs: [String; 2]) -> [Self; 2] {
+        let (offer, answer) = (folder.path("offer"), folder.path("answer"));
         let [first, second] = inputs;
         [
             Self::start(
@@ -88,15 +72,7 @@ impl Chat {
 
     /// Waits for the end: exit code and events.
     fn finish(mut self, start: Instant) -> (Option<i32>, Vec<Value>) {
-        let code = loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status.code();
-            }
-            if start.elapsed() > DEADLINE {
-                panic!("the chat did not end in {DEADLINE:?}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let code = wait_for(&mut self.child, "the chat", start + DEADLINE).code();
         let event = |line: String| serde_json::from_str(&line).expect("a line of JSON");
         (code, self.lines.iter().map(event).collect())
     }
@@ -117,7 +93,7 @@ fn both_sides_may_have_much_to_say_at_once() {
     let count = LINES.to_string();
     let args: &[&str] = &["--count", &count];
     let start = Instant::now();
-    let chats = Chat::pair(&folder.0, [args, args], [input(), input()]);
+    let chats = Chat::pair(&folder, [args, args], [input(), input()]);
     for chat in chats {
         let (code, events) = chat.finish(start);
         assert_eq!(code, Some(0));
@@ -142,7 +118,7 @@ fn files_of_one_name_that_come_at_once_are_all_kept() {
     let inbox_arg = inbox.to_str().expect("UTF-8");
     let receive: &[&str] = &["--accept-files", "--inbox", inbox_arg, "--count", &count];
     let start = Instant::now();
-    let [sender, receiver] = Chat::pair(&folder.0, [&[], receive], [input, String::new()]);
+    let [sender, receiver] = Chat::pair(&folder, [&[], receive], [input, String::new()]);
     let (code, _) = sender.finish(start);
     assert_eq!(code, Some(0));
     let (code, events) = receiver.finish(start);
@@ -165,7 +141,7 @@ fn files_of_one_name_that_come_at_once_are_all_kept() {
 #[tokio::test]
 async fn a_peer_that_takes_nothing_is_heard() {
     let folder = Folder::new("stalled");
-    let (offer, answer) = (folder.0.join("offer"), folder.0.join("answer"));
+    let (offer, answer) = (folder.path("offer"), folder.path("answer"));
     let mut whole = EngineOptions::default();
     whole.limits.stall = None;
     let engine = Engine::new(whole).expect("an engine");
@@ -173,19 +149,10 @@ async fn a_peer_that_takes_nothing_is_heard() {
         .session(SessionOptions::default())
         .expect("a session");
     fs::write(&offer, session.create_offer().expect("an offer")).expect("written");
-    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-    let args = ["--offer-in", &path(&offer), "--answer-out", &path(&answer)];
+    let args = ["--offer-in", &offer, "--answer-out", &answer];
     let lines = format!("{}\n", "x".repeat(60_000)).repeat(500);
     let mut chat = Chat::start(&args, lines);
-    let text = tokio::time::timeout(DEADLINE, async {
-        loop {
-            match fs::read_to_string(&answer) {
-                Ok(text) if !text.is_empty() => break text,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    });
-    let text = text.await.expect("an answer");
+    let text = text_of(&answer, DEADLINE).await;
     session.set_remote(&text).expect("it fits");
     session.open(DEADLINE).await.expect("open");
     // Until nothing moves any more: then the chat waits for room. Were it sooner, the test would see less.

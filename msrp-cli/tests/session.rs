@@ -1,37 +1,19 @@
 //! `msrp send`, `recv` and `echo`, as processes.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use msrp::{Engine, EngineOptions, SendOptions, SessionOptions};
 use serde_json::Value;
+use support::{Folder, text_of, wait_for};
 
 /// Generous: reached only when something hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A folder of its own for each test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("msrp-cli-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A running command; killed if the test fails.
 struct Running(Child);
@@ -48,17 +30,7 @@ impl Running {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().expect("a child of ours") {
-                return status;
-            }
-            assert!(
-                start.elapsed() < DEADLINE,
-                "the command did not end in {DEADLINE:?}"
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(&mut self.0, "the command", Instant::now() + DEADLINE)
     }
 
     /// Waits for the end: exit code, standard output, standard error.
@@ -289,17 +261,8 @@ async fn echo_returns_every_message() {
     };
     let session = engine.session(options).expect("a session");
     fs::write(&offer, session.create_offer().expect("an offer")).expect("written");
-    let text = tokio::time::timeout(DEADLINE, async {
-        loop {
-            match fs::read_to_string(&answer) {
-                Ok(text) => break text,
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    });
-    session
-        .set_remote(&text.await.expect("an answer"))
-        .expect("it fits");
+    let text = text_of(&answer, DEADLINE).await;
+    session.set_remote(&text).expect("it fits");
     session.open(DEADLINE).await.expect("open");
     let (small, large) = ("hello", octets(2_000_000));
     let options = |content_type: &str| SendOptions {
@@ -542,17 +505,8 @@ async fn words_of_the_peer_cannot_command_the_terminal() {
     };
     let session = engine.session(options).expect("a session");
     fs::write(&offer, session.create_offer().expect("an offer")).expect("written");
-    let text = tokio::time::timeout(DEADLINE, async {
-        loop {
-            match fs::read_to_string(&answer) {
-                Ok(text) if !text.is_empty() => break text,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    });
-    session
-        .set_remote(&text.await.expect("an answer"))
-        .expect("it fits");
+    let text = text_of(&answer, DEADLINE).await;
+    session.set_remote(&text).expect("it fits");
     session.open(DEADLINE).await.expect("open");
     let message = session.recv().await.expect("a file");
     message
