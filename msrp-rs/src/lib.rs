@@ -93,15 +93,16 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, RequestOptions,
-    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
-    TraceOptions,
+    ChunkLen, ConnectionSharing, Directions, EngineOptions, ListenOptions, PemSource, Profile,
+    RequestOptions, SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig,
+    TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
 pub use proto::{
     Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
 };
+pub use sdp::Direction;
 pub use wire::{FailureReport, StatusCode};
 
 /// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can

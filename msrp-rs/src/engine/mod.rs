@@ -88,6 +88,7 @@ pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
+pub use negotiation::Directions;
 pub use options::{
     Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
     SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,

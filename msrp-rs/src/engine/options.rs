@@ -12,6 +12,7 @@ use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
+use crate::sdp::Direction;
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -202,6 +203,9 @@ pub struct SessionOptions {
     pub accept_wrapped_types: Vec<String>,
     /// Which side we want to be.
     pub setup: SetupPreference,
+    /// Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Later
+    /// [`Engine::set_direction`](super::Engine::set_direction).
+    pub direction: Direction,
     /// The largest message that we take.
     pub max_size: Option<u64>,
     /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
@@ -242,6 +246,7 @@ impl Default for SessionOptions {
             accept_types: None,
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
+            direction: Direction::SendRecv,
             max_size: None,
             profile: Profile::default(),
             chunk_len: ChunkLen::default(),
@@ -271,6 +276,9 @@ pub struct SendOptions {
     /// Further headers.
     #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
+    /// Whether it is control or a report rather than a message for a reader: the direction of the session does not stop
+    /// it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim, and need no mark.
+    pub control: bool,
 }
 
 impl Default for SendOptions {
@@ -281,6 +289,7 @@ impl Default for SendOptions {
             success_report: false,
             failure_report: FailureReport::Yes,
             headers: Vec::new(),
+            control: false,
         }
     }
 }

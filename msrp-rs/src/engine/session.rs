@@ -54,6 +54,7 @@ impl Engine {
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            direction: options.direction,
             fingerprints: match &place.tls {
                 Some(tls) => tls.fingerprints()?,
                 None => Vec::new(),

@@ -7,7 +7,7 @@ use super::attribute::Attribute;
 use super::direction::Direction;
 use super::fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 use super::origin::{Connection, Origin};
-use super::session::{FOREVER, SessionDescription, write_session_part};
+use super::session::{FOREVER, RefusedLines, SessionDescription, write_session_part};
 use super::setup::SetupAttribute;
 use super::{ENGINE_MARK, MAX_MEDIA_RANGES, MAX_PATH_LEN, MAX_PATH_URIS, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
@@ -195,14 +195,21 @@ impl MediaDescription {
 
     /// A whole minimal SDP with this section alone: `v o s c t m` and its attributes.
     pub fn to_sdp(&self, origin: &Origin) -> String {
+        self.to_sdp_among(origin, None)
+    }
+
+    /// The same, between the lines of other streams.
+    pub(crate) fn to_sdp_among(&self, origin: &Origin, others: Option<&RefusedLines>) -> String {
         let address = self
             .address
             .as_ref()
             .unwrap_or_else(|| self.path.last().host());
         let mut out = String::new();
         write_session_part(&mut out, origin, address, FOREVER);
+        out.push_str(others.map_or("", |others| &others.before));
         self.write_media_line(&mut out);
         self.write_attributes(&mut out);
+        out.push_str(others.map_or("", |others| &others.after));
         out
     }
 

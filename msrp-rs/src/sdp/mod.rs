@@ -29,6 +29,7 @@ pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 pub use media::{MediaDescription, Protocol};
 pub use negotiate::{Answer, AnswerWarning, LocalOptions, answer, offer, refuse, role_from_answer};
 pub use origin::Origin;
+pub(crate) use session::RefusedLines;
 pub use session::{MediaLine, SessionDescription};
 pub use setup::{Setup, SetupAttribute};
 

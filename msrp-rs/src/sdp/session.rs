@@ -4,6 +4,7 @@
 //! size, type letters that RFC 8866 does not define, and the text of each section as it came.
 //! What an MSRP section means is the business of `media`.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
 use super::media::{MediaDescription, SessionLevel};
@@ -41,6 +42,24 @@ pub struct MediaLine<'a> {
     /// The whole section from its `m=` line on, octet for octet.
     #[debug(skip)]
     pub text: &'a str,
+}
+
+impl MediaLine<'_> {
+    /// The line with port 0.
+    fn write_refused(&self, out: &mut String) {
+        let formats = self.formats.trim_end();
+        // Writing to a String cannot fail.
+        let _ = write!(out, "m={} 0 {} {formats}\r\n", self.media, self.protocol);
+    }
+}
+
+/// Lines of streams that are refused or over, each with port 0, around one that is not.
+#[derive(derive_more::Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct RefusedLines {
+    #[debug(skip)]
+    pub(super) before: String,
+    #[debug(skip)]
+    pub(super) after: String,
 }
 
 /// Type letters of RFC 8866 §5; a description with any other is ignored as a whole.
@@ -175,6 +194,23 @@ impl SessionDescription {
         self.compose(&vec![None; self.sections.len()], origin)
     }
 
+    /// The refused lines around the one at `index`, for an offer that keeps them (RFC 3264 §8); `None` if there are none,
+    /// or this is no whole SDP.
+    pub(crate) fn refused_lines(&self, index: usize) -> Option<RefusedLines> {
+        if !self.is_whole() || self.sections.len() < 2 {
+            return None;
+        }
+        let mut lines = RefusedLines::default();
+        for (at, line) in self.media_lines().enumerate() {
+            match at.cmp(&index) {
+                Ordering::Less => line.write_refused(&mut lines.before),
+                Ordering::Equal => {}
+                Ordering::Greater => line.write_refused(&mut lines.after),
+            }
+        }
+        Some(lines)
+    }
+
     /// The answer with one entry of `accepted` for each `m=` line.
     fn compose(&self, accepted: &[Option<&MediaDescription>], origin: &Origin) -> String {
         let mut out = String::new();
@@ -189,16 +225,7 @@ impl SessionDescription {
         for (line, description) in self.media_lines().zip(accepted) {
             match description {
                 Some(description) => out.push_str(&description.to_media()),
-                None => {
-                    // Writing to a String cannot fail.
-                    let _ = write!(
-                        out,
-                        "m={} 0 {} {}\r\n",
-                        line.media,
-                        line.protocol,
-                        line.formats.trim_end()
-                    );
-                }
+                None => line.write_refused(&mut out),
             }
         }
         out
