@@ -9,6 +9,7 @@ use msrp::engine::{
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
+use msrp::sdp::Direction;
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -170,6 +171,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "passive" => SetupPreference::Passive,
             other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
         },
+        direction: direction(&keywords.get::<String>("direction")?)?,
         max_size: keywords.get("max_size")?,
         chunk_len: match keywords.get::<Option<u32>>("chunk_len")? {
             None => ChunkLen::Auto,
@@ -220,6 +222,12 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
     })
 }
 
+/// The direction of this name.
+pub(crate) fn direction(name: &str) -> PyResult<Direction> {
+    let known = "'sendrecv', 'sendonly', 'recvonly' or 'inactive'";
+    Direction::from_name(name).ok_or_else(|| unknown("direction", name, known))
+}
+
 struct Keywords<'a, 'py>(&'a Bound<'py, PyDict>);
 
 impl<'py> Keywords<'_, 'py> {
@@ -235,6 +243,7 @@ pub(crate) fn send_options(
     success_report: bool,
     failure_report: &str,
     headers: Option<Vec<(String, String)>>,
+    control: bool,
 ) -> PyResult<SendOptions> {
     Ok(SendOptions {
         content_type: content_type.to_owned(),
@@ -247,6 +256,7 @@ pub(crate) fn send_options(
             other => return Err(unknown("failure_report", other, "'yes', 'no' or 'partial'")),
         },
         headers: headers.unwrap_or_default(),
+        control,
     })
 }
 

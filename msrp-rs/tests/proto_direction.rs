@@ -230,8 +230,8 @@ fn the_inside_of_cpim_tells_what_it_is_however_it_is_split() {
             let mut bench = Bench::with(|config| config.flow = HOLDS);
             bench.feed(send("tid0", "Message-ID: m0xx\r\n", None, '$'));
             let (first, second) = frame.split_at(split);
-            bench.feed(first.to_owned());
-            bench.feed(second.to_owned());
+            bench.feed(first);
+            bench.feed(second);
             let frames = support::frames(&bench.side.sent);
             let (answer, ..) = frames.last().expect("an answer");
             assert_eq!(

@@ -19,7 +19,7 @@ from ._loop import Dispatcher
 from ._session import HANDLERS
 from .exceptions import ForkedError, SessionClosed
 from .session import Session
-from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
+from .types import Direction, Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -94,6 +94,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
+        direction: Direction = "sendrecv",
         max_size: int | None = None,
         profile: Profile | str = "strict",
         chunk_len: int | None = None,
@@ -112,7 +113,9 @@ class Engine:
         `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
-        side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        side we want to be (RFC 6135). `direction`: who sends ordinary messages, as our first offer
+        or answer wishes it; later `Session.set_direction`. `max_size`: the largest message that we
+        take, in octets.
         `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
         unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
         careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
@@ -147,6 +150,7 @@ class Engine:
                 "accept_types": None if accept_types is None else list(accept_types),
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
+                "direction": direction,
                 "max_size": max_size,
                 "profile": profile,
                 "chunk_len": chunk_len,

@@ -265,6 +265,12 @@ impl Negotiation {
         said.say(|origin| Ok(offer.to_sdp_among(origin, others.as_deref())))
     }
 
+    /// Whom we are to connect to, if it is we.
+    pub(super) fn hop(&self) -> Option<Uri> {
+        let remote = self.remote.as_ref().filter(|remote| remote.active)?;
+        Some(remote.path.first().clone())
+    }
+
     /// Takes our open offer back.
     pub(super) fn rollback(&mut self) {
         self.turn = Turn::Nobody;
@@ -341,7 +347,7 @@ impl Negotiation {
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let print = self.said.hasher.hash_one(theirs.to_media());
         let is_repeated = self.remote.as_ref().is_some_and(|r| r.print == print);
-        let said = direction_of(theirs).reversed();
+        let said = theirs.effective_direction().reversed();
         let remote = Remote {
             path: theirs.path.clone(),
             active: role == Setup::Active,
@@ -519,12 +525,12 @@ impl Negotiation {
             .is_some_and(|remote| remote.path == heard.remote.path)
     }
 
-    /// Remembers what was heard.
-    pub(super) fn settle(&mut self, heard: Heard) {
+    /// Remembers what was heard; the session is bound or is not.
+    pub(super) fn settle(&mut self, heard: Heard, is_bound: bool) {
         let was_active = self
             .remote
             .as_ref()
-            .filter(|_| self.is_same(&heard))
+            .filter(|_| is_bound && self.is_same(&heard))
             .map(|r| r.active);
         if let Some(description) = &heard.ours {
             self.path = description.path.clone();
@@ -541,12 +547,6 @@ impl Negotiation {
         remote.active = was_active.unwrap_or(remote.active);
         self.remote = Some(remote);
     }
-}
-
-/// What the peer says of the direction, `0.0.0.0` included: it takes nothing then (RFC 3264 §8.4).
-fn direction_of(theirs: &MediaDescription) -> Direction {
-    let said = theirs.direction;
-    Direction::new(said.sends(), said.receives() && !theirs.is_on_hold())
 }
 
 fn flow(direction: Direction) -> Flow {

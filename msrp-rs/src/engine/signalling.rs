@@ -4,6 +4,7 @@
 
 use super::Engine;
 use super::handle::SessionHandle;
+use super::lifecycle::Core;
 use super::negotiation::{Directions, Heard, Negotiation};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
@@ -129,7 +130,7 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        hear(&session, &mut negotiation, |negotiation| {
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
             negotiation.take_offer(&theirs)
         })?;
         negotiation.say_answer(&offer, index)
@@ -156,7 +157,7 @@ impl Engine {
             parsed => parsed?,
         };
         let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| {
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
             negotiation.take(&theirs)
         })
     }
@@ -174,7 +175,7 @@ impl Engine {
     ) -> Result<()> {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| {
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
             negotiation.take_path(path, active, accept_types)
         })
     }
@@ -199,6 +200,7 @@ fn check_alive(session: &Session) -> Result<()> {
 
 /// Takes the remote side and hands it to the connections.
 fn hear(
+    core: &Core,
     session: &Session,
     negotiation: &mut Negotiation,
     take: impl FnOnce(&Negotiation) -> Result<Heard>,
@@ -216,9 +218,13 @@ fn hear(
             "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
         )),
         SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
-        SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
-            negotiation.settle(heard);
+        ready => {
+            negotiation.settle(heard, ready == SetReady::WasBound);
             session.mailbox().set_flow(negotiation.flow());
+            if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {
+                // Whoever connects now does it as the last exchange says.
+                core.seek(session, negotiation.hop());
+            }
             Ok(())
         }
     }

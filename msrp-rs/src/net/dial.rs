@@ -134,6 +134,7 @@ pub(crate) async fn connect(
     entry: &Arc<Entry>,
     hop: &Uri,
     sharing: Sharing,
+    exchange: u64,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
@@ -163,7 +164,7 @@ pub(crate) async fn connect(
     if reuse {
         let shared = target.shared.lock().clone();
         if let Some(inbox) = shared
-            && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
+            && entry.bind_to(&inbox, Claim::Shared, exchange) != Bind::ConnectionClosed
         {
             let text = format_args!("shared by another session");
             context.log.connection(LogLevel::Debug, inbox.id(), text);
@@ -173,7 +174,7 @@ pub(crate) async fn connect(
     let connected = context.enter();
     let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
-    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
+    if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
