@@ -142,7 +142,7 @@ async def test_port_0_ends_the_session() -> None:
 
 async def test_unknown_directions_are_refused() -> None:
     async with msrp.Engine() as engine:
-        with pytest.raises(ValueError, match="'both'"):
+        with pytest.raises(ValueError, match='"both"'):
             engine.session(direction="both")  # type: ignore[arg-type]
         async with engine.session() as session:
             with pytest.raises(ValueError, match="direction is"):

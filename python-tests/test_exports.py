@@ -12,8 +12,8 @@ from msrp import _msrp
 
 NAMES = """
     Answer AuthError Body CloseReason ConcurrencyError ConnectError Direction Engine Event
-    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded
-    Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Request
+    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
+    LimitExceeded Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Request
     Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace
     Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
     __version__
