@@ -36,6 +36,7 @@ impl Engine {
             limits: options::limits(limits)?,
             tls: options::tls(tls)?,
             trace: options::trace(trace)?,
+            ..EngineOptions::default()
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {

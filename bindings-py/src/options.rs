@@ -103,7 +103,7 @@ limits! {
     start_line header_line header_section headers path_uris non_send_body send_window small_message read_ahead
     receive_window connection_slack control_lane write_ahead stall max_transactions incomplete_messages
     remembered_ids gaps incomplete_idle transfers early_len early unbound_connections unbound_per_address unbound
-    tls_handshake dials_per_target dials transaction write_stall engine_memory event_stream
+    tls_handshake dials_per_target dials dial_rate connect resolve addresses transaction write_stall engine_memory event_stream
 }
 
 /// The configuration in a `msrp.TLSConfig`, or none.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialling::{DialCheck, NameResolution};
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
@@ -26,6 +27,10 @@ pub struct EngineOptions {
     pub tls: Option<TlsConfig>,
     /// A trace of all connections from the start; see [`Engine::set_trace`](super::Engine::set_trace).
     pub trace: Option<TraceOptions>,
+    /// Who turns the names in remote paths into addresses.
+    pub resolver: NameResolution,
+    /// Who may refuse an address that a session would be connected to.
+    pub dial_check: DialCheck,
 }
 
 impl Default for EngineOptions {
@@ -35,6 +40,8 @@ impl Default for EngineOptions {
             limits: Limits::default(),
             tls: None,
             trace: None,
+            resolver: NameResolution::default(),
+            dial_check: DialCheck::default(),
         }
     }
 }
