@@ -123,6 +123,7 @@ pub(crate) fn tls(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsConfi
             other => return Err(unknown("verify", other, "'ca', 'fingerprint' or 'none'")),
         },
         server_name: object.getattr("server_name")?.extract()?,
+        ..TlsConfig::default()
     }))
 }
 

@@ -92,9 +92,9 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, QueryHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    Admitted, ChunkLen, ConnectionOptions, ConnectionSharing, EngineOptions, ListenOptions,
-    PemSource, RequestOptions, SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig,
-    TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, EngineOptions,
+    ListenOptions, PemSource, RequestOptions, SendBody, SendOptions, SessionOptions,
+    SetupPreference, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;
