@@ -71,6 +71,7 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod identity;
 mod negotiation;
 mod options;
 mod place;
@@ -87,6 +88,7 @@ pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
 pub use options::{
     Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,

@@ -81,7 +81,7 @@ impl Trust {
     }
 }
 
-fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
+pub(super) fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
     match source {
         PemSource::Text(text) => Ok(text.clone()),
         PemSource::File(path) => std::fs::read(path).map_err(|error| {
