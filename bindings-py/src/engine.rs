@@ -13,6 +13,7 @@ use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options;
 use crate::session::Session;
+use crate::tls;
 
 /// An MSRP engine: threads, listeners and connections.
 #[pyclass(frozen, weakref, module = "msrp._msrp")]
@@ -34,7 +35,7 @@ impl Engine {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
-            tls: options::tls(tls)?,
+            tls: tls::config(tls)?,
             trace: options::trace(trace)?,
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
@@ -63,7 +64,7 @@ impl Engine {
             host,
             port: options::named("port", port)?,
             secure,
-            tls: options::tls(tls)?,
+            tls: tls::config(tls)?,
             advertise: options::named("advertise", advertise)?,
         };
         let engine = self.core.get();
