@@ -2449,6 +2449,48 @@ libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
                                       size_t server_name_len);
 
 /**
+ * Makes a certificate that signs itself, ECDSA on P-256, and sets it as our identity: for peers that know it by its
+ * fingerprint (LIBMSRP_VERIFY_FINGERPRINT). It is valid for so many days from now; 0: 365.
+ *
+ * names: host names, addresses, and URIs of users such as im: and sip: (RFC 4975 §14.4), separated by spaces, for the
+ * certificate's SubjectAltName; without one it is anonymous. Keep it, by libmsrp_tls_identity(), where the peer shall
+ * see the same fingerprint again, and make one for each session where two sessions shall not be known to be of one
+ * user.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, days is above 36500, names is not UTF-8, or one of
+ * them is no such name, as MSRP URIs are none (RFC 8591 §8.4); LIBMSRP_ERR_TLS: the system gives no random octets;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; takes less than a millisecond.
+ */
+libmsrp_result libmsrp_tls_self_signed(struct libmsrp_tls *tls,
+                                       const uint8_t *names,
+                                       size_t names_len,
+                                       uint32_t days);
+
+/**
+ * The certificate chain and the key of a TLS configuration, as PEM, to be kept for its next run. Who has the key can
+ * speak for this identity: keep it where only its user can read it.
+ *
+ * Returns LIBMSRP_OK: both texts are the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls, cert or
+ * key is NULL, or there is no identity; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_identity(const struct libmsrp_tls *tls,
+                                    struct libmsrp_text **cert,
+                                    struct libmsrp_text **key);
+
+/**
+ * The fingerprint of our certificate as a=fingerprint has it (RFC 8122 §5), "sha-256 AB:CD:...". Sessions write theirs
+ * by themselves; this is for a host that tells it in another way. hash: the name of the function, such as sha-256.
+ *
+ * Returns LIBMSRP_OK: the text is the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls or out is
+ * NULL, hash is weak or not known, there is no identity, or no certificate in its PEM; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_fingerprint(const struct libmsrp_tls *tls,
+                                       const uint8_t *hash,
+                                       size_t hash_len,
+                                       struct libmsrp_text **out);
+
+/**
  * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks and from any thread. Call it once.

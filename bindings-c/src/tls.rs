@@ -3,12 +3,14 @@
 use std::fs;
 use std::mem::MaybeUninit;
 
-use msrp_core::engine::{PemSource, TlsConfig, TlsVerify};
+use msrp_core::engine::{Identity, PemSource, SelfSigned, TlsConfig, TlsVerify};
 use msrp_core::error::{Error, Result};
+use msrp_core::sdp::HashFunction;
 use parking_lot::Mutex;
 
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
+use crate::text::libmsrp_text;
 
 /// A TLS configuration. What is made with one copies it: it may be changed and freed afterwards. Any thread
 /// may use it; it belongs to no engine.
@@ -160,6 +162,91 @@ pub unsafe extern "C" fn libmsrp_tls_set_verify(
     })
 }
 
+/// Makes a certificate that signs itself, ECDSA on P-256, and sets it as our identity: for peers that know it by its
+/// fingerprint (LIBMSRP_VERIFY_FINGERPRINT). It is valid for so many days from now; 0: 365.
+///
+/// names: host names, addresses, and URIs of users such as im: and sip: (RFC 4975 §14.4), separated by spaces, for the
+/// certificate's SubjectAltName; without one it is anonymous. Keep it, by libmsrp_tls_identity(), where the peer shall
+/// see the same fingerprint again, and make one for each session where two sessions shall not be known to be of one
+/// user.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, days is above 36500, names is not UTF-8, or one of
+/// them is no such name, as MSRP URIs are none (RFC 8591 §8.4); LIBMSRP_ERR_TLS: the system gives no random octets;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; takes less than a millisecond.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_self_signed(
+    tls: *mut libmsrp_tls,
+    names: *const u8,
+    names_len: usize,
+    days: u32,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let names = unsafe { entry::text(names, names_len, "names") }?;
+        let mut options = SelfSigned::default();
+        if days != 0 {
+            options.days = days;
+        }
+        let identity = Identity::self_signed(names.split_ascii_whitespace(), &options)?;
+        let (cert, key) = (identity.cert_pem(), identity.key_pem());
+        tls.0.lock().identity = Some((cert.into(), key.into()));
+    })
+}
+
+/// The certificate chain and the key of a TLS configuration, as PEM, to be kept for its next run. Who has the key can
+/// speak for this identity: keep it where only its user can read it.
+///
+/// Returns LIBMSRP_OK: both texts are the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls, cert or
+/// key is NULL, or there is no identity; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_identity(
+    tls: *const libmsrp_tls,
+    cert: *mut *mut libmsrp_text,
+    key: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let cert = unsafe { entry::out(cert, "cert") }?;
+        // SAFETY: the header's contract.
+        let key = unsafe { entry::out(key, "key") }?;
+        let identity = tls.0.lock().identity.clone();
+        let (chain, secret) = identity.ok_or_else(no_identity)?;
+        let text = |pem: &[u8]| libmsrp_text::into_raw(String::from_utf8_lossy(pem).into());
+        cert.set(text(&chain));
+        key.set(text(&secret));
+    })
+}
+
+/// The fingerprint of our certificate as a=fingerprint has it (RFC 8122 §5), "sha-256 AB:CD:...". Sessions write theirs
+/// by themselves; this is for a host that tells it in another way. hash: the name of the function, such as sha-256.
+///
+/// Returns LIBMSRP_OK: the text is the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls or out is
+/// NULL, hash is weak or not known, there is no identity, or no certificate in its PEM; LIBMSRP_ERR_INTERNAL. Legal in
+/// callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_fingerprint(
+    tls: *const libmsrp_tls,
+    hash: *const u8,
+    hash_len: usize,
+    out: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let hash = unsafe { entry::text(hash, hash_len, "hash") }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        let print = tls.to_core().fingerprint(&HashFunction::from_name(hash))?;
+        let print = print.ok_or_else(no_identity)?;
+        out.set(libmsrp_text::into_raw(print.to_string()));
+    })
+}
+
 /// Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
 ///
 /// Cannot fail; legal in callbacks and from any thread. Call it once.
@@ -169,6 +256,10 @@ pub unsafe extern "C" fn libmsrp_tls_free(tls: *mut libmsrp_tls) {
         // SAFETY: made by libmsrp_tls_new and not freed before, by this function's contract.
         drop(unsafe { Box::from_raw(tls) });
     }
+}
+
+fn no_identity() -> Error {
+    Error::invalid_argument("tls has no certificate and key")
 }
 
 /// Reads PEM from where it is.

@@ -664,6 +664,49 @@ CALL_FOR_TLS(tls_set_identity, (MAYBE_NULL(libmsrp_tls *, self, tls),
 CALL_FOR_TLS(tls_set_verify,
              (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
 
+/* Names of a certificate: mostly right, and made only now and then. */
+static libmsrp_result call_tls_self_signed(caller *self) {
+    libmsrp_tls *tls = NULL;
+    size_t len;
+    const uint8_t *names = some_text(self, "im:alice@example.com alice.example.com", &len);
+    CHECK_OK(libmsrp_tls_new(&tls));
+    const libmsrp_result result = libmsrp_tls_self_signed(MAYBE_NULL(libmsrp_tls *, self, tls), names, len,
+                                                          (uint32_t)some_number(self, 30));
+    libmsrp_tls_free(tls);
+    return result;
+}
+
+static libmsrp_result call_tls_identity(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *cert = NULL, *key = NULL;
+    CHECK_OK(libmsrp_tls_new(&tls));
+    if (!is_wrong(self)) {
+        CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    }
+    const libmsrp_result result =
+        libmsrp_tls_identity(MAYBE_NULL(libmsrp_tls *, self, tls), MAYBE_NULL(libmsrp_text **, self, &cert),
+                             MAYBE_NULL(libmsrp_text **, self, &key));
+    CHECK((result == LIBMSRP_OK) == (cert != NULL) && (cert != NULL) == (key != NULL));
+    libmsrp_text_free(cert);
+    libmsrp_text_free(key);
+    libmsrp_tls_free(tls);
+    return result;
+}
+
+static libmsrp_result call_tls_fingerprint(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *out = NULL;
+    size_t len;
+    const uint8_t *hash = some_text(self, "sha-256", &len);
+    CHECK_OK(libmsrp_tls_new(&tls));
+    CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    const libmsrp_result result = libmsrp_tls_fingerprint(MAYBE_NULL(libmsrp_tls *, self, tls), hash, len,
+                                                          MAYBE_NULL(libmsrp_text **, self, &out));
+    libmsrp_text_free(out);
+    libmsrp_tls_free(tls);
+    return result;
+}
+
 static libmsrp_result call_tls_free(caller *self) {
     (void)self;
     libmsrp_tls_free(NULL);
@@ -741,6 +784,9 @@ static function functions[] = {
     FUNCTION(tls_add_ca, ON_NOTHING, 1),
     FUNCTION(tls_set_identity, ON_NOTHING, 1),
     FUNCTION(tls_set_verify, ON_NOTHING, 1),
+    FUNCTION(tls_self_signed, ON_NOTHING, 1),
+    FUNCTION(tls_identity, ON_NOTHING, 1),
+    FUNCTION(tls_fingerprint, ON_NOTHING, 1),
     FUNCTION(tls_free, ON_NOTHING, 1),
 };
 #undef FUNCTION

@@ -75,6 +75,57 @@ static void by_fingerprint_and_not_at_all(libmsrp_verify verify) {
     libmsrp_tls_free(tls);
 }
 
+static void has_fingerprint(libmsrp_engine *engine, const party *self, const char *print) {
+    libmsrp_text *media = NULL;
+    CHECK_OK(libmsrp_session_local_media(engine, self->session, &media));
+    const char *line = strstr(libmsrp_text_ptr(media), "a=fingerprint:");
+    CHECK(line != NULL && strncmp(line + strlen("a=fingerprint:"), print, strlen(print)) == 0);
+    libmsrp_text_free(media);
+}
+
+/* Certificates that are made here: one for each side, known by their fingerprints; and kept for another day. */
+static void signed_by_themselves(void) {
+    libmsrp_session_options options = party_options();
+    libmsrp_engine *engine = new_engine();
+    libmsrp_tls *tls = NULL, *kept = NULL;
+    libmsrp_text *print = NULL, *again = NULL, *other = NULL, *cert = NULL, *key = NULL;
+    CHECK_OK(libmsrp_tls_new(&tls));
+    CHECK_OK(libmsrp_tls_set_verify(tls, LIBMSRP_VERIFY_FINGERPRINT, NULL, 0));
+    CHECK_OK(libmsrp_tls_self_signed(tls, LIBMSRP_TEXT("im:alice@example.com  alice.example.com"), 0));
+    CHECK_OK(libmsrp_tls_fingerprint(tls, LIBMSRP_TEXT("sha-256"), &print));
+    CHECK(strncmp(libmsrp_text_ptr(print), "sha-256 ", 8) == 0 && libmsrp_text_len(print) == 8 + 32 * 3 - 1);
+    CHECK_OK(libmsrp_tls_identity(tls, &cert, &key));
+    options.tls = tls;
+    party_new(&alice, engine, 1, &options);
+    has_fingerprint(engine, &alice, libmsrp_text_ptr(print));
+
+    CHECK_OK(libmsrp_tls_new(&kept));
+    CHECK_OK(libmsrp_tls_set_identity(kept, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(libmsrp_text_ptr(cert)),
+                                      LIBMSRP_TEXT(libmsrp_text_ptr(key))));
+    CHECK_OK(libmsrp_tls_fingerprint(kept, LIBMSRP_TEXT("SHA-256"), &again));
+    CHECK(strcmp(libmsrp_text_ptr(print), libmsrp_text_ptr(again)) == 0);
+    libmsrp_tls_free(kept);
+
+    /* Another one for the other side, in the same object. */
+    CHECK_OK(libmsrp_tls_self_signed(tls, NULL, 0, 1));
+    CHECK_OK(libmsrp_tls_fingerprint(tls, LIBMSRP_TEXT("sha-256"), &other));
+    CHECK(strcmp(libmsrp_text_ptr(print), libmsrp_text_ptr(other)) != 0);
+    party_new(&bob, engine, 1, &options);
+    has_fingerprint(engine, &bob, libmsrp_text_ptr(other));
+    pair_negotiate(&alice, &bob);
+    RUN_UNTIL(engine, alice.is_open && bob.is_open);
+    send_text(&alice, "for Bob alone", 1);
+    RUN_UNTIL(engine, alice.delivered_count == 1);
+    pair_end(&alice, &bob);
+    libmsrp_text_free(print);
+    libmsrp_text_free(again);
+    libmsrp_text_free(other);
+    libmsrp_text_free(cert);
+    libmsrp_text_free(key);
+    libmsrp_tls_free(tls);
+    COVERS("C-276", "S-107");
+}
+
 /* The name in the certificate is another one. */
 static void refused(void) {
     libmsrp_session_options options = party_options();
@@ -121,6 +172,7 @@ int main(void) {
     of_the_engine();
     by_fingerprint_and_not_at_all(LIBMSRP_VERIFY_FINGERPRINT);
     by_fingerprint_and_not_at_all(LIBMSRP_VERIFY_NONE);
+    signed_by_themselves();
     refused();
     a_listener();
     return passed("tls");
