@@ -36,6 +36,7 @@ impl libmsrp_tls {
             key: key.map(PemSource::Text),
             verify: parts.verify,
             server_name: parts.server_name.clone(),
+            ..TlsConfig::default()
         }
     }
 

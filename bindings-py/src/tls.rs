@@ -27,6 +27,7 @@ pub(crate) fn config(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsCo
             other => return Err(unknown("verify", other, "'ca', 'fingerprint' or 'none'")),
         },
         server_name: named("tls.server_name", &get("server_name")?)?,
+        ..TlsConfig::default()
     }))
 }
 

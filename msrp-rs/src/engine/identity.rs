@@ -15,7 +15,6 @@ use rcgen::{
 use rustls::pki_types::DnsName;
 
 use super::options::{PemSource, TlsConfig, TlsVerify};
-use super::trust::read;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::tls;
 use crate::sdp::{Fingerprint, HashFunction};
@@ -115,7 +114,7 @@ impl Identity {
     /// # Errors
     /// `InvalidArgument` for a function that is weak or not known here.
     pub fn fingerprint(&self, function: &HashFunction) -> Result<Fingerprint> {
-        tls::fingerprint(self.cert_pem.as_bytes(), function)
+        tls::fingerprint(&PemSource::Text(self.cert_pem.clone().into()), function)
     }
 
     /// The certificate, PEM.
@@ -173,7 +172,7 @@ impl TlsConfig {
     pub fn fingerprint(&self, function: &HashFunction) -> Result<Option<Fingerprint>> {
         self.cert
             .as_ref()
-            .map(|source| tls::fingerprint(&read("cert", source)?, function))
+            .map(|cert| tls::fingerprint(cert, function))
             .transpose()
     }
 }

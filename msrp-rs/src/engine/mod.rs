@@ -91,8 +91,9 @@ pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
 pub use options::{
-    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
-    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ClientAuth, ConnectionSharing, EngineOptions, ListenOptions, PemSource,
+    RequestOptions, SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    TlsVersion, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
+pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
 use crate::wire::FailureReport;
@@ -82,52 +83,6 @@ impl From<TraceOptions> for TraceParts {
             queue_bytes: options.queue_bytes,
         }
     }
-}
-
-/// PEM text, by file or by value.
-#[derive(Clone, PartialEq, Eq)]
-pub enum PemSource {
-    /// A file, read when the configuration is first used.
-    File(PathBuf),
-    /// The text.
-    Text(Vec<u8>),
-}
-
-/// Never shows the text: it may be a private key.
-impl std::fmt::Debug for PemSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
-        }
-    }
-}
-
-/// How a peer's certificate is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsVerify {
-    /// By a CA and the URI's host name.
-    #[default]
-    Ca,
-    /// By the SDP's fingerprint.
-    Fingerprint,
-    /// Not at all: for tests, logged.
-    None,
-}
-
-/// TLS identity and trust. Sessions with equal ones may share a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// Trusted CAs; without it the system's.
-    pub ca: Option<PemSource>,
-    /// Our certificate chain. A listener needs one.
-    pub cert: Option<PemSource>,
-    /// Its key.
-    pub key: Option<PemSource>,
-    /// How peers are judged.
-    pub verify: TlsVerify,
-    /// The name to check instead of the URI's host.
-    pub server_name: Option<String>,
 }
 
 /// Options of a listener.

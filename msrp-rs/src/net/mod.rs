@@ -48,8 +48,6 @@ pub(crate) mod transport;
 #[cfg(not(loom))]
 pub(crate) mod unbound;
 #[cfg(not(loom))]
-pub(crate) mod verify;
-#[cfg(not(loom))]
 pub(crate) mod wakeup;
 
 #[cfg(all(test, loom))]
