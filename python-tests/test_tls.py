@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ssl
 from pathlib import Path
 
@@ -141,11 +142,64 @@ def test_what_a_configuration_refuses() -> None:
         msrp.TLSConfig.self_signed(unknown=1)
     with pytest.raises(ValueError, match="'ca', 'fingerprint' or 'none', not 'None'"):
         msrp.TLSConfig(verify="None")  # type: ignore[arg-type]
+    for option in ("client_auth", "min_version", "max_version"):
+        with pytest.raises(ValueError, match=f"{option} is '"):
+            msrp.TLSConfig(**{option: "1.1"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sequence"):
+        msrp.TLSConfig(peer_fingerprints="sha-256 AB")
     with pytest.raises(ValueError, match="together"):
         msrp.TLSConfig(cert=b"")
     for wrong in ({"ca": ssl.create_default_context()}, {"cert": 1, "key": b""}):
         with pytest.raises(TypeError, match="PEM"):
             msrp.TLSConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("peer_fingerprints", ["sha-256 AB"], ValueError),
+        ("peer_fingerprints", ["md5 " + ":".join(["AB"] * 16)], ValueError),
+        ("peer_fingerprints", [1], TypeError),
+        ("peer_names", "yes", TypeError),
+        ("keylog", 1, TypeError),
+        ("server_name", 1, TypeError),
+        ("server_name", "no name", ValueError),
+        ("ca", "/nowhere/ca.pem", ValueError),
+    ],
+)
+async def test_what_a_session_refuses(option: str, value: object, error: type[Exception]) -> None:
+    config = msrp.TLSConfig.self_signed(**{option: value})  # type: ignore[arg-type]
+    async with msrp.Engine() as engine:
+        with pytest.raises(error):
+            engine.session(tls=config)
+
+
+async def test_versions(config: msrp.TLSConfig) -> None:
+    only = {
+        version: dataclasses.replace(config, min_version=version, max_version=version)
+        for version in ("1.2", "1.3")
+    }
+    async with msrp.Engine() as engine:
+        for one in only.values():
+            async with pair(engine, tls=one) as (alice, bob):
+                await alice.send("Hello")
+                await bob.recv()
+        with pytest.raises(msrp.TlsError, match="(?i)version"):
+            async with pair(
+                engine,
+                offerer={"tls": only["1.2"], "setup": "active"},
+                answerer={"tls": only["1.3"]},
+            ):
+                pass
+
+
+async def test_what_nobody_verified_is_counted(config: msrp.TLSConfig) -> None:
+    anyone = dataclasses.replace(config, verify="none")
+    async with msrp.Engine() as engine:
+        async with pair(engine, tls=config):
+            assert engine.stats().tls_unverified == 0
+        async with pair(engine, tls=anyone):
+            assert engine.stats().tls_unverified >= 1
 
 
 def test_the_key_stays_out_of_texts() -> None:

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::mem::MaybeUninit;
+use std::path::Path;
 
-use msrp_core::engine::{Identity, PemSource, SelfSigned, TlsConfig, TlsVerify};
+use msrp_core::engine::{
+    ClientAuth, Identity, PemSource, SelfSigned, TlsConfig, TlsVerify, TlsVersion,
+};
 use msrp_core::error::{Error, Result};
 use msrp_core::sdp::HashFunction;
 use parking_lot::Mutex;
@@ -19,34 +22,49 @@ pub struct libmsrp_tls(Mutex<Parts>);
 
 #[derive(Debug, Default)]
 struct Parts {
-    ca: Vec<u8>,
-    identity: Option<(Vec<u8>, Vec<u8>)>,
-    verify: TlsVerify,
-    server_name: Option<String>,
+    /// All but the CAs.
+    config: TlsConfig,
+    ca: Vec<PemSource>,
 }
 
 impl libmsrp_tls {
     /// The core's configuration, as it stands now.
-    pub(crate) fn to_core(&self) -> TlsConfig {
+    pub(crate) fn to_core(&self) -> Result<TlsConfig> {
         let parts = self.0.lock();
-        let (cert, key) = parts.identity.clone().unzip();
-        TlsConfig {
-            ca: (!parts.ca.is_empty()).then(|| PemSource::Text(parts.ca.clone())),
-            cert: cert.map(PemSource::Text),
-            key: key.map(PemSource::Text),
-            verify: parts.verify,
-            server_name: parts.server_name.clone(),
-            ..TlsConfig::default()
-        }
+        let ca = match parts.ca.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => {
+                let mut text = Vec::new();
+                for source in several {
+                    match source {
+                        PemSource::Text(pem) => text.extend_from_slice(pem),
+                        PemSource::File(path) => text.extend(read(path, "CA")?),
+                    }
+                    text.push(b'\n');
+                }
+                Some(PemSource::Text(text))
+            }
+        };
+        Ok(TlsConfig {
+            ca,
+            ..parts.config.clone()
+        })
+    }
+
+    fn set_identity(&self, cert: PemSource, key: PemSource) {
+        let config = &mut self.0.lock().config;
+        config.cert = Some(cert);
+        config.key = Some(key);
     }
 
     /// The configuration behind a pointer that may be NULL.
     ///
     /// # Safety
     /// NULL or not freed.
-    pub(crate) unsafe fn optional(tls: *const Self) -> Option<TlsConfig> {
+    pub(crate) unsafe fn optional(tls: *const Self) -> Result<Option<TlsConfig>> {
         // SAFETY: the caller's promise.
-        unsafe { tls.as_ref() }.map(Self::to_core)
+        unsafe { tls.as_ref() }.map(Self::to_core).transpose()
     }
 }
 
@@ -54,7 +72,8 @@ impl libmsrp_tls {
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum libmsrp_pem {
-    /// The name of a file, which is read at once.
+    /// The name of a file, which must be readable now. It is read by the thread that makes a session or listener with the
+    /// configuration for the first time, and again when it has changed.
     File = 0,
     /// The text itself.
     Text = 1,
@@ -69,10 +88,44 @@ pub enum libmsrp_verify {
     Ca = 0,
     /// By the fingerprint in its SDP.
     Fingerprint = 1,
-    /// Not at all: for tests. It is logged.
+    /// Not at all: for tests. It is logged, and counted in libmsrp_stats.
     None = 2,
 }
 enumerator!(libmsrp_verify: Ca, Fingerprint, None);
+
+/// Whether we ask for a certificate where we accept connections (mutual TLS). With LIBMSRP_VERIFY_FINGERPRINT we always
+/// do, and this says nothing.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_client_auth {
+    /// No.
+    None = 0,
+    /// Yes; peers without one are served all the same.
+    Request = 1,
+    /// Yes; peers without one are refused.
+    Require = 2,
+}
+enumerator!(libmsrp_client_auth: None, Request, Require);
+
+/// A version of TLS.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum libmsrp_tls_version {
+    /// TLS 1.2.
+    Tls12 = 12,
+    /// TLS 1.3.
+    Tls13 = 13,
+}
+enumerator!(libmsrp_tls_version: Tls12, Tls13);
+
+impl libmsrp_tls_version {
+    fn to_core(self) -> TlsVersion {
+        match self {
+            Self::Tls12 => TlsVersion::Tls12,
+            Self::Tls13 => TlsVersion::Tls13,
+        }
+    }
+}
 
 /// Makes a TLS configuration: the system's CAs, no identity, LIBMSRP_VERIFY_CA. Ends with libmsrp_tls_free().
 ///
@@ -87,7 +140,8 @@ pub unsafe extern "C" fn libmsrp_tls_new(out: *mut *mut libmsrp_tls) -> libmsrp_
     })
 }
 
-/// Trusts these CAs, and no longer the system's. May be called again for more.
+/// Trusts these CAs, and no longer the system's. May be called again for more; of several, files are not read again
+/// when they change.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls or ptr is NULL, source is unknown, or the file cannot
 /// be read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in
@@ -104,9 +158,7 @@ pub unsafe extern "C" fn libmsrp_tls_add_ca(
         let tls = unsafe { entry::reference(tls, "tls") }?;
         // SAFETY: the header's contract.
         let pem = unsafe { pem(source, ptr, len, "CA") }?;
-        let mut parts = tls.0.lock();
-        parts.ca.extend_from_slice(&pem);
-        parts.ca.push(b'\n');
+        tls.0.lock().ca.push(pem);
     })
 }
 
@@ -132,7 +184,7 @@ pub unsafe extern "C" fn libmsrp_tls_set_identity(
         let cert = unsafe { pem(source, cert, cert_len, "certificate") }?;
         // SAFETY: the header's contract.
         let key = unsafe { pem(source, key, key_len, "key") }?;
-        tls.0.lock().identity = Some((cert, key));
+        tls.set_identity(cert, key);
     })
 }
 
@@ -157,9 +209,116 @@ pub unsafe extern "C" fn libmsrp_tls_set_verify(
         };
         // SAFETY: the header's contract.
         let name = unsafe { entry::text(server_name, server_name_len, "server_name") }?;
-        let mut parts = tls.0.lock();
-        parts.verify = verify;
-        parts.server_name = (!name.is_empty()).then(|| name.to_owned());
+        let config = &mut tls.0.lock().config;
+        config.verify = verify;
+        config.server_name = (!name.is_empty()).then(|| name.to_owned());
+    })
+}
+
+/// Says whether we ask for certificates where we accept connections. They are judged by the CAs of libmsrp_tls_add_ca(),
+/// which then must be there, unless nothing is verified.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or client_auth is unknown; LIBMSRP_ERR_INTERNAL. Legal
+/// in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_client_auth(
+    tls: *mut libmsrp_tls,
+    client_auth: MaybeUninit<libmsrp_client_auth>,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        let client_auth = match libmsrp_client_auth::from_c(client_auth, "client_auth")? {
+            libmsrp_client_auth::None => ClientAuth::None,
+            libmsrp_client_auth::Request => ClientAuth::Request,
+            libmsrp_client_auth::Require => ClientAuth::Require,
+        };
+        tls.0.lock().config.client_auth = client_auth;
+    })
+}
+
+/// Says which versions of TLS are taken. Both are unless it is called.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, min or max is unknown, or min is above max;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_versions(
+    tls: *mut libmsrp_tls,
+    min: MaybeUninit<libmsrp_tls_version>,
+    max: MaybeUninit<libmsrp_tls_version>,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        let min = libmsrp_tls_version::from_c(min, "min")?.to_core();
+        let max = libmsrp_tls_version::from_c(max, "max")?.to_core();
+        if min > max {
+            return Err(Error::invalid_argument("min is above max"));
+        }
+        let config = &mut tls.0.lock().config;
+        (config.min_version, config.max_version) = (min, max);
+    })
+}
+
+/// Adds a fingerprint that the host knows, "sha-256 AB:CD:..." as libmsrp_tls_fingerprint() gives it. If there are any,
+/// the peer's certificate must have one of them, besides what libmsrp_tls_set_verify() asks for.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or the text is no fingerprint, or one of a function
+/// that is weak or not known; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_add_fingerprint(
+    tls: *mut libmsrp_tls,
+    fingerprint: *const u8,
+    len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        // SAFETY: the header's contract.
+        let text = unsafe { entry::text(fingerprint, len, "fingerprint") }?;
+        tls.0.lock().config.fingerprints.push(text.parse()?);
+    })
+}
+
+/// Says whether certificates must name the peer's place, the host of its URI or the address of its c= line, also where
+/// that is not asked for anyhow: with fingerprints, and those of peers that connect. 0, as without this call: no.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+/// thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_peer_names(
+    tls: *mut libmsrp_tls,
+    required: i32,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        tls.0.lock().config.peer_names = required != 0;
+    })
+}
+
+/// Names a file to which the keys of all connections are appended, as SSLKEYLOGFILE has them, for tools that decrypt
+/// what was recorded: whoever has it can read it all. It is made with mode 0600; one that exists must be a regular file
+/// that nobody else may read. An empty name, as without this call: none. The log warns that it is on.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or path is NULL and its length is not 0;
+/// LIBMSRP_ERR_INTERNAL. The file is judged when the configuration is used. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_tls_set_keylog(
+    tls: *mut libmsrp_tls,
+    path: *const u8,
+    path_len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let tls = unsafe { entry::reference(tls, "tls") }?;
+        let keylog = if path_len == 0 {
+            None
+        } else {
+            // SAFETY: the header's contract.
+            Some(unsafe { entry::path(path, path_len, "path") }?)
+        };
+        tls.0.lock().config.keylog = keylog;
     })
 }
 
@@ -191,8 +350,8 @@ pub unsafe extern "C" fn libmsrp_tls_self_signed(
             options.days = days;
         }
         let identity = Identity::self_signed(names.split_ascii_whitespace(), &options)?;
-        let (cert, key) = (identity.cert_pem(), identity.key_pem());
-        tls.0.lock().identity = Some((cert.into(), key.into()));
+        let text = |pem: &str| PemSource::Text(pem.into());
+        tls.set_identity(text(identity.cert_pem()), text(identity.key_pem()));
     })
 }
 
@@ -200,7 +359,7 @@ pub unsafe extern "C" fn libmsrp_tls_self_signed(
 /// speak for this identity: keep it where only its user can read it.
 ///
 /// Returns LIBMSRP_OK: both texts are the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls, cert or
-/// key is NULL, or there is no identity; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// key is NULL, there is no identity, or a file cannot be read; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_tls_identity(
     tls: *const libmsrp_tls,
@@ -214,11 +373,18 @@ pub unsafe extern "C" fn libmsrp_tls_identity(
         let cert = unsafe { entry::out(cert, "cert") }?;
         // SAFETY: the header's contract.
         let key = unsafe { entry::out(key, "key") }?;
-        let identity = tls.0.lock().identity.clone();
-        let (chain, secret) = identity.ok_or_else(no_identity)?;
-        let text = |pem: &[u8]| libmsrp_text::into_raw(String::from_utf8_lossy(pem).into());
-        cert.set(text(&chain));
-        key.set(text(&secret));
+        let config = tls.0.lock().config.clone();
+        let (Some(chain), Some(secret)) = (config.cert, config.key) else {
+            return Err(no_identity());
+        };
+        let octets = |source, name: &str| match source {
+            PemSource::Text(pem) => Ok(pem),
+            PemSource::File(path) => read(&path, name),
+        };
+        let (chain, secret) = (octets(chain, "certificate")?, octets(secret, "key")?);
+        let text = |pem: Vec<u8>| libmsrp_text::into_raw(String::from_utf8_lossy(&pem).into());
+        cert.set(text(chain));
+        key.set(text(secret));
     })
 }
 
@@ -242,7 +408,8 @@ pub unsafe extern "C" fn libmsrp_tls_fingerprint(
         let hash = unsafe { entry::text(hash, hash_len, "hash") }?;
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
-        let print = tls.to_core().fingerprint(&HashFunction::from_name(hash))?;
+        let config = tls.0.lock().config.clone();
+        let print = config.fingerprint(&HashFunction::from_name(hash))?;
         let print = print.ok_or_else(no_identity)?;
         out.set(libmsrp_text::into_raw(print.to_string()));
     })
@@ -263,7 +430,7 @@ fn no_identity() -> Error {
     Error::invalid_argument("tls has no certificate and key")
 }
 
-/// Reads PEM from where it is.
+/// PEM from where it is; a file can be read.
 ///
 /// # Safety
 /// As [`entry::octets`].
@@ -272,7 +439,7 @@ unsafe fn pem(
     ptr: *const u8,
     len: usize,
     name: &str,
-) -> Result<Vec<u8>> {
+) -> Result<PemSource> {
     match libmsrp_pem::from_c(source, "source")? {
         libmsrp_pem::Text => {
             // SAFETY: the caller's promise.
@@ -280,14 +447,18 @@ unsafe fn pem(
             if text.is_empty() {
                 return Err(Error::invalid_argument(format!("{name} is empty")));
             }
-            Ok(text.to_vec())
+            Ok(PemSource::Text(text.to_vec()))
         }
         libmsrp_pem::File => {
             // SAFETY: the caller's promise.
             let path = unsafe { entry::path(ptr, len, name) }?;
-            fs::read(&path).map_err(|error| {
-                Error::invalid_argument(format!("cannot read {name} {}: {error}", path.display()))
-            })
+            read(&path, name).map(|_| PemSource::File(path))
         }
     }
+}
+
+fn read(path: &Path, name: &str) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| {
+        Error::invalid_argument(format!("cannot read {name} {}: {error}", path.display()))
+    })
 }

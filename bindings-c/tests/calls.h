@@ -646,35 +646,34 @@ static libmsrp_result call_tls_new(caller *self) {
     return result;
 }
 
-/* The functions that change a TLS configuration, on a new one. */
-#define CALL_FOR_TLS(name, arguments)                                                                          \
+/* The functions that change a TLS configuration, on a new one, with a text that is mostly like `right`. */
+#define CALL_FOR_TLS(name, right, arguments)                                                                   \
     static libmsrp_result call_##name(caller *self) {                                                          \
         libmsrp_tls *tls = NULL;                                                                               \
         size_t len;                                                                                            \
-        const uint8_t *text = some_text(self, CA_PEM, &len);                                                   \
+        const uint8_t *text = some_text(self, right, &len);                                                    \
+        (void)text, (void)len;                                                                                 \
         CHECK_OK(libmsrp_tls_new(&tls));                                                                       \
         const libmsrp_result result = libmsrp_##name arguments;                                                \
         libmsrp_tls_free(tls);                                                                                 \
         return result;                                                                                         \
     }
-CALL_FOR_TLS(tls_add_ca,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
-CALL_FOR_TLS(tls_set_identity, (MAYBE_NULL(libmsrp_tls *, self, tls),
-                                (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
-CALL_FOR_TLS(tls_set_verify,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
-
-/* Names of a certificate: mostly right, and made only now and then. */
-static libmsrp_result call_tls_self_signed(caller *self) {
-    libmsrp_tls *tls = NULL;
-    size_t len;
-    const uint8_t *names = some_text(self, "im:alice@example.com alice.example.com", &len);
-    CHECK_OK(libmsrp_tls_new(&tls));
-    const libmsrp_result result = libmsrp_tls_self_signed(MAYBE_NULL(libmsrp_tls *, self, tls), names, len,
-                                                          (uint32_t)some_number(self, 30));
-    libmsrp_tls_free(tls);
-    return result;
-}
+#define SOME_TLS MAYBE_NULL(libmsrp_tls *, self, tls)
+CALL_FOR_TLS(tls_add_ca, CA_PEM, (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
+CALL_FOR_TLS(tls_set_identity, PARTY_PEM,
+             (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
+CALL_FOR_TLS(tls_set_verify, "", (SOME_TLS, (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
+CALL_FOR_TLS(tls_set_client_auth, "",
+             (SOME_TLS, (libmsrp_client_auth)some_number(self, LIBMSRP_CLIENT_AUTH_REQUEST)))
+CALL_FOR_TLS(tls_set_versions, "",
+             (SOME_TLS, (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS12),
+              (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS13)))
+CALL_FOR_TLS(tls_add_fingerprint, "sha-1 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33",
+             (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_set_peer_names, "", (SOME_TLS, some_number(self, 1)))
+CALL_FOR_TLS(tls_set_keylog, "/nowhere/keys", (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_self_signed, "im:alice@example.com alice.example.com",
+             (SOME_TLS, text, len, (uint32_t)some_number(self, 30)))
 
 static libmsrp_result call_tls_identity(caller *self) {
     libmsrp_tls *tls = NULL;
@@ -784,6 +783,11 @@ static function functions[] = {
     FUNCTION(tls_add_ca, ON_NOTHING, 1),
     FUNCTION(tls_set_identity, ON_NOTHING, 1),
     FUNCTION(tls_set_verify, ON_NOTHING, 1),
+    FUNCTION(tls_set_client_auth, ON_NOTHING, 1),
+    FUNCTION(tls_set_versions, ON_NOTHING, 1),
+    FUNCTION(tls_add_fingerprint, ON_NOTHING, 1),
+    FUNCTION(tls_set_peer_names, ON_NOTHING, 1),
+    FUNCTION(tls_set_keylog, ON_NOTHING, 1),
     FUNCTION(tls_self_signed, ON_NOTHING, 1),
     FUNCTION(tls_identity, ON_NOTHING, 1),
     FUNCTION(tls_fingerprint, ON_NOTHING, 1),

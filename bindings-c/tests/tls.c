@@ -57,12 +57,12 @@ static void of_the_engine(void) {
     libmsrp_engine *engine = NULL;
     libmsrp_tls *tls = identity();
     CHECK_OK(libmsrp_tls_add_ca(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(path)));
-    unlink(path);
     engine_options.tls = tls;
     CHECK_OK(libmsrp_engine_new(&engine_options, &engine));
     libmsrp_tls_free(tls);
     options.secure = 1;
     chat(engine, &options);
+    unlink(path);
 }
 
 static void by_fingerprint_and_not_at_all(libmsrp_verify verify) {
@@ -126,6 +126,47 @@ static void signed_by_themselves(void) {
     COVERS("C-276", "S-107");
 }
 
+/* Versions that do not overlap: refused by a name. Each alone does. */
+static void versions(void) {
+    const libmsrp_tls_version both[] = {LIBMSRP_TLS_VERSION_TLS12, LIBMSRP_TLS_VERSION_TLS13};
+    libmsrp_session_options options = party_options();
+    libmsrp_engine *engine = NULL;
+    libmsrp_tls *tls = identity();
+    CHECK_OK(libmsrp_tls_add_ca(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(CA_PEM)));
+    options.tls = tls;
+    for (int at = 0; at < 2; at++) {
+        CHECK_OK(libmsrp_tls_set_versions(tls, both[at], both[at]));
+        chat(new_engine(), &options);
+    }
+    engine = new_engine();
+    party_new(&alice, engine, 1, &options);
+    CHECK_OK(libmsrp_tls_set_versions(tls, both[0], both[0]));
+    party_new(&bob, engine, 1, &options);
+    pair_negotiate(&alice, &bob);
+    RUN_UNTIL(engine, alice.closed_count + bob.closed_count > 0);
+    CHECK((alice.closed_count ? &alice : &bob)->close_result == LIBMSRP_ERR_TLS);
+    CHECK_OK(libmsrp_engine_free(engine));
+    libmsrp_tls_free(tls);
+}
+
+/* What nobody verified is counted. */
+static void unverified_is_counted(void) {
+    libmsrp_session_options options = party_options();
+    libmsrp_engine *engine = new_engine();
+    libmsrp_stats stats = LIBMSRP_STATS_INIT;
+    libmsrp_tls *tls = identity();
+    CHECK_OK(libmsrp_tls_set_verify(tls, LIBMSRP_VERIFY_NONE, NULL, 0));
+    options.tls = tls;
+    party_new(&alice, engine, 1, &options);
+    party_new(&bob, engine, 1, &options);
+    pair_negotiate(&alice, &bob);
+    RUN_UNTIL(engine, alice.is_open && bob.is_open);
+    CHECK_OK(libmsrp_engine_stats(engine, &stats));
+    CHECK(stats.tls_unverified >= 1);
+    pair_end(&alice, &bob);
+    libmsrp_tls_free(tls);
+}
+
 /* The name in the certificate is another one. */
 static void refused(void) {
     libmsrp_session_options options = party_options();
@@ -173,6 +214,8 @@ int main(void) {
     by_fingerprint_and_not_at_all(LIBMSRP_VERIFY_FINGERPRINT);
     by_fingerprint_and_not_at_all(LIBMSRP_VERIFY_NONE);
     signed_by_themselves();
+    versions();
+    unverified_is_counted();
     refused();
     a_listener();
     return passed("tls");

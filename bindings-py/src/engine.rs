@@ -179,7 +179,7 @@ macro_rules! stats {
 stats! {
     connections unbound_connections sessions messages_sent messages_received bytes_sent bytes_received receive_held
     send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed trace_written
-    trace_dropped
+    trace_dropped tls_unverified
 }
 
 fn counts(dict: &Bound<'_, PyDict>, counts: &Counts) -> PyResult<()> {

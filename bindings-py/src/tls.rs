@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use msrp::engine::{Identity, PemSource, SelfSigned, TlsConfig, TlsVerify};
-use msrp::sdp::HashFunction;
+use msrp::engine::{ClientAuth, Identity, PemSource, SelfSigned, TlsConfig, TlsVerify, TlsVersion};
+use msrp::sdp::{Fingerprint, HashFunction};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -27,8 +27,38 @@ pub(crate) fn config(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsCo
             other => return Err(unknown("verify", other, "'ca', 'fingerprint' or 'none'")),
         },
         server_name: named("tls.server_name", &get("server_name")?)?,
-        ..TlsConfig::default()
+        client_auth: match get("client_auth")?.extract::<&str>()? {
+            "none" => ClientAuth::None,
+            "request" => ClientAuth::Request,
+            "require" => ClientAuth::Require,
+            other => {
+                return Err(unknown(
+                    "client_auth",
+                    other,
+                    "'none', 'request' or 'require'",
+                ));
+            }
+        },
+        fingerprints: pins(&get("peer_fingerprints")?)?,
+        peer_names: named("tls.peer_names", &get("peer_names")?)?,
+        min_version: version("min_version", &get("min_version")?)?,
+        max_version: version("max_version", &get("max_version")?)?,
+        keylog: named("tls.keylog", &get("keylog")?)?,
     }))
+}
+
+fn version(name: &str, value: &Bound<'_, PyAny>) -> PyResult<TlsVersion> {
+    match value.extract::<&str>()? {
+        "1.2" => Ok(TlsVersion::Tls12),
+        "1.3" => Ok(TlsVersion::Tls13),
+        other => Err(unknown(name, other, "'1.2' or '1.3'")),
+    }
+}
+
+fn pins(values: &Bound<'_, PyAny>) -> PyResult<Vec<Fingerprint>> {
+    let texts = named::<Vec<String>>("tls.peer_fingerprints", values)?;
+    let parse = |text: String| text.parse().or_raise(values.py());
+    texts.into_iter().map(parse).collect()
 }
 
 fn pem(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<PemSource>> {

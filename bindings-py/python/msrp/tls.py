@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeAlias
 
@@ -17,13 +18,25 @@ Pem: TypeAlias = str | os.PathLike[str] | bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSConfig:
-    """TLS identity and trust.
+    """TLS identity and trust. ``docs/tls.md`` tells what follows from it.
 
     ``ca``: trusted certificates; None: the system's. ``cert`` and ``key``: our own chain and its
     key; a listener needs them. ``verify``: how the peer's certificate is judged: ``"ca"`` by a CA
     and the host name in the URI, ``"fingerprint"`` by the ``a=fingerprint`` line of its SDP (RFC
     4975 §14.4), ``"none"`` not at all, for tests. ``server_name``: the name to check instead of the
     URI's host.
+
+    ``client_auth``: whether we ask for a certificate where we accept: ``"request"`` serves peers
+    without one, too, ``"require"`` does not; ``ca`` judges them. ``peer_fingerprints``: those that
+    the peer's certificate must have one of, as `fingerprints` gives them, besides what ``verify``
+    asks for. ``peer_names``: whether certificates must name the peer's place also where that is not
+    asked for anyhow. ``min_version``, ``max_version``: of TLS.
+
+    ``keylog``: a file to which the keys of all connections are appended, for tools that decrypt
+    what was recorded; whoever has it can read it all.
+
+    Files are read when the first session or listener is made with them, and again after they
+    changed or `Engine.reload_tls` says so.
     """
 
     ca: Pem | None = None
@@ -31,6 +44,12 @@ class TLSConfig:
     key: Pem | None = field(default=None, repr=False)
     verify: Literal["ca", "fingerprint", "none"] = "ca"
     server_name: str | None = None
+    client_auth: Literal["none", "request", "require"] = "none"
+    peer_fingerprints: Sequence[str] = ()
+    peer_names: bool = False
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    max_version: Literal["1.2", "1.3"] = "1.3"
+    keylog: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("ca", "cert", "key"):
@@ -42,8 +61,14 @@ class TLSConfig:
                     f"{name} is a path or PEM text as bytes, not {type(value).__name__}"
                 )
         _one_of("verify", self.verify, "ca", "fingerprint", "none")
+        _one_of("client_auth", self.client_auth, "none", "request", "require")
+        _one_of("min_version", self.min_version, "1.2", "1.3")
+        _one_of("max_version", self.max_version, "1.2", "1.3")
         if (self.cert is None) != (self.key is None):
             raise ValueError("cert and key go together")
+        if isinstance(self.peer_fingerprints, str | bytes):
+            raise TypeError("peer_fingerprints is a sequence of str")
+        object.__setattr__(self, "peer_fingerprints", tuple(self.peer_fingerprints))
 
     @classmethod
     def self_signed(cls, *names: str, days: int = 365, **options: Any) -> Self:

@@ -251,6 +251,8 @@ class Stats:
     trace_written: int
     #: The same, dropped because the trace's queue was full.
     trace_dropped: int
+    #: TLS connections whose peer nobody verified (``verify="none"``).
+    tls_unverified: int
     #: What was handed to the operating system, and what came.
     sent: Traffic
     received: Traffic
