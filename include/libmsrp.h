@@ -766,7 +766,8 @@ enum libmsrp_pem
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * The name of a file, which is read at once.
+     * The name of a file, which must be readable now. It is read by the thread that makes a session or listener with the
+     * configuration for the first time, and again when it has changed.
      */
     LIBMSRP_PEM_FILE = 0,
     /**
@@ -799,7 +800,7 @@ enum libmsrp_verify
      */
     LIBMSRP_VERIFY_FINGERPRINT = 1,
     /**
-     * Not at all: for tests. It is logged.
+     * Not at all: for tests. It is logged, and counted in libmsrp_stats.
      */
     LIBMSRP_VERIFY_NONE = 2,
 };
@@ -808,6 +809,61 @@ enum libmsrp_verify
 typedef enum libmsrp_verify libmsrp_verify;
 #else
 typedef int32_t libmsrp_verify;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether we ask for a certificate where we accept connections (mutual TLS). With LIBMSRP_VERIFY_FINGERPRINT we always
+ * do, and this says nothing.
+ */
+enum libmsrp_client_auth
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No.
+     */
+    LIBMSRP_CLIENT_AUTH_NONE = 0,
+    /**
+     * Yes; peers without one are served all the same.
+     */
+    LIBMSRP_CLIENT_AUTH_REQUEST = 1,
+    /**
+     * Yes; peers without one are refused.
+     */
+    LIBMSRP_CLIENT_AUTH_REQUIRE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_client_auth libmsrp_client_auth;
+#else
+typedef int32_t libmsrp_client_auth;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A version of TLS.
+ */
+enum libmsrp_tls_version
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * TLS 1.2.
+     */
+    LIBMSRP_TLS_VERSION_TLS12 = 12,
+    /**
+     * TLS 1.3.
+     */
+    LIBMSRP_TLS_VERSION_TLS13 = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_tls_version libmsrp_tls_version;
+#else
+typedef int32_t libmsrp_tls_version;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1216,6 +1272,10 @@ typedef struct libmsrp_stats {
      * Octets of chunks received.
      */
     struct libmsrp_histogram chunk_received_bytes;
+    /**
+     * TLS connections whose peer nobody verified: LIBMSRP_VERIFY_NONE.
+     */
+    uint64_t tls_unverified;
 } libmsrp_stats;
 
 /**
@@ -2427,7 +2487,8 @@ void libmsrp_text_free(struct libmsrp_text *text);
 libmsrp_result libmsrp_tls_new(struct libmsrp_tls **out);
 
 /**
- * Trusts these CAs, and no longer the system's. May be called again for more.
+ * Trusts these CAs, and no longer the system's. May be called again for more; of several, files are not read again
+ * when they change.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls or ptr is NULL, source is unknown, or the file cannot
  * be read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in
@@ -2463,6 +2524,101 @@ libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
                                       libmsrp_verify verify,
                                       const uint8_t *server_name,
                                       size_t server_name_len);
+
+/**
+ * Says whether we ask for certificates where we accept connections. They are judged by the CAs of libmsrp_tls_add_ca(),
+ * which then must be there, unless nothing is verified.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or client_auth is unknown; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_client_auth(struct libmsrp_tls *tls,
+                                           libmsrp_client_auth client_auth);
+
+/**
+ * Says which versions of TLS are taken. Both are unless it is called.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, min or max is unknown, or min is above max;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_versions(struct libmsrp_tls *tls,
+                                        libmsrp_tls_version min,
+                                        libmsrp_tls_version max);
+
+/**
+ * Adds a fingerprint that the host knows, "sha-256 AB:CD:..." as libmsrp_tls_fingerprint() gives it. If there are any,
+ * the peer's certificate must have one of them, besides what libmsrp_tls_set_verify() asks for.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or the text is no fingerprint, or one of a function
+ * that is weak or not known; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_add_fingerprint(struct libmsrp_tls *tls,
+                                           const uint8_t *fingerprint,
+                                           size_t len);
+
+/**
+ * Says whether certificates must name the peer's place, the host of its URI or the address of its c= line, also where
+ * that is not asked for anyhow: with fingerprints, and those of peers that connect. 0, as without this call: no.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread.
+ */
+libmsrp_result libmsrp_tls_set_peer_names(struct libmsrp_tls *tls,
+                                          int32_t required);
+
+/**
+ * Names a file to which the keys of all connections are appended, as SSLKEYLOGFILE has them, for tools that decrypt
+ * what was recorded: whoever has it can read it all. It is made with mode 0600; one that exists must be a regular file
+ * that nobody else may read. An empty name, as without this call: none. The log warns that it is on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or path is NULL and its length is not 0;
+ * LIBMSRP_ERR_INTERNAL. The file is judged when the configuration is used. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_keylog(struct libmsrp_tls *tls,
+                                      const uint8_t *path,
+                                      size_t path_len);
+
+/**
+ * Makes a certificate that signs itself, ECDSA on P-256, and sets it as our identity: for peers that know it by its
+ * fingerprint (LIBMSRP_VERIFY_FINGERPRINT). It is valid for so many days from now; 0: 365.
+ *
+ * names: host names, addresses, and URIs of users such as im: and sip: (RFC 4975 §14.4), separated by spaces, for the
+ * certificate's SubjectAltName; without one it is anonymous. Keep it, by libmsrp_tls_identity(), where the peer shall
+ * see the same fingerprint again, and make one for each session where two sessions shall not be known to be of one
+ * user.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, days is above 36500, names is not UTF-8, or one of
+ * them is no such name, as MSRP URIs are none (RFC 8591 §8.4); LIBMSRP_ERR_TLS: the system gives no random octets;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; takes less than a millisecond.
+ */
+libmsrp_result libmsrp_tls_self_signed(struct libmsrp_tls *tls,
+                                       const uint8_t *names,
+                                       size_t names_len,
+                                       uint32_t days);
+
+/**
+ * The certificate chain and the key of a TLS configuration, as PEM, to be kept for its next run. Who has the key can
+ * speak for this identity: keep it where only its user can read it.
+ *
+ * Returns LIBMSRP_OK: both texts are the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls, cert or
+ * key is NULL, there is no identity, or a file cannot be read; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_identity(const struct libmsrp_tls *tls,
+                                    struct libmsrp_text **cert,
+                                    struct libmsrp_text **key);
+
+/**
+ * The fingerprint of our certificate as a=fingerprint has it (RFC 8122 §5), "sha-256 AB:CD:...". Sessions write theirs
+ * by themselves; this is for a host that tells it in another way. hash: the name of the function, such as sha-256.
+ *
+ * Returns LIBMSRP_OK: the text is the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls or out is
+ * NULL, hash is weak or not known, there is no identity, or no certificate in its PEM; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_fingerprint(const struct libmsrp_tls *tls,
+                                       const uint8_t *hash,
+                                       size_t hash_len,
+                                       struct libmsrp_text **out);
 
 /**
  * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.

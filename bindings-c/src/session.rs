@@ -323,7 +323,7 @@ impl libmsrp_session_options {
                 .text("options.accept_wrapped_types")
         }?;
         // SAFETY: the caller's promise.
-        let tls = unsafe { libmsrp_tls::optional(self.tls) };
+        let tls = unsafe { libmsrp_tls::optional(self.tls) }?;
         // SAFETY: the caller's promise.
         let methods = unsafe { self.methods.text("options.methods") }?;
         let defaults = SessionOptions::default();

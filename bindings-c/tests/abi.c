@@ -97,7 +97,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, resolve_ms, 288);
 
     CHECK(sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
-    CHECK(sizeof(libmsrp_stats) == 1360);
+    CHECK(sizeof(libmsrp_stats) == 1368);
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
     CHECK_OFFSET(libmsrp_stats, trace_written, 120);
@@ -106,6 +106,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_stats, timeouts, 280);
     CHECK_OFFSET(libmsrp_stats, transaction_us, 304);
     CHECK_OFFSET(libmsrp_stats, chunk_received_bytes, 1184);
+    CHECK_OFFSET(libmsrp_stats, tls_unverified, 1360);
 
     CHECK(sizeof(libmsrp_trace_options) == 48);
     CHECK_OFFSET(libmsrp_trace_options, path, 8);

@@ -646,23 +646,65 @@ static libmsrp_result call_tls_new(caller *self) {
     return result;
 }
 
-/* The functions that change a TLS configuration, on a new one. */
-#define CALL_FOR_TLS(name, arguments)                                                                          \
+/* The functions that change a TLS configuration, on a new one, with a text that is mostly like `right`. */
+#define CALL_FOR_TLS(name, right, arguments)                                                                   \
     static libmsrp_result call_##name(caller *self) {                                                          \
         libmsrp_tls *tls = NULL;                                                                               \
         size_t len;                                                                                            \
-        const uint8_t *text = some_text(self, CA_PEM, &len);                                                   \
+        const uint8_t *text = some_text(self, right, &len);                                                    \
+        (void)text, (void)len;                                                                                 \
         CHECK_OK(libmsrp_tls_new(&tls));                                                                       \
         const libmsrp_result result = libmsrp_##name arguments;                                                \
         libmsrp_tls_free(tls);                                                                                 \
         return result;                                                                                         \
     }
-CALL_FOR_TLS(tls_add_ca,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
-CALL_FOR_TLS(tls_set_identity, (MAYBE_NULL(libmsrp_tls *, self, tls),
-                                (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
-CALL_FOR_TLS(tls_set_verify,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
+#define SOME_TLS MAYBE_NULL(libmsrp_tls *, self, tls)
+CALL_FOR_TLS(tls_add_ca, CA_PEM, (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
+CALL_FOR_TLS(tls_set_identity, PARTY_PEM,
+             (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
+CALL_FOR_TLS(tls_set_verify, "", (SOME_TLS, (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
+CALL_FOR_TLS(tls_set_client_auth, "",
+             (SOME_TLS, (libmsrp_client_auth)some_number(self, LIBMSRP_CLIENT_AUTH_REQUEST)))
+CALL_FOR_TLS(tls_set_versions, "",
+             (SOME_TLS, (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS12),
+              (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS13)))
+CALL_FOR_TLS(tls_add_fingerprint, "sha-1 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33",
+             (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_set_peer_names, "", (SOME_TLS, some_number(self, 1)))
+CALL_FOR_TLS(tls_set_keylog, "/nowhere/keys", (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_self_signed, "im:alice@example.com alice.example.com",
+             (SOME_TLS, text, len, (uint32_t)some_number(self, 30)))
+
+static libmsrp_result call_tls_identity(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *cert = NULL, *key = NULL;
+    CHECK_OK(libmsrp_tls_new(&tls));
+    if (!is_wrong(self)) {
+        CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    }
+    const libmsrp_result result =
+        libmsrp_tls_identity(MAYBE_NULL(libmsrp_tls *, self, tls), MAYBE_NULL(libmsrp_text **, self, &cert),
+                             MAYBE_NULL(libmsrp_text **, self, &key));
+    CHECK((result == LIBMSRP_OK) == (cert != NULL) && (cert != NULL) == (key != NULL));
+    libmsrp_text_free(cert);
+    libmsrp_text_free(key);
+    libmsrp_tls_free(tls);
+    return result;
+}
+
+static libmsrp_result call_tls_fingerprint(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *out = NULL;
+    size_t len;
+    const uint8_t *hash = some_text(self, "sha-256", &len);
+    CHECK_OK(libmsrp_tls_new(&tls));
+    CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    const libmsrp_result result = libmsrp_tls_fingerprint(MAYBE_NULL(libmsrp_tls *, self, tls), hash, len,
+                                                          MAYBE_NULL(libmsrp_text **, self, &out));
+    libmsrp_text_free(out);
+    libmsrp_tls_free(tls);
+    return result;
+}
 
 static libmsrp_result call_tls_free(caller *self) {
     (void)self;
@@ -741,6 +783,14 @@ static function functions[] = {
     FUNCTION(tls_add_ca, ON_NOTHING, 1),
     FUNCTION(tls_set_identity, ON_NOTHING, 1),
     FUNCTION(tls_set_verify, ON_NOTHING, 1),
+    FUNCTION(tls_set_client_auth, ON_NOTHING, 1),
+    FUNCTION(tls_set_versions, ON_NOTHING, 1),
+    FUNCTION(tls_add_fingerprint, ON_NOTHING, 1),
+    FUNCTION(tls_set_peer_names, ON_NOTHING, 1),
+    FUNCTION(tls_set_keylog, ON_NOTHING, 1),
+    FUNCTION(tls_self_signed, ON_NOTHING, 1),
+    FUNCTION(tls_identity, ON_NOTHING, 1),
+    FUNCTION(tls_fingerprint, ON_NOTHING, 1),
     FUNCTION(tls_free, ON_NOTHING, 1),
 };
 #undef FUNCTION

@@ -19,7 +19,8 @@ from ._loop import Dispatcher
 from ._session import HANDLERS
 from .exceptions import ForkedError, SessionClosed
 from .session import Session
-from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
+from .tls import TLSConfig, _tls
+from .types import Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 

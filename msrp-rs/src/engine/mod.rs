@@ -73,6 +73,7 @@ mod domain;
 mod error;
 mod event;
 mod handle;
+mod identity;
 mod negotiation;
 mod options;
 mod place;
@@ -90,6 +91,7 @@ pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, QueryHandle, SessionHandle, TransferHandle};
+pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
 pub use options::{
     Admitted, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, EngineOptions,

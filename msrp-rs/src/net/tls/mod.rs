@@ -171,6 +171,21 @@ impl Tls {
     }
 }
 
+/// The fingerprint of the first certificate of a chain (RFC 8122 §5).
+///
+/// # Errors
+/// `InvalidArgument` for a file that cannot be read, PEM without a certificate, and for a function that is not computed
+/// here.
+pub(crate) fn fingerprint(cert: &PemSource, function: &HashFunction) -> Result<Fingerprint> {
+    let certificates = certificates(&cert.read("cert")?, "cert")?;
+    let digest = digest(&provider(), function, &certificates[0]).ok_or_else(|| {
+        Error::invalid_argument(format!(
+            "tls: no fingerprints are made with {function} here"
+        ))
+    })?;
+    Fingerprint::new(function.clone(), digest)
+}
+
 /// Object identifiers of ECDSA and RSA signatures with SHA-384.
 const SHA384_SIGNATURES: [&[u8]; 2] = [
     &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03],
