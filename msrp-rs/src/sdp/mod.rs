@@ -14,6 +14,7 @@
 
 mod accept;
 mod attribute;
+mod builder;
 mod direction;
 mod fingerprint;
 mod media;
@@ -24,6 +25,7 @@ mod setup;
 
 pub use accept::MANDATORY_TYPES;
 pub use attribute::Attribute;
+pub use builder::MediaBuilder;
 pub use direction::Direction;
 pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 pub use media::{MediaDescription, Protocol};

@@ -41,6 +41,8 @@ pub struct LocalOptions {
     /// Whether the peer was given this path already. It stays as it is then, also where an
     /// unconnectable port would be written otherwise (RFC 4975 §8.4, [`offer`]).
     pub path_in_use: bool,
+    /// Title of the `i=` line.
+    pub title: Option<String>,
     /// Further attributes, written last and unchanged.
     pub attributes: Vec<Attribute>,
 }
@@ -94,6 +96,7 @@ impl LocalOptions {
             fingerprints: Vec::new(),
             announce_engine: true,
             path_in_use: false,
+            title: None,
             attributes: Vec::new(),
         })
     }
@@ -145,6 +148,7 @@ impl LocalOptions {
             engine_mark: (self.announce_engine && !self.has_relay())
                 .then(|| own.session_id().map(str::to_owned))
                 .flatten(),
+            title: self.title.clone(),
             attributes: self.attributes.clone(),
             path: path.clone(),
         }

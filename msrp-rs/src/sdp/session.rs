@@ -6,7 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::media::{MediaDescription, SessionLevel};
+use super::builder::SessionLevel;
+use super::media::MediaDescription;
 use super::origin::{Connection, Origin};
 use super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
