@@ -67,6 +67,7 @@ mod intercept;
 
 // What they use.
 
+mod dialog;
 mod domain;
 mod error;
 mod event;
@@ -83,6 +84,7 @@ mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
 pub use crate::proto::{Counts, Histogram, Traffic};
+pub use dialog::refuse;
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};

@@ -97,6 +97,17 @@ impl MediaBuilder {
         })
     }
 
+    /// The number of ports behind the port of the `m=` line, where it says one (`7654/2`).
+    ///
+    /// # Errors
+    /// `InvalidSdp` if it is not 1: several have no meaning for MSRP (RFC 4975 §8.1).
+    pub fn port_count(&mut self, count: u32) -> Result<()> {
+        if count != 1 && self.port != 0 {
+            return Err(invalid(PORT_COUNT));
+        }
+        Ok(())
+    }
+
     /// The address of the `c=` line, an IP address without brackets or a name; the last one given counts.
     ///
     /// # Errors
@@ -200,9 +211,7 @@ impl MediaBuilder {
         media: &sdp_types::Media,
     ) -> Result<Self> {
         if media.media == "message" && media.port != 0 && media.num_ports.is_some() {
-            return Err(invalid(
-                "a port count has no meaning for MSRP (RFC 4975 §8.1)",
-            ));
+            return Err(invalid(PORT_COUNT));
         }
         let mut builder = Self::new(&media.media, media.port, &media.proto, &media.fmt)?;
         builder.needs_address = session.is_some();
@@ -262,6 +271,8 @@ impl MediaBuilder {
             .map_err(invalid)
     }
 }
+
+const PORT_COUNT: &str = "a port count has no meaning for MSRP (RFC 4975 §8.1)";
 
 const LINE_ENDS: [char; 3] = ['\r', '\n', '\0'];
 
@@ -426,7 +437,7 @@ fn parse_max_size(value: &str) -> Option<u64> {
 /// The address of a `c=` line. A multicast suffix is cut off; the address type is not looked at,
 /// since nothing connects to it. Where nothing is before the suffix there is none: an empty address could not be
 /// written.
-fn parse_address(text: &str) -> Host {
+pub(super) fn parse_address(text: &str) -> Host {
     let address = text.split('/').next();
     let text = address
         .filter(|address| !address.is_empty())

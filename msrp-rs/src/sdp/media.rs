@@ -6,10 +6,11 @@ use super::ENGINE_MARK;
 use super::accept;
 use super::attribute::Attribute;
 use super::builder::{MediaBuilder, SessionLevel};
+use super::compose;
 use super::direction::Direction;
 use super::fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 use super::origin::{Connection, Origin};
-use super::session::{FOREVER, SessionDescription, write_session_part};
+use super::session::SessionDescription;
 use super::setup::SetupAttribute;
 use crate::error::Result;
 use crate::wire::{Host, MediaRange, Scheme, Uri, UriPath};
@@ -108,6 +109,30 @@ impl MediaDescription {
             .map(|(_, description)| description)
     }
 
+    /// What follows from a path alone, where there is no SDP.
+    #[cfg_attr(
+        not(feature = "net"),
+        expect(dead_code, reason = "only engines have paths without SDP")
+    )]
+    pub(crate) fn of_path(path: UriPath, accept_types: Vec<MediaRange>) -> Self {
+        Self {
+            protocol: Protocol::of(path.first()),
+            port: path.last().port().unwrap_or_default(),
+            address: None,
+            path,
+            accept_types,
+            accept_wrapped_types: Vec::new(),
+            max_size: None,
+            setup: None,
+            direction: Direction::SendRecv,
+            fingerprints: Vec::new(),
+            cema: false,
+            engine_mark: None,
+            title: None,
+            attributes: Vec::new(),
+        }
+    }
+
     /// Reads one `m=` section, `number` counted from 1, with the defaults of the session part;
     /// `None` for an `m=` block, where the `c=` line is optional.
     pub(super) fn from_section(
@@ -122,36 +147,34 @@ impl MediaDescription {
         })
     }
 
-    /// The `m=` block: `m=` line, `c=` line if there is an address, attributes; lines end in CRLF.
+    /// The `m=` block: `m=` line, `i=` line if there is a title, `c=` line if there is an address, attributes; lines end
+    /// in CRLF.
     pub fn to_media(&self) -> String {
         let mut out = String::new();
-        self.write_media_line(&mut out);
-        if let Some(address) = &self.address {
-            // Writing to a String cannot fail, here and below.
-            let _ = write!(out, "c={}\r\n", Connection(address));
-        }
-        write_attributes(&mut out, &self.written_attributes());
+        self.write(&mut out, None, false);
         out
     }
 
     /// A whole minimal SDP with this section alone: `v o s c t m` and its attributes.
     pub fn to_sdp(&self, origin: &Origin) -> String {
-        let address = self
-            .address
-            .as_ref()
-            .unwrap_or_else(|| self.path.last().host());
-        let mut out = String::new();
-        write_session_part(&mut out, origin, address, FOREVER);
-        self.write_media_line(&mut out);
-        write_attributes(&mut out, &self.written_attributes());
-        out
+        compose::offer(&[self], origin)
     }
 
-    /// `m=` and `i=`.
-    fn write_media_line(&self, out: &mut String) {
+    /// Writes the block. In a description whose session part has this address the `c=` line may be left out; in one that
+    /// has a direction ours has to be there, or that one would count.
+    pub(super) fn write(&self, out: &mut String, address: Option<&Host>, has_direction: bool) {
+        // Writing to a String cannot fail, here and below.
         let _ = write!(out, "m=message {} {} *\r\n", self.port, self.protocol);
         if let Some(title) = &self.title {
             let _ = write!(out, "i={title}\r\n");
+        }
+        if let Some(own) = self.address.as_ref().filter(|own| address != Some(own)) {
+            let _ = write!(out, "c={}\r\n", Connection(own));
+        }
+        let direction =
+            (has_direction || self.direction != Direction::SendRecv).then_some(self.direction);
+        for attribute in self.attributes_with(direction) {
+            let _ = write!(out, "a={attribute}\r\n");
         }
     }
 
@@ -172,17 +195,6 @@ impl MediaDescription {
     pub fn written_attributes(&self) -> Vec<Attribute> {
         let direction = (self.direction != Direction::SendRecv).then_some(self.direction);
         self.attributes_with(direction)
-    }
-
-    /// The block for a description whose session part has a direction, which would count without one here.
-    pub(super) fn to_explicit_media(&self) -> String {
-        let mut out = String::new();
-        self.write_media_line(&mut out);
-        if let Some(address) = &self.address {
-            let _ = write!(out, "c={}\r\n", Connection(address));
-        }
-        write_attributes(&mut out, &self.attributes_with(Some(self.direction)));
-        out
     }
 
     fn attributes_with(&self, direction: Option<Direction>) -> Vec<Attribute> {
@@ -234,11 +246,5 @@ impl MediaDescription {
             && self.engine_mark.as_deref() == uri.session_id()
             && uri.port() == Some(self.port)
             && self.address.as_ref() == Some(uri.host())
-    }
-}
-
-fn write_attributes(out: &mut String, attributes: &[Attribute]) {
-    for attribute in attributes {
-        let _ = write!(out, "a={attribute}\r\n");
     }
 }

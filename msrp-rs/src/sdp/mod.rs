@@ -15,6 +15,7 @@
 mod accept;
 mod attribute;
 mod builder;
+mod compose;
 mod direction;
 mod fingerprint;
 mod media;
