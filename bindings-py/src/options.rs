@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, Profile, SendOptions, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, PemSource, Profile,
+    SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -199,6 +199,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
+        connection: ConnectionOptions::default(),
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,

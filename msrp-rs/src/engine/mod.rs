@@ -89,8 +89,9 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
 pub use intercept::Intercepted;
 pub use options::{
-    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
-    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ConnectionOptions, ConnectionSharing, EngineOptions, ListenOptions,
+    PemSource, RequestOptions, SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig,
+    TlsVerify, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
+pub use crate::net::options::ConnectionOptions;
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
 use crate::wire::FailureReport;
@@ -217,6 +218,8 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// How its connection is made and kept.
+    pub connection: ConnectionOptions,
     /// Who makes REPORTs.
     pub reports: ReportMode,
     /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
@@ -249,6 +252,7 @@ impl Default for SessionOptions {
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),
             keep_alive: None,

@@ -33,6 +33,8 @@ pub(crate) mod listener;
 pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod memory;
+#[cfg(not(loom))]
+pub(crate) mod options;
 pub(crate) mod ready;
 #[cfg(not(loom))]
 pub(crate) mod registry;
