@@ -19,6 +19,7 @@ pub mod cema;
 mod compose;
 mod direction;
 mod fingerprint;
+pub mod lint;
 mod media;
 mod negotiate;
 mod origin;
