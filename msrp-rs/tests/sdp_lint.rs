@@ -76,8 +76,11 @@ fn changed(base: &[&str], change: &Change) -> Vec<u8> {
 
 const MD5: &str = "a=fingerprint:md5 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
 
+/// A change, the kinds for which it is looked at, and what is found.
+type Row = (Change, &'static [Option<Kind>], &'static [&'static str]);
+
 /// Changes of [`GOOD`].
-const PLAIN: &[(Change, &[Option<Kind>], &[&str])] = &[
+const PLAIN: &[Row] = &[
     (Octets(3, b"a=x:\xff\r\n"), &ANY, &["3 encoding"]),
     (Octets(3, b"i=a\rb\r\n"), &ANY, &["3 encoding"]),
     (Octets(3, b"i=a\0\r\n"), &ANY, &["3 encoding"]),
@@ -456,7 +459,7 @@ const PLAIN: &[(Change, &[Option<Kind>], &[&str])] = &[
 ];
 
 /// Changes of [`GOOD`] with [`SECURE`] in it.
-const TLS: &[(Change, &[Option<Kind>], &[&str])] = &[
+const TLS: &[Row] = &[
     (
         Line(
             10,
