@@ -99,7 +99,7 @@ impl<'a> Stream<'_, 'a> {
         first.map_or(self.section.number, |(line, _)| line.number)
     }
 
-    /// Looks at everything; gives the path if there is a sound one.
+    /// Looks at everything; gives the path if there is one that can be read.
     fn check(
         &self,
         session_address: Option<&(usize, Host)>,
@@ -206,11 +206,7 @@ impl<'a> Stream<'_, 'a> {
             let text = "attribute path has more spaces than one between URIs";
             self.tell(findings, &rules::PATH_SPACES, number, text);
         }
-        let mut sound = true;
-        let mut tell = |rule, text: String| {
-            self.tell(findings, rule, number, text);
-            sound &= rule.severity < super::Severity::Error;
-        };
+        let mut tell = |rule, text: String| self.tell(findings, rule, number, text);
         if path.iter().any(|uri| uri.port().is_none()) {
             let text = "attribute path: a URI has no explicit port";
             tell(&rules::PATH_PORT, text.to_owned());
@@ -250,7 +246,7 @@ impl<'a> Stream<'_, 'a> {
             }
             _ => {}
         }
-        sound.then_some(path)
+        Some(path)
     }
 
     fn cema(&self, findings: &mut Findings) -> bool {
@@ -296,8 +292,9 @@ impl<'a> Stream<'_, 'a> {
             return;
         }
         let own = path.last();
-        if own.port() != port {
-            let uri_port = own.port().unwrap_or_default();
+        if let Some(uri_port) = own.port()
+            && uri_port != self.media.port
+        {
             let text = format!("port {} is not {uri_port}, as in path", self.media.port);
             self.tell(findings, &rules::PORT_DIFFERS, self.section.number, text);
         }
