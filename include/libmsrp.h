@@ -1029,6 +1029,22 @@ typedef struct libmsrp_limits {
      * REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
      */
     size_t event_stream;
+    /**
+     * Dials that may start in a second to one target; after a pause so many at once. Beyond: they wait. Default 10.
+     */
+    size_t dial_rate;
+    /**
+     * Addresses of one name that are tried. Further ones are ignored. Default 16.
+     */
+    size_t addresses;
+    /**
+     * How long a connection to a peer may take, over all its addresses, without a TLS handshake. Default 20 s.
+     */
+    int64_t connect_ms;
+    /**
+     * How long a name may take to be resolved. Default 10 s.
+     */
+    int64_t resolve_ms;
 } libmsrp_limits;
 
 /**

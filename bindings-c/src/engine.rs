@@ -230,6 +230,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             limits,
             tls,
             trace: None,
+            ..EngineOptions::default()
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
-    SessionState, SetupPreference,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SessionHandle,
+    SessionOptions, SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
@@ -381,6 +381,7 @@ impl libmsrp_session_options {
                 libmsrp_dash_split::Off => Some(false),
                 libmsrp_dash_split::On => Some(true),
             },
+            connection: ConnectionOptions::default(),
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",

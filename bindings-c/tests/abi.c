@@ -84,7 +84,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, user, 40);
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
 
-    CHECK(sizeof(libmsrp_limits) == 264);
+    CHECK(sizeof(libmsrp_limits) == 296);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
     CHECK_OFFSET(libmsrp_limits, send_window_bytes, 56);
     CHECK_OFFSET(libmsrp_limits, receive_window_bytes, 72);
@@ -93,6 +93,8 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, write_stall_ms, 232);
     CHECK_OFFSET(libmsrp_limits, small_message_bytes, 240);
     CHECK_OFFSET(libmsrp_limits, event_stream, 256);
+    CHECK_OFFSET(libmsrp_limits, dial_rate, 264);
+    CHECK_OFFSET(libmsrp_limits, resolve_ms, 288);
 
     CHECK(sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
     CHECK(sizeof(libmsrp_stats) == 1368);

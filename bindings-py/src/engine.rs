@@ -37,6 +37,7 @@ impl Engine {
             limits: options::limits(limits)?,
             tls: tls::config(tls)?,
             trace: options::trace(trace)?,
+            ..EngineOptions::default()
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SendOptions, SessionOptions,
-    SetupPreference, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SendOptions,
+    SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -103,7 +103,7 @@ limits! {
     start_line header_line header_section headers path_uris non_send_body send_window small_message read_ahead
     receive_window connection_slack control_lane write_ahead stall max_transactions incomplete_messages
     remembered_ids gaps incomplete_idle transfers early_len early unbound_connections unbound_per_address unbound
-    tls_handshake dials_per_target dials transaction write_stall engine_memory event_stream
+    tls_handshake dials_per_target dials dial_rate connect resolve addresses transaction write_stall engine_memory event_stream
 }
 
 /// The options in a `msrp.Trace`, or none.
@@ -169,6 +169,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
+        connection: ConnectionOptions::default(),
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,

@@ -185,6 +185,14 @@ class Limits:
     tls_handshake: float = 10.0
     dials_per_target: int = 4
     dials: int = 64
+    #: Dials that may start in a second to one target; after a pause so many at once.
+    dial_rate: int = 10
+    #: For a connection to a peer, over all its addresses, without a TLS handshake.
+    connect: float = 20.0
+    #: For the addresses of one name.
+    resolve: float = 10.0
+    #: Of one name that are tried.
+    addresses: int = 16
     transaction: float = 30.0
     write_stall: float = 30.0
     engine_memory: int = 256 * 1024 * 1024

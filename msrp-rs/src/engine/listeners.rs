@@ -117,6 +117,21 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Lets sessions dial from its port. Its own address is in use for other listeners as before, but for those of this
+    /// user that ask for the same.
+    pub(super) fn share_port(&self) -> Result<()> {
+        #[cfg(unix)]
+        SockRef::from(&*self.socket)
+            .set_reuse_port(true)
+            .map_err(|error| {
+                let text = format!("cannot dial from {}: {error}", self.address);
+                Error::transport(ErrorKind::Connect, text)
+            })?;
+        Ok(())
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         // The task lets go of the socket when it next runs, and a forked child never does: this ends the listening

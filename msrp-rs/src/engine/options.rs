@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialling::{DialCheck, NameResolution};
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
+pub use crate::net::options::ConnectionOptions;
 pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
@@ -26,6 +28,10 @@ pub struct EngineOptions {
     pub tls: Option<TlsConfig>,
     /// A trace of all connections from the start; see [`Engine::set_trace`](super::Engine::set_trace).
     pub trace: Option<TraceOptions>,
+    /// Who turns the names in remote paths into addresses.
+    pub resolver: NameResolution,
+    /// Who may refuse an address that a session would be connected to.
+    pub dial_check: DialCheck,
 }
 
 impl Default for EngineOptions {
@@ -35,6 +41,8 @@ impl Default for EngineOptions {
             limits: Limits::default(),
             tls: None,
             trace: None,
+            resolver: NameResolution::default(),
+            dial_check: DialCheck::default(),
         }
     }
 }
@@ -172,6 +180,8 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// How its connection is made and kept.
+    pub connection: ConnectionOptions,
     /// Who makes REPORTs.
     pub reports: ReportMode,
     /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
@@ -204,6 +214,7 @@ impl Default for SessionOptions {
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),
             keep_alive: None,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::{
-    ChunkLen, EngineOptions, RequestOptions, SendBody, SendOptions, SessionOptions, TraceOptions,
+    ChunkLen, ConnectionOptions, EngineOptions, RequestOptions, SendBody, SendOptions,
+    SessionOptions, TraceOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
@@ -66,6 +67,7 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
     if let Some(timeout) = options.report_timeout {
         time("report_timeout", timeout)?;
     }
+    connection(&options.connection)?;
     if options.accept_types.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::invalid_argument(
             "accept_types is empty: give at least one type, or * (RFC 4975 §8.6)",
@@ -86,6 +88,27 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)?,
         methods: methods(&options.methods)?,
     })
+}
+
+/// How a connection is made and kept.
+fn connection(options: &ConnectionOptions) -> Result<()> {
+    if options.source_port_from_path && options.source_port != 0 {
+        return Err(Error::invalid_argument(format!(
+            "connection.source_port is {} and source_port_from_path asks for another: give one of them",
+            options.source_port
+        )));
+    }
+    if let Some(address) = options.source_address
+        && (address.is_unspecified() || address.is_multicast())
+    {
+        return Err(Error::invalid_argument(format!(
+            "connection.source_address is {address}: nobody can dial from it"
+        )));
+    }
+    if let Some(timeout) = options.connect_timeout {
+        time("connection.connect_timeout", timeout)?;
+    }
+    Ok(())
 }
 
 fn methods(words: &[String]) -> Result<Arc<[Method]>> {
