@@ -226,7 +226,13 @@ async def test_fingerprints_with_s_server(material: Material, version: str, tmp_
     assert isinstance(config.cert, bytes)
     (tmp_path / "ours.pem").write_bytes(config.cert)
     own = ("-cert", material["self.pem"], "-key", material["self.key"])
-    demand = ("-Verify", "1", "-verify_return_error", "-CAfile", tmp_path / "ours.pem")
+    demand: tuple[str | Path, ...] = (
+        "-Verify",
+        "1",
+        "-verify_return_error",
+        "-CAfile",
+        tmp_path / "ours.pem",
+    )
     for right in (True, False):
         async with (
             OpenSSL.run(
@@ -268,7 +274,7 @@ async def test_fingerprints_with_s_client(material: Material, version: str, tmp_
         session.set_remote(sdp(9, "active", material.fingerprint("self.pem")))
         opening = asyncio.create_task(session.open())
         uri = session.local_path[0]
-        client = (
+        client: tuple[str | Path, ...] = (
             *("s_client", "-connect", f"127.0.0.1:{uri.port}", *options(version)),
             *("-CAfile", tmp_path / "ours.pem", "-verify_return_error"),
             *("-verify_ip", "127.0.0.1"),
