@@ -11,8 +11,9 @@ use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Flow, ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::{
-    Answer, AnswerWarning, Direction, Fingerprint, LocalOptions, MediaDescription, Origin,
-    RefusedLines, SessionDescription, Setup, SetupAttribute, answer, offer, role_from_answer,
+    Answer, AnswerWarning, Attribute, Direction, Fingerprint, LocalOptions, MediaDescription,
+    Origin, RefusedLines, SessionDescription, Setup, SetupAttribute, answer, offer, offer_among,
+    role_from_answer,
 };
 use crate::wire::{MediaRange, MediaType, Method, StatusCode, Uri, UriPath};
 
@@ -89,11 +90,14 @@ pub struct Directions {
 /// What the host configured.
 #[derive(Debug)]
 pub(super) struct Local {
-    pub(super) accept_types: Vec<MediaRange>,
+    pub(super) accept_types: Arc<[MediaRange]>,
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
     pub(super) direction: Direction,
+    /// Title and further attributes of our section.
+    pub(super) title: Option<String>,
+    pub(super) attributes: Vec<Attribute>,
     /// Of our certificate.
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
@@ -109,17 +113,12 @@ pub(super) struct Local {
 /// The peer's side.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
-    pub(super) path: UriPath,
+    /// What it said, or what follows from its path.
+    media: MediaDescription,
+    /// Whether it said it: there was an SDP.
+    is_described: bool,
     /// Whether we connect.
     pub(super) active: bool,
-    accept_types: Vec<MediaRange>,
-    max_size: Option<u64>,
-    is_this_engine: bool,
-    fingerprints: Vec<Fingerprint>,
-    /// As the peer said it; `None` without SDP.
-    direction: Option<Direction>,
-    /// What the description was, for the case that it comes again.
-    print: u64,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
@@ -157,11 +156,13 @@ impl Negotiation {
     }
 
     fn options(&self) -> Result<LocalOptions> {
-        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
+        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.to_vec())?;
         options
             .accept_wrapped_types
             .clone_from(&self.local.accept_wrapped_types);
         options.max_size = self.local.max_size;
+        options.title.clone_from(&self.local.title);
+        options.attributes.clone_from(&self.local.attributes);
         options.setup = match self.local.setup {
             SetupPreference::ActPass => SetupAttribute::ActPass,
             SetupPreference::Active => SetupAttribute::Active,
@@ -194,7 +195,8 @@ impl Negotiation {
     /// exchange it is an offer, whose answer is what the peer says next.
     pub(super) fn describe(&mut self) -> Result<&MediaDescription> {
         if matches!(self.turn, Turn::Nobody) && self.current.is_none() {
-            let offer = self.new_offer()?;
+            let offer = self.next_offer()?;
+            self.path = offer.path.clone();
             self.turn = Turn::Theirs {
                 offer,
                 is_firm: false,
@@ -224,51 +226,58 @@ impl Negotiation {
     /// # Errors
     /// `Busy` where another offer is open, in either direction (RFC 3264 §4).
     pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
-        if matches!(self.turn, Turn::Ours) {
-            return Err(Error::local(
-                ErrorKind::Busy,
-                "the peer's offer has no answer yet: take it with local_media (RFC 3264 §4)",
-            ));
-        }
-        let fresh = self.new_offer()?;
-        if let Turn::Theirs {
-            offer,
-            is_firm: true,
-        } = &self.turn
-            && *offer != fresh
-        {
-            return Err(Error::local(
-                ErrorKind::Busy,
-                "an offer of ours is open, and another one would differ: give set_remote the answer, or take it back \
-                 with rollback_offer (RFC 3264 §4)",
-            ));
-        }
-        self.path = fresh.path.clone();
+        let offer = self.next_offer()?;
+        self.path = offer.path.clone();
         self.is_told = true;
         self.turn = Turn::Theirs {
-            offer: fresh,
+            offer,
             is_firm: true,
         };
         self.describe()
     }
 
-    fn new_offer(&mut self) -> Result<MediaDescription> {
-        let description = offer(&self.options()?);
-        self.path = description.path.clone();
-        Ok(description)
+    /// The offer that `offer` would open; nobody is told.
+    ///
+    /// # Errors
+    /// As `offer`.
+    pub(super) fn next_offer(&self) -> Result<MediaDescription> {
+        let fresh = offer(&self.options()?);
+        match &self.turn {
+            Turn::Ours => Err(Error::local(
+                ErrorKind::Busy,
+                "the peer's offer has no answer yet: take it with local_media (RFC 3264 §4)",
+            )),
+            Turn::Theirs {
+                offer,
+                is_firm: true,
+            } if *offer != fresh => Err(Error::local(
+                ErrorKind::Busy,
+                "an offer of ours is open, and another one would differ: give set_remote the answer, or take it back \
+                 with rollback_offer (RFC 3264 §4)",
+            )),
+            _ => Ok(fresh),
+        }
+    }
+
+    /// The host's attributes, from the next text on.
+    pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
+        if let Some(current) = &mut self.current {
+            current.attributes.clone_from(&attributes);
+        }
+        self.local.attributes = attributes;
     }
 
     /// `offer` as a whole SDP, among the lines of other streams that there were.
     pub(super) fn say_offer(&mut self) -> Result<String> {
         let offer = self.offer()?.clone();
         let Self { said, others, .. } = self;
-        said.say(|origin| Ok(offer.to_sdp_among(origin, others.as_deref())))
+        said.say(|origin| Ok(offer_among(&[&offer], origin, others.as_deref())))
     }
 
     /// Whom we are to connect to, if it is we.
     pub(super) fn hop(&self) -> Option<Uri> {
         let remote = self.remote.as_ref().filter(|remote| remote.active)?;
-        Some(remote.path.first().clone())
+        Some(remote.path().first().clone())
     }
 
     /// Takes our open offer back.
@@ -299,13 +308,17 @@ impl Negotiation {
     ) -> Result<String> {
         let answer = self.describe()?.clone();
         self.others = offer.refused_lines(index).map(Box::new);
-        self.said
-            .say(|origin| offer.answer(&[(index, &answer)], origin))
+        self.say(|origin| offer.answer(&[(index, &answer)], origin))
+    }
+
+    /// A whole SDP of this side: its version is the next one if it differs from the last.
+    pub(super) fn say(&mut self, text: impl Fn(&Origin) -> Result<String>) -> Result<String> {
+        self.said.say(text)
     }
 
     /// The answer that refuses all of `offer`, as a whole SDP.
     pub(super) fn say_refusal(&mut self, offer: &SessionDescription) -> Result<String> {
-        self.said.say(|origin| Ok(offer.refuse(origin)))
+        self.say(|origin| Ok(offer.refuse(origin)))
     }
 
     /// Reads the peer's offer, to be answered whether or not our block was asked for before.
@@ -345,22 +358,16 @@ impl Negotiation {
     ) -> Result<Heard> {
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
-        let print = self.said.hasher.hash_one(theirs.to_media());
-        let is_repeated = self.remote.as_ref().is_some_and(|r| r.print == print);
-        let said = theirs.effective_direction().reversed();
+        let before = self.remote.as_ref().and_then(Remote::description);
+        let is_repeated = before == Some(theirs);
         let remote = Remote {
-            path: theirs.path.clone(),
+            media: theirs.clone(),
+            is_described: true,
             active: role == Setup::Active,
-            accept_types: theirs.accept_types.clone(),
-            max_size: theirs.max_size,
-            is_this_engine: theirs.speaks_to_this_engine(),
-            fingerprints: theirs.fingerprints.clone(),
-            direction: Some(said),
-            print,
         };
         Ok(Heard {
             remote,
-            direction: ours.direction.answer_to(said.reversed()),
+            direction: ours.direction.answer_to(theirs.effective_direction()),
             ours: Some(ours),
             is_new_offer: is_offer && !is_repeated,
         })
@@ -386,14 +393,9 @@ impl Negotiation {
             Error::invalid_argument(format!("accept_types: expected {}", fault.expected()))
         })?;
         let remote = Remote {
-            path,
+            media: MediaDescription::of_path(path, accept_types),
+            is_described: false,
             active,
-            accept_types,
-            max_size: None,
-            is_this_engine: false,
-            fingerprints: Vec::new(),
-            direction: None,
-            print: 0,
         };
         Ok(Heard {
             remote,
@@ -431,13 +433,13 @@ impl Negotiation {
         };
         SessionConfig {
             local_uri,
-            remote_path: heard.remote.path.clone(),
+            remote_path: heard.remote.path().clone(),
             active: heard.remote.active,
             chunk_len,
             session_match: treatment.session_match,
             pacing: treatment.pacing,
             dash_split: treatment.dash_split,
-            accept_types: self.local.accept_types.clone().into(),
+            accept_types: Arc::clone(&self.local.accept_types),
             max_size: self.local.max_size,
             flow: flow(heard.direction),
             reports: self.local.reports,
@@ -451,7 +453,7 @@ impl Negotiation {
     /// Whether the peer is this engine and nothing stands between. Where addresses are said not to matter something
     /// may have changed all of them.
     fn is_direct(&self, heard: &Heard) -> bool {
-        heard.remote.is_this_engine
+        heard.remote.media.speaks_to_this_engine()
             && self.path.len() == 1
             && self.local.treatment.session_match == SessionMatch::Uri
     }
@@ -462,20 +464,20 @@ impl Negotiation {
     /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
     /// (RFC 6135 §4.3).
     pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
-        if heard.remote.path.len() > 1 {
+        if heard.remote.media.has_relay() {
             return Err(Error::remote(
                 ErrorKind::InvalidSdp,
                 "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",
             ));
         }
-        Ok(&heard.remote.fingerprints)
+        Ok(&heard.remote.media.fingerprints)
     }
 
     /// Who sends ordinary messages.
     pub(super) fn directions(&self) -> Directions {
         Directions {
             wished: self.local.direction,
-            remote: self.remote.as_ref().and_then(|remote| remote.direction),
+            remote: self.remote.as_ref().and_then(Remote::direction),
             agreed: self.direction,
         }
     }
@@ -486,7 +488,7 @@ impl Negotiation {
         if self
             .remote
             .as_ref()
-            .is_none_or(|remote| remote.direction.is_none())
+            .is_none_or(|remote| !remote.is_described)
         {
             self.direction = direction;
         }
@@ -505,7 +507,7 @@ impl Negotiation {
         if self.direction.sends() {
             return Ok(());
         }
-        let theirs = self.remote.as_ref().and_then(|remote| remote.direction);
+        let theirs = self.remote.as_ref().and_then(Remote::direction);
         let text = match theirs {
             Some(theirs) if !theirs.sends() => {
                 "the peer takes no messages now: its SDP holds the session (RFC 4975 §8.9)"
@@ -522,7 +524,7 @@ impl Negotiation {
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
             .as_ref()
-            .is_some_and(|remote| remote.path == heard.remote.path)
+            .is_some_and(|remote| remote.path() == heard.remote.path())
     }
 
     /// Remembers what was heard; the session is bound or is not.
@@ -569,12 +571,28 @@ fn refuse_transport(path: &UriPath, active: bool, kind: ErrorKind) -> Result<()>
 }
 
 impl Remote {
+    pub(super) fn path(&self) -> &UriPath {
+        &self.media.path
+    }
+
+    /// Its description, if there was an SDP.
+    pub(super) fn description(&self) -> Option<&MediaDescription> {
+        self.is_described.then_some(&self.media)
+    }
+
+    /// Who sends, as it says, seen from our side.
+    fn direction(&self) -> Option<Direction> {
+        let description = self.description()?;
+        Some(description.effective_direction().reversed())
+    }
+
     /// Whether a message of this type and length may be sent.
     ///
     /// # Errors
     /// `UnacceptedType` (RFC 4975 §8.6), `TooLarge` beyond the peer's `max-size`.
     pub(super) fn check(&self, media_type: &MediaType, len: Option<u64>) -> Result<()> {
         if !self
+            .media
             .accept_types
             .iter()
             .any(|range| range.matches(media_type))
@@ -587,7 +605,7 @@ impl Remote {
                 ),
             ));
         }
-        if let (Some(len), Some(max)) = (len, self.max_size)
+        if let (Some(len), Some(max)) = (len, self.media.max_size)
             && len > max
         {
             return Err(Error::local(

@@ -18,7 +18,7 @@ use super::slots::Slots;
 use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
-use crate::net::dial::{self, Sharing};
+use crate::net::dial::{self, Sharing, Source};
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
@@ -36,6 +36,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
+        let source = Source::new(options.connection.clone(), place.bound);
         let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
@@ -52,11 +53,13 @@ impl Engine {
         let treatment = Treatment::new(&options);
         let session_match = treatment.session_match;
         let local = Local {
-            accept_types: types.accept,
+            accept_types: types.accept.into(),
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
             direction: options.direction,
+            title: options.title,
+            attributes: options.attributes,
             fingerprints: match &place.tls {
                 Some(tls) => tls.fingerprints()?,
                 None => Vec::new(),
@@ -111,6 +114,7 @@ impl Engine {
             },
             seeking: Mutex::default(),
             patience: Mutex::new(validate::timeout(None)),
+            source,
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         });
@@ -196,6 +200,7 @@ impl Core {
             Arc::clone(&session.entry),
             hop,
             session.sharing,
+            session.source.clone(),
             exchange,
             *session.patience.lock(),
         );
@@ -219,6 +224,8 @@ pub(super) struct Session {
     seeking: Mutex<Option<oneshot::Sender<()>>>,
     /// How long it may take.
     patience: Mutex<Duration>,
+    /// Where and how it dials.
+    pub(super) source: Source,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -383,6 +390,7 @@ pub(super) async fn open(
     entry: Arc<Entry>,
     hop: Option<Uri>,
     mut sharing: Sharing,
+    source: Source,
     exchange: u64,
     timeout: Duration,
 ) {
@@ -390,7 +398,7 @@ pub(super) async fn open(
         loop {
             if let Some(hop) = &hop {
                 tokio::select! {
-                    connected = dial::connect(&context, &entry, hop, sharing, exchange) => connected?,
+                    connected = dial::connect(&context, &entry, hop, sharing, &source, exchange) => connected?,
                     // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
                     () = entry.decided.notified() => return Ok(()),
                 }

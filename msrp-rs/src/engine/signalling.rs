@@ -2,6 +2,8 @@
 //!
 //! What is said and heard is worked out in `negotiation`; here it meets the connections.
 
+use std::sync::Arc;
+
 use super::Engine;
 use super::handle::SessionHandle;
 use super::lifecycle::Core;
@@ -10,6 +12,7 @@ use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::mailbox::Phase;
 use crate::net::registry::SetReady;
+use crate::net::tls::verify::Pins;
 use crate::proto::CloseReason;
 use crate::sdp::{Direction, MediaDescription, SessionDescription};
 use crate::wire::UriPath;
@@ -27,7 +30,7 @@ impl Engine {
     pub fn remote_path(&self, session: SessionHandle) -> Result<Option<UriPath>> {
         let session = self.find(session)?;
         let negotiation = session.negotiation.lock();
-        Ok(negotiation.remote().map(|remote| remote.path.clone()))
+        Ok(negotiation.remote().map(|remote| remote.path().clone()))
     }
 
     /// Our m= block: the answer to an offer that `set_remote` was given, our offer that is open, else our side as it
@@ -149,17 +152,15 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        let parsed = MediaDescription::parse(sdp, index);
-        let session = self.find(session)?;
-        check_alive(&session)?;
-        let theirs = match parsed {
-            Err(error) if error.kind == ErrorKind::Gone => return self.end_stream(&session),
-            parsed => parsed?,
-        };
-        let mut negotiation = session.negotiation.lock();
-        hear(self.core()?, &session, &mut negotiation, |negotiation| {
-            negotiation.take(&theirs)
-        })
+        match MediaDescription::parse(sdp, index) {
+            Ok(theirs) => self.set_remote_description(session, &theirs),
+            Err(error) if error.kind == ErrorKind::Gone => {
+                let session = self.find(session)?;
+                check_alive(&session)?;
+                self.end_stream(&session)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -183,7 +184,7 @@ impl Engine {
 
 impl Engine {
     /// Port 0 was said: nothing more is sent, and a connection that others use stays (RFC 3264 §8.2).
-    fn end_stream(&self, session: &Session) -> Result<()> {
+    pub(super) fn end_stream(&self, session: &Session) -> Result<()> {
         let shared = &self.core()?.shared;
         shared.abort(session, Some((CloseReason::StreamEnded, None)));
         Ok(())
@@ -191,7 +192,7 @@ impl Engine {
 }
 
 /// What is closing needs no offers.
-fn check_alive(session: &Session) -> Result<()> {
+pub(super) fn check_alive(session: &Session) -> Result<()> {
     if session.mailbox().phase() >= Phase::Closing {
         return Err(Error::local(ErrorKind::Gone, "session is closed"));
     }
@@ -205,27 +206,58 @@ fn hear(
     negotiation: &mut Negotiation,
     take: impl FnOnce(&Negotiation) -> Result<Heard>,
 ) -> Result<()> {
-    check_alive(session)?;
-    let heard = take(negotiation)?;
-    if let Some(tls) = session.entry.tls().filter(|tls| tls.is_pinned()) {
-        let pins = tls.pins(negotiation.fingerprints(&heard)?)?;
-        session.entry.set_pins(pins);
+    let weighed = Weighed::new(session, negotiation, take)?;
+    weighed.settle(core, session, negotiation)
+}
+
+/// A remote side that may be taken; nothing is changed yet.
+pub(super) struct Weighed {
+    heard: Heard,
+    pins: Option<Arc<Pins>>,
+}
+
+impl Weighed {
+    pub(super) fn new(
+        session: &Session,
+        negotiation: &Negotiation,
+        take: impl FnOnce(&Negotiation) -> Result<Heard>,
+    ) -> Result<Self> {
+        check_alive(session)?;
+        let heard = take(negotiation)?;
+        let tls = session.entry.tls().filter(|tls| tls.is_pinned());
+        let pins = tls
+            .map(|tls| tls.pins(negotiation.fingerprints(&heard)?))
+            .transpose()?;
+        Ok(Self { heard, pins })
     }
-    let config = negotiation.config(&heard, session.first_message);
-    session.entry.set_uri(config.local_uri.clone());
-    match session.entry.set_ready(config) {
-        SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
-            "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
-        )),
-        SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
-        ready => {
-            negotiation.settle(heard, ready == SetReady::WasBound);
-            session.mailbox().set_flow(negotiation.flow());
-            if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {
-                // Whoever connects now does it as the last exchange says.
-                core.seek(session, negotiation.hop());
+
+    /// Takes it, and tells the connections.
+    pub(super) fn settle(
+        self,
+        core: &Core,
+        session: &Session,
+        negotiation: &mut Negotiation,
+    ) -> Result<()> {
+        let Self { heard, pins } = self;
+        if let Some(pins) = pins {
+            session.entry.set_pins(pins);
+        }
+        let config = negotiation.config(&heard, session.first_message);
+        session.entry.set_uri(config.local_uri.clone());
+        match session.entry.set_ready(config) {
+            SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
+                "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
+            )),
+            SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
+            ready => {
+                negotiation.settle(heard, ready == SetReady::WasBound);
+                session.mailbox().set_flow(negotiation.flow());
+                if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {
+                    // Whoever connects now does it as the last exchange says.
+                    core.seek(session, negotiation.hop());
+                }
+                Ok(())
             }
-            Ok(())
         }
     }
 }

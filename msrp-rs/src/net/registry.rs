@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
-use super::verify::Pins;
+use super::tls::verify::Pins;
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
@@ -394,6 +395,8 @@ pub(crate) enum Bind {
 #[derive(Default)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<String, Arc<Entry>>>,
+    /// Ends under way: sessions that are counted no more, and whose hosts are being told.
+    ending: AtomicUsize,
     ended: Notify,
 }
 
@@ -405,7 +408,9 @@ impl Registry {
 
     /// Ends a session that no connection has, or has any more. One that is over stays as it is.
     pub(crate) fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
-        // Who hears of the end may bind the port anew.
+        // Who hears of the end may bind the port anew, and finds the session counted no more.
+        self.ending.fetch_add(1, Ordering::Relaxed);
+        let known = self.sessions.lock().remove(&entry.session_id);
         let own = entry.own.lock().take();
         drop(own);
         entry.mailbox.end(reason, error);
@@ -415,12 +420,12 @@ impl Registry {
             state.spare.take()
         };
         drop(spare);
-        let known = self.sessions.lock().remove(&entry.session_id);
         let on_end = entry.on_end.lock().take();
         if let Some(on_end) = on_end {
             on_end();
         }
         entry.decided.notify_one();
+        self.ending.fetch_sub(1, Ordering::Release);
         self.ended.notify_waiters();
         drop(known);
     }
@@ -430,14 +435,15 @@ impl Registry {
         self.sessions.lock().len()
     }
 
-    /// Waits until there is none.
+    /// Waits until there is none, and the host of each was told.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     pub(crate) async fn wait_empty(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.len() == 0 {
+            // In this order: who is counted no more was counted as ending before.
+            if self.len() == 0 && self.ending.load(Ordering::Acquire) == 0 {
                 return;
             }
             ended.await;

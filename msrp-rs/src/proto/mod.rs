@@ -16,6 +16,7 @@ mod event;
 mod flow;
 mod ids;
 mod inbound;
+mod index;
 mod message;
 mod outbound;
 mod pacing;
