@@ -94,9 +94,9 @@ pub use api::{
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, Directions,
-    EngineOptions, Identity, ListenOptions, NameResolution, PemSource, Profile, RequestOptions,
-    Resolution, Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference,
-    Stats, SystemResolver, TlsConfig, TlsVerify, TraceOptions,
+    EngineOptions, Identity, ListenOptions, NameResolution, PemSource, Profile, Relocation,
+    RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions, SessionState,
+    SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -13,7 +13,7 @@ use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
 use crate::engine::{
-    Directions, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
+    Directions, Relocation, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
@@ -150,11 +150,12 @@ impl Session {
         shared.engine.set_direction(shared.session, direction)
     }
 
-    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once
-    /// the session is bound, only with the same path. Port 0 ends the session.
+    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again at any
+    /// time; where the path of one side has changed, the session goes over to a connection for the new one when that
+    /// works ([`engine::Engine::set_remote`](crate::engine::Engine::set_remote)). Port 0 ends the session.
     ///
     /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument`
-    /// (another path for a bound session, or nobody could connect), `Gone`.
+    /// (nobody could connect), `Gone`.
     pub fn set_remote(&self, sdp: &str) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, None)
@@ -166,6 +167,15 @@ impl Session {
     pub fn set_remote_media(&self, sdp: &str, index: usize) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, Some(index))
+    }
+
+    /// Moves the session to another place of this machine: our URI is another one in the next offer or answer, and the
+    /// session goes over when the peer uses it. The one of before is served until then.
+    ///
+    /// Errors: `InvalidArgument`, `Connect` (the port cannot be bound), `Gone`.
+    pub fn relocate(&self, place: Relocation) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.relocate(shared.session, place)
     }
 
     /// Takes the peer's path without any SDP: two paths are enough for a session. `active` says whether we are the

@@ -30,7 +30,31 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of a new session.
     pub(super) fn find(core: &Core, options: &SessionOptions) -> Result<Self> {
+        Self::open(core, options, None)
+    }
+
+    /// The next place of a session that has this TLS configuration, or none.
+    pub(super) fn find_next(
+        core: &Core,
+        options: &SessionOptions,
+        tls: Option<&Arc<Tls>>,
+    ) -> Result<Self> {
+        let place = Self::open(core, options, Some(tls))?;
+        if place.tls.is_some() != tls.is_some() {
+            return Err(Error::invalid_argument(
+                "the session is made for TLS or without, and the listener differs",
+            ));
+        }
+        Ok(place)
+    }
+
+    fn open(
+        core: &Core,
+        options: &SessionOptions,
+        known: Option<Option<&Arc<Tls>>>,
+    ) -> Result<Self> {
         validate::advertise(options.advertise.as_ref())?;
         let wildcard = || {
             Error::invalid_argument(
@@ -49,6 +73,7 @@ impl Place {
                 ));
             }
             let tls = match &options.tls {
+                _ if known.is_some() && listener.tls.is_some() => known.flatten().cloned(),
                 Some(config) if listener.tls.is_some() => Some(core.trust.get(config)?),
                 _ => listener.tls.clone(),
             };
@@ -73,10 +98,13 @@ impl Place {
                 bound: Some(listener.address),
             });
         }
-        let tls = options
-            .secure
-            .then(|| trust(core, options.tls.as_ref()))
-            .transpose()?;
+        let tls = match known {
+            Some(tls) => tls.cloned(),
+            None => options
+                .secure
+                .then(|| trust(core, options.tls.as_ref()))
+                .transpose()?,
+        };
         if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
             // Without a certificate a session can only connect.
             if from_path {

@@ -216,6 +216,8 @@ impl Connection {
                 self.report_range(index, message, (start, end), status, &comment)
             }
             Command::SetFlow(flow) => self.set_flow(index, flow),
+            Command::Move(path) => self.set_moving(index, path),
+            Command::Retire => self.retire(index),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
@@ -427,6 +429,7 @@ impl Connection {
         if self.schedule.is_open_for(index) {
             self.end_chunk(Continuation::Abort);
         }
+        self.leave(index, reason);
         if let Some(head) = self.current.forget(index) {
             self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
         }
@@ -489,6 +492,7 @@ impl Connection {
             && session.key == key
             && session.closing
             && session.settled()
+            && (!session.retiring || session.incoming.open.is_empty())
         {
             self.end_session(index, &CloseReason::Local);
         }

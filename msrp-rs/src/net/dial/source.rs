@@ -25,7 +25,7 @@ impl Source {
     }
 
     /// What the host wants.
-    pub(super) fn options(&self) -> &ConnectionOptions {
+    pub(crate) fn options(&self) -> &ConnectionOptions {
         &self.options
     }
 
