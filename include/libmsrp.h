@@ -2797,7 +2797,7 @@ libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
  * or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
- * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
+ * such m= line, or nobody could connect; LIBMSRP_ERR_INVALID_SDP;
  * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
  * ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2815,7 +2815,7 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
  * 0, or LIBMSRP_FIRST_MEDIA.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
- * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+ * or nobody could connect; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
  * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -2824,6 +2824,21 @@ libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
                                           const uint8_t *sdp,
                                           size_t sdp_len,
                                           int32_t index);
+
+/**
+ * Moves a session to another place of this machine: our URI is another one in the next offer or answer, and the session
+ * goes over when the peer uses it, or it has connected from there. The one of before is served until then (RFC 3264
+ * §8.3.1). Of options count listener, host, port, advertise_host, advertise_port and connection (NULL: as before); all
+ * else is ignored. options may be NULL: another port of 127.0.0.1.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, a text is not UTF-8, a wildcard address has no
+ * advertise_host, or the listener does not fit the session's TLS; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+ * LIBMSRP_ERR_GONE: the listener is closed, or the session closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_relocate(struct libmsrp_engine *engine,
+                                        libmsrp_session session,
+                                        const struct libmsrp_session_options *options);
 
 /**
  * Takes the peer's path without any SDP: its MSRP URIs, separated by spaces. active, if not 0: we connect.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SendOptions,
-    SessionOptions, SetupPreference, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, Relocation,
+    SendOptions, SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -192,6 +192,18 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
+    })
+}
+
+/// The keywords of `Session.relocate`.
+pub(crate) fn relocation(keywords: &Bound<'_, PyDict>) -> PyResult<Relocation> {
+    let keywords = Keywords(keywords);
+    Ok(Relocation {
+        listener: keywords.get::<Option<u64>>("listener")?.map(ListenerHandle),
+        host: keywords.get("host")?,
+        port: keywords.get("port")?,
+        advertise: keywords.get("advertise")?,
+        connection: None,
     })
 }
 

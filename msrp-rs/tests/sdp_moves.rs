@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use engine_support::{Host, PATIENCE, RawPeer, pair, pair_with, wait_until};
 use msrp::engine::{
-    Event, Relocation, SendBody, SendOptions, SessionHandle, SessionOptions, SessionState,
-    SetupPreference, TransferHandle,
+    ConnectionSharing, Event, Relocation, SendBody, SendOptions, SessionHandle, SessionOptions,
+    SessionState, SetupPreference, TransferHandle,
 };
 use msrp::error::ErrorKind;
 use msrp::proto::{CloseReason, MessageEnd};
@@ -485,6 +485,64 @@ fn the_new_offerer_connects() {
     covers!("S-138");
 }
 
+#[test]
+fn a_session_moves_again_and_again() {
+    let (a, b) = (Host::new(), Host::new());
+    let alone = || SessionOptions {
+        connection_sharing: ConnectionSharing::Session,
+        ..SessionOptions::default()
+    };
+    let (one, two) = pair_with(&a, alone(), &b, alone());
+    let mut sent = Vec::new();
+    for n in 0..12 {
+        let (from, to, session, other) = match n % 2 {
+            0 => (&a, &b, one, two),
+            _ => (&b, &a, two, one),
+        };
+        from.engine
+            .relocate(session, Relocation::default())
+            .expect("another port");
+        for (host, session) in [(&a, one), (&b, two)] {
+            if host.engine.state(session) != Ok(SessionState::Open) {
+                panic!("{n}: {:?}", host.wait_closed(session));
+            }
+        }
+        sent.push((&a, a.send(one, &format!("{n}"))));
+        sent.push((&b, b.send(two, &format!("{n}"))));
+        exchange(from, session, to, other);
+        // Every third time it is given time to arrive.
+        for (host, session) in [(&a, one), (&b, two)] {
+            host.take();
+            let closed = host.seen(|seen| seen.closed(session));
+            assert!(closed.is_none(), "{n}: {closed:?}");
+        }
+        if n % 3 == 0 {
+            let sent = a.send(one, "arrived");
+            a.wait("arrived", |seen| {
+                b.take();
+                assert!(seen.closed(one).is_none(), "{n}: {:?}", seen.closed(one));
+                b.seen(|seen| assert!(seen.closed(two).is_none(), "{n}: {:?}", seen.closed(two)));
+                failed_in(seen, sent).is_some()
+                    || seen.events.iter().any(|(_, event)| matches!(event, Event::Acknowledged { transfer } if *transfer == sent))
+            });
+        }
+    }
+    for (host, transfer) in sent {
+        let other = if std::ptr::eq(host, &a) { &b } else { &a };
+        host.wait("an outcome", |seen| {
+            other.take();
+            failed_in(seen, transfer).is_some()
+                || seen.events.iter().any(|(_, event)| matches!(event, Event::Acknowledged { transfer: its } if *its == transfer))
+        });
+    }
+    assert!(a.seen(|seen| seen.closed(one).is_none()) && b.seen(|seen| seen.closed(two).is_none()));
+    a.wait_acknowledged_with(&b, a.send(one, "there"));
+    b.wait_acknowledged_with(&a, b.send(two, "and back"));
+    a.engine.close(one, Some(PATIENCE)).expect("closing");
+    a.wait_closed(one);
+    b.wait_closed(two);
+}
+
 fn failed_in(seen: &engine_support::Seen, transfer: TransferHandle) -> Option<&msrp::Error> {
     seen.events.iter().find_map(|(_, event)| match event {
         Event::Failed {
@@ -520,7 +578,14 @@ fn a_new_path_before_the_session_is_bound_is_dialled_instead() {
     let mut peer = accept(&right);
     let binding = peer.frame();
     assert!(binding.contains("SecondSession2"), "{binding}");
+    // Said while nobody has answered: it goes to who does.
+    let early = host.send(session, "early");
     peer.answer(&binding, "200 OK");
+    host.wait_opened(session);
+    let request = peer.frame();
+    assert!(request.contains("early"), "{request}");
+    peer.answer(&request, "200 OK");
+    host.wait_acknowledged(early);
     let sent = host.send(session, "hello");
     let request = peer.frame();
     assert!(request.contains("hello"), "{request}");

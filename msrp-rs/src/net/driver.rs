@@ -312,16 +312,18 @@ impl Driver {
         }
     }
 
-    /// Events of a session that is to come here: until it is bound there is nothing else to tell. True when it is.
+    /// Events of a session that is to come here: until it is bound there is nothing else to tell.
     fn deliver_candidate(
         &mut self,
         key: SessionKey,
         entry: &Arc<Entry>,
         run: &mut impl Iterator<Item = Event>,
-    ) -> bool {
+    ) -> Candidate {
         for event in run.by_ref() {
             match event {
-                Event::Bound => return entry.promote(&self.connected.inbox),
+                Event::Bound if entry.promote(&self.connected.inbox) => return Candidate::Promoted,
+                // The one before was lost at this moment, or another exchange came.
+                Event::Bound => return Candidate::Bound,
                 Event::Closed {
                     reason,
                     unacknowledged,
@@ -332,7 +334,7 @@ impl Driver {
                 _ => {}
             }
         }
-        false
+        Candidate::Nothing
     }
 
     fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
@@ -412,12 +414,15 @@ impl Driver {
                 run.for_each(drop);
                 continue;
             };
-            if entry.is_candidate(&self.connected.inbox)
-                && !self.deliver_candidate(key, &entry, &mut run)
-            {
-                run.for_each(drop);
-                continue;
+            let mut first = None;
+            if entry.is_candidate(&self.connected.inbox) {
+                match self.deliver_candidate(key, &entry, &mut run) {
+                    Candidate::Promoted => {}
+                    Candidate::Bound => first = Some(Event::Bound),
+                    Candidate::Nothing => continue,
+                }
             }
+            let run = first.into_iter().chain(run);
             match entry.mailbox().deliver(&self.connected.inbox, run) {
                 Decided::No => {}
                 Decided::Bound => entry.set_bound(),
@@ -640,6 +645,16 @@ impl Drop for Driver {
         self.transport.abort();
         self.abandon("connection was closed", ErrorKind::Connect);
     }
+}
+
+/// What the events of a session were that tries to come.
+enum Candidate {
+    /// None that matters.
+    Nothing,
+    /// It came, and the connection has the session now.
+    Promoted,
+    /// It came, and whether the connection has it is known to the mailbox.
+    Bound,
 }
 
 /// A reason for logs: its texts come from the peer.

@@ -68,6 +68,8 @@ struct State {
     exchange: u64,
     /// A connection that is to have the session instead of the one it is bound to.
     next: Option<Next>,
+    /// Connections that were to have it for an earlier exchange: the peer may use one of them, until the next one works.
+    stale: Vec<Arc<Inbox>>,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -154,6 +156,7 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 exchange: 0,
                 next: None,
+                stale: Vec::new(),
                 pins: None,
                 spare: None,
             }),
@@ -247,10 +250,11 @@ impl Entry {
                     return SetReady::WasBound;
                 }
                 config.first_message = self.mailbox.further_messages();
-                let abandoned = state.next.replace(Next::Ready(Box::new(config)));
+                let before = state.next.replace(Next::Ready(Box::new(config)));
                 state.exchange += 1;
-                drop(state);
-                self.abandon(abandoned);
+                if let Some(Next::Trying(connection)) = before {
+                    state.stale.push(connection);
+                }
                 return SetReady::Moves;
             }
         }
@@ -292,8 +296,12 @@ impl Entry {
         }
     }
 
-    fn abandon(&self, next: Option<Next>) {
-        if let Some(Next::Trying(connection)) = next {
+    fn abandon(&self, next: Option<Next>, stale: Vec<Arc<Inbox>>) {
+        let trying = match next {
+            Some(Next::Trying(connection)) => Some(connection),
+            _ => None,
+        };
+        for connection in trying.into_iter().chain(stale) {
             // A closed one has given it up.
             let _ = connection.push_control(Control::Abandon(self.mailbox.key()));
         }
@@ -312,6 +320,7 @@ impl Entry {
         if !is_next || matches!(state.binding, Binding::Ended) {
             return false;
         }
+        let stale = std::mem::take(&mut state.stale);
         state.next = None;
         state.binding = Binding::Bound(Arc::clone(connection));
         let first = state.places.len() - 1;
@@ -319,20 +328,24 @@ impl Entry {
         self.mailbox.move_to(connection);
         drop(state);
         drop(left);
+        self.abandon(None, stale);
         self.decided.notify_one();
         true
     }
 
     /// The peer uses its new path on the connection that the session is on: no other is needed.
     pub(crate) fn stay(&self) {
-        let next = self.state.lock().next.take();
-        self.abandon(next);
+        let (next, stale) = {
+            let mut state = self.state.lock();
+            (state.next.take(), std::mem::take(&mut state.stale))
+        };
+        self.abandon(next, stale);
         self.decided.notify_one();
     }
 
     /// Nobody could take the session over for this exchange of SDP. False where the session is on no connection either.
     pub(crate) fn give_up_move(&self, exchange: u64) -> bool {
-        let next = {
+        let (next, stale) = {
             let mut state = self.state.lock();
             if state.exchange != exchange {
                 return true;
@@ -340,12 +353,12 @@ impl Entry {
             if !matches!(state.binding, Binding::Bound(_)) {
                 return false;
             }
-            state.next.take()
+            (state.next.take(), std::mem::take(&mut state.stale))
         };
         if next.is_some() {
             self.mailbox.announce_move(None);
         }
-        self.abandon(next);
+        self.abandon(next, stale);
         true
     }
 
@@ -365,6 +378,10 @@ impl Entry {
             drop(state);
             self.decided.notify_one();
             return Loss::Candidate;
+        }
+        if let Some(place) = state.stale.iter().position(is_it) {
+            state.stale.remove(place);
+            return Loss::Former;
         }
         match &state.binding {
             Binding::Bound(its) if is_it(its) => {}
@@ -452,7 +469,15 @@ impl Entry {
 
     /// The session is bound.
     pub(crate) fn set_bound(&self) {
-        self.state.lock().spare = None;
+        let stale = {
+            let mut state = self.state.lock();
+            state.spare = None;
+            match state.next {
+                None => std::mem::take(&mut state.stale),
+                Some(_) => Vec::new(),
+            }
+        };
+        self.abandon(None, stale);
         self.decided.notify_one();
     }
 
@@ -637,10 +662,11 @@ impl Registry {
         let spare = {
             let mut state = entry.state.lock();
             state.binding = Binding::Ended;
-            (state.spare.take(), state.next.take())
+            let stale = std::mem::take(&mut state.stale);
+            (state.spare.take(), state.next.take(), stale)
         };
-        let (spare, next) = spare;
-        entry.abandon(next);
+        let (spare, next, stale) = spare;
+        entry.abandon(next, stale);
         drop(spare);
         let on_end = entry.on_end.lock().take();
         if let Some(on_end) = on_end {

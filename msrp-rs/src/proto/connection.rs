@@ -217,7 +217,7 @@ impl Connection {
             }
             Command::SetFlow(flow) => self.set_flow(index, flow),
             Command::Move(path) => self.set_moving(index, path),
-            Command::Retire => self.retire(index),
+            Command::Retire => self.retire(now, index),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
@@ -370,6 +370,7 @@ impl Connection {
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Reports(session) => self.reports_overdue(now, session),
                 Timer::Pace(session) => self.pace_over(now, session),
+                Timer::Retire(session) => self.retired(session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
                         self.close_session(index);

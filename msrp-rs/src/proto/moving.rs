@@ -2,13 +2,17 @@
 //! this one.
 //!
 //! Until the new path works all goes on here. Then this connection *retires* from the session: what has not begun is
-//! handed back, what has begun goes on to its end, on both sides. A message belongs to the MSRP session in which it
+//! handed back, what has begun goes on to its end, on both sides; for a moment the session stays for what is on its way. A message belongs to the MSRP session in which it
 //! began, so where this connection is lost before, it has failed. Who decides that the new path works, and moves what is
 //! handed back, is the caller.
+
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::connection::Connection;
+use super::timers::Timer;
+use super::transaction::SessionRef;
 use super::transfer::{Outgoing, Phase, Source};
 use super::{Body, CloseReason, Event, Failure, OutgoingMessage, TransferKey};
 use crate::wire::UriPath;
@@ -43,13 +47,24 @@ impl Connection {
     }
 
     /// Another connection has the session now.
-    pub(super) fn retire(&mut self, index: usize) {
+    pub(super) fn retire(&mut self, now: Instant, index: usize) {
         self.hand_back(index);
         let session = &mut self.sessions[index];
         session.moving = None;
         session.retiring = true;
-        session.closing = true;
+        self.timers
+            .set(now + LINGER, Timer::Retire(session.reference));
         self.events.push_back((session.key, Event::Retired));
+    }
+
+    /// The peer knows that the session is elsewhere: what is under way may end, and nothing more is waited for.
+    pub(super) fn retired(&mut self, reference: SessionRef) {
+        if let Some(index) = self.index_of(reference) {
+            let session = &mut self.sessions[index];
+            session.closing = true;
+            let key = session.key;
+            self.finish_closing(index, key);
+        }
     }
 
     /// The session is about to end here; where it goes on elsewhere, nothing of it is left without a word.
@@ -118,3 +133,6 @@ impl Outgoing {
         }
     }
 }
+
+/// How long a session stays on a connection that it has left, for what the peer sent before it knew of that.
+const LINGER: Duration = Duration::from_secs(2);

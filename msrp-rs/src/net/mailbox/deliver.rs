@@ -28,6 +28,7 @@ impl Mailbox {
             return;
         }
         let held = held || state.phase >= Phase::Open;
+        state.is_adrift = false;
         state.driver = Some(Arc::clone(driver));
         state.is_held = held;
     }
@@ -55,11 +56,7 @@ impl Mailbox {
         if let Some(consumed) = state.take_former(driver, commands) {
             return consumed;
         }
-        if state
-            .driver
-            .as_ref()
-            .is_some_and(|its| !Arc::ptr_eq(its, driver))
-        {
+        if !state.is_current(driver) {
             return 0;
         }
         state.is_dirty = false;
@@ -106,7 +103,7 @@ impl Mailbox {
                         state.put_back(std::mem::take(&mut returned));
                         state.go_on(after);
                     }
-                    Event::Bound if former.is_some() => {}
+                    Event::Bound if !state.is_current(driver) => {}
                     Event::Bound => {
                         self.take_event(state, after, Event::Bound, &mut dropped);
                         decided = Decided::Bound;

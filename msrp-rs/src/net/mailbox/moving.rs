@@ -13,6 +13,9 @@ use super::{Item, Mailbox, NotConfirmed, Phase};
 use crate::proto::{Body, CloseReason, Command, Failure, OutgoingMessage, TransferKey, send_cost};
 use crate::wire::UriPath;
 
+/// Connections that a session has left and that may end what has begun on them. Beyond: the oldest is ended.
+const MAX_FORMERS: usize = 4;
+
 /// A connection that the session has left, and what is still on it.
 pub(super) struct Former {
     pub(super) inbox: Arc<Inbox>,
@@ -43,7 +46,13 @@ impl Mailbox {
     /// The peer's path is to be another one, or is not.
     pub(crate) fn announce_move(self: &Arc<Self>, path: Option<UriPath>) {
         self.with(|state, after| {
-            if state.driver.is_some() && state.phase != Phase::Closed {
+            if state.driver.is_none() || state.phase == Phase::Closed {
+                return;
+            }
+            if path.is_some() && state.phase < Phase::Open {
+                // Who works first gets what waits.
+                state.is_held = true;
+            } else {
                 state.queue(Command::Move(path), after);
             }
         });
@@ -60,6 +69,7 @@ impl Mailbox {
                 state.push(Item::Opened, after);
             }
             state.is_dirty = false;
+            state.is_adrift = false;
             let Some(before) = state.driver.replace(Arc::clone(driver)) else {
                 state.is_held = false;
                 state.mark_dirty(after);
@@ -80,15 +90,17 @@ impl Mailbox {
             for command in commands {
                 state.queue(command, after);
             }
-            // At most one is left in peace.
-            let last = state.formers.len() - 1;
-            for (at, former) in state.formers.iter_mut().enumerate() {
-                let command = if at == last {
-                    Command::Retire
-                } else {
-                    Command::CloseNow
-                };
-                former.queue(command, after);
+            // A bounded number is left in peace.
+            let count = state.formers.len();
+            for former in state
+                .formers
+                .iter_mut()
+                .take(count.saturating_sub(MAX_FORMERS))
+            {
+                former.queue(Command::CloseNow, after);
+            }
+            if let Some(former) = state.formers.last_mut() {
+                former.queue(Command::Retire, after);
             }
             state.is_held = true;
         });
@@ -112,6 +124,7 @@ impl Mailbox {
             state.transfers.window_used = used;
             state.tell_room(&self.limits, after);
             state.driver = next.cloned();
+            state.is_adrift = next.is_none();
             state.is_dirty = false;
             state.is_held = true;
         });

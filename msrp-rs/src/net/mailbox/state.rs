@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) formers: Vec<Former>,
     /// Octets of content whose connection is gone, not yet consumed.
     pub(super) orphaned: usize,
+    /// Its connection is lost, and whoever comes next is told by the registry.
+    pub(super) is_adrift: bool,
     /// The driver gets no commands until the session is bound.
     pub(super) is_held: bool,
     pub(super) commands: VecDeque<Command>,
@@ -71,6 +73,7 @@ impl State {
             driver: None,
             formers: Vec::new(),
             orphaned: 0,
+            is_adrift: false,
             is_held: false,
             commands: VecDeque::new(),
             flow: Flow::default(),
@@ -205,6 +208,14 @@ impl State {
             _ => {}
         }
         Some(item)
+    }
+
+    /// Whether this connection serves the session now.
+    pub(super) fn is_current(&self, driver: &Arc<Inbox>) -> bool {
+        match &self.driver {
+            Some(its) => Arc::ptr_eq(its, driver),
+            None => !self.is_adrift,
+        }
     }
 
     /// A message came. Those of several connections may come by turns.
