@@ -14,9 +14,9 @@ NAMES = """
     Answer AuthError Body CloseReason ConcurrencyError ConnectError Direction Engine Event
     EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
     LimitExceeded Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull
-    Report Request Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace
-    Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
-    __version__
+    Report Request Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError
+    TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed
+    UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
@@ -33,7 +33,8 @@ MEMBERS = {
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer direction events id local_media
         local_path offer_media open recv recv_many recv_request relocate remote_direction
-        remote_path request rollback_offer send send_nowait set_direction set_remote set_remote_path state""",
+        remote_path request rollback_offer send send_nowait set_direction set_remote
+        set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
