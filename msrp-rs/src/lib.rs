@@ -93,9 +93,9 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, RequestOptions,
-    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
-    TraceOptions,
+    ChunkLen, ClientAuth, ConnectionSharing, EngineOptions, ListenOptions, PeerCertificate,
+    PeerProof, PemSource, Profile, RequestOptions, SendOptions, SessionOptions, SessionState,
+    SetupPreference, Stats, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -82,6 +82,7 @@ mod trust;
 mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::net::tls::certificate::{PeerCertificate, PeerProof};
 pub use crate::proto::{Counts, Histogram, Traffic};
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};

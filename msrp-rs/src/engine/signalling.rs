@@ -118,8 +118,9 @@ fn hear(
         return Err(Error::local(ErrorKind::Gone, "session is closed"));
     }
     let heard = take(negotiation)?;
-    if let Some(tls) = session.entry.tls().filter(|tls| tls.is_pinned()) {
-        let pins = tls.pins(negotiation.fingerprints(&heard)?)?;
+    if let Some(tls) = session.entry.tls() {
+        let fingerprints = negotiation.fingerprints(&heard, tls)?;
+        let pins = tls.pins(fingerprints, heard.hosts())?;
         session.entry.set_pins(pins);
     }
     let config = negotiation.config(&heard, session.first_message);

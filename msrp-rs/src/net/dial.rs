@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
-use tokio_rustls::TlsConnector;
 
 use super::context::{Connected, Context};
 use super::driver::Driver;
@@ -22,7 +21,8 @@ use super::inbox::Inbox;
 use super::log::LogLevel;
 use super::registry::{Bind, Claim, Entry, Origin, Way};
 use super::socket::PeerSocket;
-use super::tls::Tls;
+use super::tls::certificate::PeerProof;
+use super::tls::{Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -152,8 +152,7 @@ pub(crate) async fn connect(
     };
     let target = context.targets.target(&context.limits, &authority);
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share =
-        sharing != Sharing::Alone && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
+    let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
     let reuse = share && sharing == Sharing::Shared;
     let _gate = if reuse {
         Some(target.gate.lock().await)
@@ -171,7 +170,7 @@ pub(crate) async fn connect(
         }
     }
     let connected = context.enter();
-    let transport = dial(context, &target, &authority, entry, tls.as_ref()).await?;
+    let (transport, proof) = dial(context, &target, &authority, entry, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
         let text = format_args!("dialled");
@@ -179,15 +178,16 @@ pub(crate) async fn connect(
         if share {
             *target.shared.lock() = Some(inbox);
         }
-        spawn(connected, tls, transport);
+        spawn(connected, tls, transport, proof);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
+fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport, proof: PeerProof) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
+        proof,
     };
     tokio::spawn(Driver::new(connected, from, transport));
 }
@@ -198,7 +198,7 @@ async fn dial(
     authority: &Authority,
     entry: &Entry,
     tls: Option<&Arc<Tls>>,
-) -> Result<Transport> {
+) -> Result<(Transport, PeerProof)> {
     let closed = |_| Error::local(ErrorKind::Gone, "engine is shut down");
     let _of_target = target.dials.acquire().await.map_err(closed)?;
     let _of_engine = context.targets.dials.acquire().await.map_err(closed)?;
@@ -210,32 +210,14 @@ async fn dial(
     };
     let stream = PeerSocket::new(stream).map_err(failed)?;
     let Some(tls) = tls else {
-        return Ok(Transport::tcp(stream));
+        return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
-    let name = tls.name_for(&authority.host)?;
-    let pins = entry.pins();
-    let config = match &pins {
-        Some(pins) => tls.client_for(Arc::clone(pins))?,
-        None => tls.client(),
-    };
-    let handshake = TlsConnector::from(config).connect(name, stream);
+    let place = (&authority.host, authority.port);
     let limit = context.limits.tls_handshake;
-    let refused = |text: String| {
-        let text = format!("TLS with {}:{}: {text}", authority.host, authority.port);
-        Error::transport(ErrorKind::Tls, text)
-    };
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => {
-            tls.count(&context.memory);
-            Ok(Transport::tls(stream.into()))
-        }
-        Ok(Err(error)) if pins.is_some() => Err(refused(format!(
-            "{error} (the certificate must match the SDP's fingerprint)"
-        ))),
-        Ok(Err(error)) => Err(refused(error.to_string())),
-        Err(_) => Err(refused(format!("no handshake within {limit:?}"))),
-    }
+    let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
+    tls.count(&context.memory);
+    Ok((Transport::tls(established.stream), established.proof))
 }
 
 /// Tries each address of `host` in the order that the resolver gives (RFC 4975 §6.2).
