@@ -93,9 +93,11 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ClientAuth, ConnectionSharing, EngineOptions, ListenOptions, PeerCertificate,
-    PeerProof, PemSource, Profile, RequestOptions, SendOptions, SessionOptions, SessionState,
-    SetupPreference, Stats, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
+    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
+    Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
+    SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
+    TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

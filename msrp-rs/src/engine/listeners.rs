@@ -128,6 +128,19 @@ impl Listener {
         }
         self.speaks.tls()
     }
+
+    /// Lets sessions dial from its port. Its own address is in use for other listeners as before, but for those of this
+    /// user that ask for the same.
+    pub(super) fn share_port(&self) -> Result<()> {
+        #[cfg(unix)]
+        SockRef::from(&*self.socket)
+            .set_reuse_port(true)
+            .map_err(|error| {
+                let text = format!("cannot dial from {}: {error}", self.address);
+                Error::transport(ErrorKind::Connect, text)
+            })?;
+        Ok(())
+    }
 }
 
 impl Drop for Listener {

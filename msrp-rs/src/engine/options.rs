@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialling::{DialCheck, NameResolution};
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
+pub use crate::net::options::ConnectionOptions;
 pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
+use crate::sdp::Attribute;
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -26,6 +29,10 @@ pub struct EngineOptions {
     pub tls: Option<TlsConfig>,
     /// A trace of all connections from the start; see [`Engine::set_trace`](super::Engine::set_trace).
     pub trace: Option<TraceOptions>,
+    /// Who turns the names in remote paths into addresses.
+    pub resolver: NameResolution,
+    /// Who may refuse an address that a session would be connected to.
+    pub dial_check: DialCheck,
 }
 
 impl Default for EngineOptions {
@@ -35,6 +42,8 @@ impl Default for EngineOptions {
             limits: Limits::default(),
             tls: None,
             trace: None,
+            resolver: NameResolution::default(),
+            dial_check: DialCheck::default(),
         }
     }
 }
@@ -159,6 +168,11 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// Title of our m= section (`i=`), at most 1024 octets.
+    pub title: Option<String>,
+    /// Further attributes of our m= section (`label`, `content`, ...), written last, in this order: at most 128 of 16 KiB
+    /// in all. [`Engine::set_attributes`](super::Engine::set_attributes) replaces them.
+    pub attributes: Vec<Attribute>,
     /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
     pub profile: Profile,
     /// Chunk length.
@@ -172,6 +186,8 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// How its connection is made and kept.
+    pub connection: ConnectionOptions,
     /// Who makes REPORTs.
     pub reports: ReportMode,
     /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
@@ -198,12 +214,15 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            title: None,
+            attributes: Vec::new(),
             profile: Profile::default(),
             chunk_len: ChunkLen::default(),
             session_match: None,
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),
             keep_alive: None,

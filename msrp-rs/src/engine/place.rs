@@ -2,6 +2,7 @@
 //!
 //! Binding and accepting are the business of `listeners`; what goes into SDP from here is put there by `negotiation`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::lifecycle::Core;
@@ -25,6 +26,8 @@ pub(super) struct Place {
     /// The session's own listener.
     pub(super) own: Option<Listener>,
     shared: bool,
+    /// Where it listens, on this machine.
+    pub(super) bound: Option<SocketAddr>,
 }
 
 impl Place {
@@ -35,8 +38,12 @@ impl Place {
                 "a wildcard address cannot stand in a path: give advertise=(host, port)",
             )
         };
+        let from_path = options.connection.source_port_from_path;
         if let Some(handle) = options.listener {
             let listener = find_listener(core, handle)?;
+            if from_path {
+                listener.share_port()?;
+            }
             let of_listener = listener.tls(&core.shared.context.log);
             if options.secure && of_listener.is_none() {
                 return Err(Error::invalid_argument(
@@ -61,6 +68,7 @@ impl Place {
                 tls,
                 own: None,
                 shared: true,
+                bound: Some(listener.address),
             });
         }
         let tls = options
@@ -70,6 +78,11 @@ impl Place {
         let tls = tls.map(|configured| configured.last());
         if tls.as_ref().is_some_and(|tls| !tls.has_identity()) {
             // Without a certificate a session can only connect.
+            if from_path {
+                return Err(Error::invalid_argument(
+                    "connection.source_port_from_path: the session listens nowhere, since it has no certificate",
+                ));
+            }
             let host = match &options.advertise {
                 Some((host, _)) => host.parse()?,
                 None => options.host.parse()?,
@@ -81,6 +94,7 @@ impl Place {
                 tls,
                 own: None,
                 shared: false,
+                bound: None,
             });
         }
         let advertise = options.advertise.as_ref();
@@ -88,10 +102,14 @@ impl Place {
         let speaks = tls.clone().map_or(Speaks::Plain, Speaks::Fixed);
         let own = Listener::open(core, &options.host, options.port, speaks, advertise)?;
         let authority = own.authority.clone().ok_or_else(wildcard)?;
+        if from_path {
+            own.share_port()?;
+        }
         Ok(Self {
             number: own.number,
             authority,
             tls,
+            bound: Some(own.address),
             own: Some(own),
             shared: false,
         })

@@ -32,7 +32,8 @@ impl Engine {
         let log = &core.shared.context.log;
         let mut result = Ok(());
         for configured in known {
-            result = result.and(configured.reload(log));
+            let reloaded = configured.reload(log);
+            result = result.and(reloaded);
         }
         result
     }

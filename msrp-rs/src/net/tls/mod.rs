@@ -348,6 +348,21 @@ fn check(config: &TlsConfig) -> Result<()> {
     }
 }
 
+/// The fingerprint of the first certificate of a chain (RFC 8122 §5).
+///
+/// # Errors
+/// `InvalidArgument` for a file that cannot be read, PEM without a certificate, and for a function that is not computed
+/// here.
+pub(crate) fn fingerprint(cert: &PemSource, function: &HashFunction) -> Result<Fingerprint> {
+    let certificates = certificates(&cert.read("cert")?, "cert")?;
+    let digest = digest(function, &certificates[0]).ok_or_else(|| {
+        Error::invalid_argument(format!(
+            "tls: no fingerprints are made with {function} here"
+        ))
+    })?;
+    Fingerprint::new(function.clone(), digest)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
     return Arc::new(rustls::crypto::aws_lc_rs::default_provider());
