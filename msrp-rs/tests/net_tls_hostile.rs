@@ -262,6 +262,7 @@ fn listening_for(tls: &TlsConfig, time: Duration) -> (Host, u16) {
         limits: limits(|limits| {
             limits.tls_handshake = time;
             limits.unbound_per_address = 1000;
+            limits.unbound = SHORT * 10;
         }),
         ..EngineOptions::default()
     });
