@@ -50,7 +50,7 @@ impl Engine {
         let treatment = Treatment::new(&options);
         let session_match = treatment.session_match;
         let local = Local {
-            accept_types: types.accept.into(),
+            accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
