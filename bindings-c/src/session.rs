@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SessionHandle,
-    SessionOptions, SessionState, SetupPreference,
+    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
+    SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
@@ -16,13 +16,15 @@ use parking_lot::Mutex;
 
 use crate::callbacks::libmsrp_session_callbacks;
 use crate::deferred::{Release, Work};
+use crate::dialling::libmsrp_connection_options;
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
 use crate::listener::libmsrp_listener;
 use crate::message::MessageCounts;
+use crate::sdp;
 use crate::sized::{self, sized};
-use crate::text::{libmsrp_slice, libmsrp_text};
+use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 use crate::tls::libmsrp_tls;
 
 /// Names a session of an engine. 0 is none.
@@ -210,6 +212,15 @@ pub struct libmsrp_session_options {
     /// Methods beside SEND and REPORT whose requests come as on_request and are answered by the host: words of capital
     /// letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
     pub methods: libmsrp_slice,
+    /// Title of our m= section (`i=`), at most 1024 octets. Default: none.
+    pub title: libmsrp_slice,
+    /// Further attributes of our m= section (label, content, ...), written last, in this order: at most 128 of 16 KiB in
+    /// all. An empty value: a name alone. Default: none.
+    pub attributes: *const libmsrp_header,
+    /// How many.
+    pub attribute_count: usize,
+    /// How its connection is made and kept, copied. Default: NULL, all defaults.
+    pub connection: *const libmsrp_connection_options,
 }
 
 sized!(libmsrp_session_options);
@@ -323,9 +334,19 @@ impl libmsrp_session_options {
                 .text("options.accept_wrapped_types")
         }?;
         // SAFETY: the caller's promise.
-        let tls = unsafe { libmsrp_tls::optional(self.tls) };
+        let tls = unsafe { libmsrp_tls::optional(self.tls) }?;
         // SAFETY: the caller's promise.
         let methods = unsafe { self.methods.text("options.methods") }?;
+        // SAFETY: the caller's promise.
+        let title = unsafe { self.title.text("options.title") }?;
+        // SAFETY: the caller's promise.
+        let attributes = unsafe {
+            sdp::own_attributes(self.attributes, self.attribute_count, "options.attributes")
+        }?;
+        // SAFETY: the caller's promise.
+        let connection = unsafe { sized::read(self.connection, "options.connection") }?;
+        // SAFETY: the caller's promise.
+        let connection = unsafe { connection.to_core() }?;
         let defaults = SessionOptions::default();
         if advertise.is_none() && self.advertise_port != 0 {
             return Err(Error::invalid_argument(
@@ -381,7 +402,7 @@ impl libmsrp_session_options {
                 libmsrp_dash_split::Off => Some(false),
                 libmsrp_dash_split::On => Some(true),
             },
-            connection: ConnectionOptions::default(),
+            connection,
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",
@@ -394,6 +415,8 @@ impl libmsrp_session_options {
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
             methods: methods.map(words).unwrap_or_default(),
+            title: title.map(str::to_owned),
+            attributes,
             keep_alive,
             report_timeout,
         })
@@ -401,7 +424,7 @@ impl libmsrp_session_options {
 }
 
 /// A time in milliseconds, 0 for none.
-fn time(name: &str, value: i64) -> Result<Option<Duration>> {
+pub(crate) fn time(name: &str, value: i64) -> Result<Option<Duration>> {
     let negative = || Error::invalid_argument(format!("options.{name} {value} is negative"));
     let time = entry::timeout(value).ok_or_else(negative)?;
     Ok((!time.is_zero()).then_some(time))
@@ -702,7 +725,7 @@ pub unsafe extern "C" fn libmsrp_session_set_user_data(
     })
 }
 
-fn media_index(index: i32) -> Result<Option<usize>> {
+pub(crate) fn media_index(index: i32) -> Result<Option<usize>> {
     match index {
         LIBMSRP_FIRST_MEDIA => Ok(None),
         _ => usize::try_from(index)

@@ -435,6 +435,8 @@ impl Shared {
                 });
             }
             Event::ReportsLost { count } => self.note(|| Some(SessionEvent::Lost(count))),
+            // Asked of hosts of the facade alone: see `Engine::new`.
+            Event::Resolve { .. } | Event::Dial { .. } => {}
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),
             Event::Recovered => self.note(|| Some(SessionEvent::Recovered)),
             Event::Closed { reason, error, .. } => self.close(reason, error),
