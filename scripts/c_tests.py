@@ -50,7 +50,7 @@ VALGRIND = [
 ]
 DEADLINE = 300.0
 # What ThreadSanitizer has something to say about, and where the library that was built for it is.
-THREADED = {"calls", "places", "races", "shutdown", "thread"}
+THREADED = {"calls", "dial", "places", "races", "shutdown", "thread"}
 THREADS_TARGET = ROOT / "target" / "threads" / "x86_64-unknown-linux-gnu" / "debug"
 # What other libraries a source needs, by the name of pkg-config.
 PACKAGES = {

@@ -15,6 +15,7 @@ need_c
 need_python
 need tshark tshark
 need_sip_stacks
+need openssl openssl
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
 mkdir -p build
