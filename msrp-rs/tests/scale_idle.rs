@@ -242,7 +242,9 @@ fn held(scene: Scene, connects: bool, most: usize) {
     end.talk(&mut line, scene, connects);
     let now = || (ALLOCATED.load(Ordering::Relaxed) - end.empty) / SESSIONS;
     // Some of it is given back when nothing has happened for a while.
-    let most = if std::env::var("X").is_ok() {0} else {most}; let d = std::time::Instant::now(); wait_until(|| now() <= most || d.elapsed().as_secs() > 7);
+    let most = if std::env::var("X").is_ok() { 0 } else { most };
+    let d = std::time::Instant::now();
+    wait_until(|| now() <= most || d.elapsed().as_secs() > 7);
     println!(
         "{scene:?}, connects: {connects}: {} octets for each session",
         now()

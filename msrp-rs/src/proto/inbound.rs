@@ -166,7 +166,9 @@ impl Connection {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let known = self.by_uri(uri).or_else(|| self.by_session_id(uri.session_id()?));
+        let known = self
+            .by_uri(uri)
+            .or_else(|| self.by_session_id(uri.session_id()?));
         let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.any());
         let index = match known {
             Some(index) => index,
