@@ -14,6 +14,7 @@ need_rust
 need_c
 need_python
 need tshark tshark
+need openssl openssl
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
 mkdir -p build
@@ -34,6 +35,7 @@ suite "Python module" build_module dev
 suite "Python" python -m pytest --quiet "$@"
 suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"
 suite "demo" scripts/demo.sh
+suite "demo over TLS" env TLS=fingerprint scripts/demo.sh
 
 [ ${#FAILED[@]} = 0 ] || die "failed: ${FAILED[*]}"
 if [ $# != 0 ]; then

@@ -97,9 +97,9 @@ pub use api::{
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, EngineOptions,
-    ListenOptions, NameResolution, PemSource, Profile, RequestOptions, Resolution, Resolver,
-    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, SystemResolver, TlsConfig,
-    TlsVerify, TraceOptions,
+    Identity, ListenOptions, NameResolution, PemSource, Profile, RequestOptions, Resolution,
+    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
+    SystemResolver, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

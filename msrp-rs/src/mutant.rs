@@ -231,6 +231,16 @@ mutants! {
     StrangerServed,
     /// T-63: any number of connections without a session
     UnboundUnbounded,
+
+    // CEMA
+    /// S-097: connects by path whatever `c=` and `m=` line say
+    CemaByPath,
+    /// S-095: an answer that needs a new offer is taken
+    CemaNoFallback,
+    /// S-100: an offer without CEMA is taken though `c=` and `m=` line do not match
+    CemaMismatchTaken,
+    /// S-104: requests go to the address of the middlebox, and not to the path
+    CemaToPath,
 }
 
 /// What is right, or what is wrong when this fault is switched on.

@@ -12,8 +12,10 @@ use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 pub use crate::net::options::ConnectionOptions;
+pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
+use crate::sdp::Attribute;
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -92,52 +94,6 @@ impl From<TraceOptions> for TraceParts {
     }
 }
 
-/// PEM text, by file or by value.
-#[derive(Clone, PartialEq, Eq)]
-pub enum PemSource {
-    /// A file, read when the configuration is first used.
-    File(PathBuf),
-    /// The text.
-    Text(Vec<u8>),
-}
-
-/// Never shows the text: it may be a private key.
-impl std::fmt::Debug for PemSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
-        }
-    }
-}
-
-/// How a peer's certificate is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsVerify {
-    /// By a CA and the URI's host name.
-    #[default]
-    Ca,
-    /// By the SDP's fingerprint.
-    Fingerprint,
-    /// Not at all: for tests, logged.
-    None,
-}
-
-/// TLS identity and trust. Sessions with equal ones may share a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// Trusted CAs; without it the system's.
-    pub ca: Option<PemSource>,
-    /// Our certificate chain. A listener needs one.
-    pub cert: Option<PemSource>,
-    /// Its key.
-    pub key: Option<PemSource>,
-    /// How peers are judged.
-    pub verify: TlsVerify,
-    /// The name to check instead of the URI's host.
-    pub server_name: Option<String>,
-}
-
 /// Options of a listener.
 #[derive(Debug, Clone, Default)]
 pub struct ListenOptions {
@@ -212,6 +168,11 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// Title of our m= section (`i=`), at most 1024 octets.
+    pub title: Option<String>,
+    /// Further attributes of our m= section (`label`, `content`, ...), written last, in this order: at most 128 of 16 KiB
+    /// in all. [`Engine::set_attributes`](super::Engine::set_attributes) replaces them.
+    pub attributes: Vec<Attribute>,
     /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
     pub profile: Profile,
     /// Chunk length.
@@ -253,6 +214,8 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            title: None,
+            attributes: Vec::new(),
             profile: Profile::default(),
             chunk_len: ChunkLen::default(),
             session_match: None,

@@ -51,10 +51,12 @@ impl Engine {
         let treatment = Treatment::new(&options);
         let session_match = treatment.session_match;
         let local = Local {
-            accept_types: types.accept,
+            accept_types: types.accept.into(),
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            title: options.title,
+            attributes: options.attributes,
             fingerprints: match &place.tls {
                 Some(tls) => tls.fingerprints()?,
                 None => Vec::new(),
@@ -144,7 +146,7 @@ impl Engine {
                     "open needs the remote side: call set_remote or set_remote_path first",
                 ));
             };
-            remote.active.then(|| remote.path.first().clone())
+            remote.active.then(|| remote.path().first().clone())
         };
         if !session.mailbox().start_connecting() {
             return match session.mailbox().phase() {

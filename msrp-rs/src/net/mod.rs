@@ -54,8 +54,6 @@ pub(crate) mod transport;
 #[cfg(not(loom))]
 pub(crate) mod unbound;
 #[cfg(not(loom))]
-pub(crate) mod verify;
-#[cfg(not(loom))]
 pub(crate) mod wakeup;
 
 #[cfg(all(test, loom))]

@@ -74,6 +74,13 @@ impl Transactions {
         }
     }
 
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.live.shrink_to_fit();
+        self.deadlines.shrink_to_fit();
+        self.silent.shrink_to_fit();
+    }
+
     pub(super) fn contains(&self, id: &TransactionId) -> bool {
         self.live.contains_key(id) && !mutant::on(Mutant::TransactionIdReused)
     }

@@ -7,15 +7,19 @@
 //!
 //! Left to others: the TLS check against fingerprints and the connection itself (`net`), what may
 //! be sent in which direction (`proto`), when to offer and what to do on a changed path
-//! (`engine`), carrying the text (the host's SIP stack). `msrp-cema` (RFC 6714) is recognised; the
-//! address of the `c=` line is kept and never used to connect (RFC 4975 §8.1).
+//! (`engine`), carrying the text (the host's SIP stack). The address of the `c=` line is used to connect
+//! only where both that was chosen and RFC 6714 says so ([`cema`]); else the path decides (RFC 4975 §8.1).
 //!
 //! Errors that name an `m=` line count them from 1; arguments that choose one count from 0.
 
 mod accept;
 mod attribute;
+mod builder;
+pub mod cema;
+mod compose;
 mod direction;
 mod fingerprint;
+pub mod lint;
 mod media;
 mod negotiate;
 mod origin;
@@ -24,15 +28,19 @@ mod setup;
 
 pub use accept::MANDATORY_TYPES;
 pub use attribute::Attribute;
+pub use builder::MediaBuilder;
 pub use direction::Direction;
 pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 pub use media::{MediaDescription, Protocol};
-pub use negotiate::{Answer, AnswerWarning, LocalOptions, answer, offer, refuse, role_from_answer};
+pub use negotiate::{
+    Answer, AnswerWarning, LocalOptions, answer, answer_with, offer, refuse, role_from_answer,
+};
 pub use origin::Origin;
 pub use session::{MediaLine, SessionDescription};
 pub use setup::{Setup, SetupAttribute};
 
 use crate::error::{Error, ErrorKind};
+use crate::wire::Redacted;
 
 /// Largest SDP text in octets; a longer one is an error of kind `Limit`.
 pub const MAX_SDP_LEN: usize = 256 * 1024;
@@ -61,10 +69,9 @@ fn invalid(context: impl Into<String>) -> Error {
     Error::remote(ErrorKind::InvalidSdp, context)
 }
 
-/// The first characters of a peer's text, for an error.
-fn excerpt(text: &str) -> &str {
+/// The first characters of a peer's text, for an error: without what gives access to a session.
+fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 40;
-    text.char_indices()
-        .nth(MAX_CHARS)
-        .map_or(text, |(end, _)| &text[..end])
+    let end = text.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    Redacted(&text[..end.unwrap_or(text.len())]).to_string()
 }

@@ -2,6 +2,7 @@
 
 use super::accept;
 use super::attribute::Attribute;
+use super::cema::{self, Answering, Connect, Names};
 use super::direction::Direction;
 use super::fingerprint::Fingerprint;
 use super::media::{MediaDescription, Protocol};
@@ -41,6 +42,10 @@ pub struct LocalOptions {
     /// Whether the peer was given this path already. It stays as it is then, also where an
     /// unconnectable port would be written otherwise (RFC 4975 §8.4, [`offer`]).
     pub path_in_use: bool,
+    /// Whether we connect through middleboxes that rewrite addresses ([`cema`], RFC 6714).
+    pub cema: bool,
+    /// Title of the `i=` line.
+    pub title: Option<String>,
     /// Further attributes, written last and unchanged.
     pub attributes: Vec<Attribute>,
 }
@@ -48,7 +53,7 @@ pub struct LocalOptions {
 impl LocalOptions {
     /// Options with this path and these accepted types; everything else at its default: no
     /// wrapped types, no `max-size`, `actpass`, reachable, `sendrecv`, no fingerprints, engine
-    /// announced, path not yet in use.
+    /// announced, path not yet in use, no CEMA.
     ///
     /// # Errors
     /// `InvalidUri` if a URI of the path has no port or port 0, the first is not for TCP, or the
@@ -94,6 +99,8 @@ impl LocalOptions {
             fingerprints: Vec::new(),
             announce_engine: true,
             path_in_use: false,
+            cema: false,
+            title: None,
             attributes: Vec::new(),
         })
     }
@@ -113,7 +120,8 @@ impl LocalOptions {
         Protocol::of(self.path.first())
     }
 
-    fn has_relay(&self) -> bool {
+    /// Whether relays of ours stand before our own URI.
+    pub fn has_relay(&self) -> bool {
         self.path.len() > 1
     }
 
@@ -121,17 +129,24 @@ impl LocalOptions {
         self.reachable || self.has_relay()
     }
 
-    /// Our section with this setup and direction.
-    fn describe(&self, setup: SetupAttribute, direction: Direction) -> MediaDescription {
+    /// Our section with this setup and direction, and with `msrp-cema` or without.
+    fn describe(
+        &self,
+        setup: SetupAttribute,
+        direction: Direction,
+        cema: bool,
+    ) -> MediaDescription {
         let path = self.path_for(setup);
         let own = path.last();
+        // With CEMA, c= and m= line say where one connects: at our relay, if there is one (RFC 6714 §4.2, §4.3).
+        let place = if cema { path.first() } else { own };
         let protocol = self.protocol();
         let mut accept_wrapped_types = self.accept_wrapped_types.clone();
         accept_wrapped_types.retain(|wrapped| !self.accept_types.contains(wrapped));
         MediaDescription {
             protocol,
-            port: own.port().unwrap_or(DISCARD_PORT),
-            address: Some(own.host().clone()),
+            port: place.port().unwrap_or(DISCARD_PORT),
+            address: Some(place.host().clone()),
             accept_types: self.accept_types.clone(),
             accept_wrapped_types,
             max_size: self.max_size,
@@ -141,10 +156,11 @@ impl LocalOptions {
                 Protocol::Tls => self.fingerprints.clone(),
                 Protocol::Tcp => Vec::new(),
             },
-            cema: false,
+            cema,
             engine_mark: (self.announce_engine && !self.has_relay())
                 .then(|| own.session_id().map(str::to_owned))
                 .flatten(),
+            title: self.title.clone(),
             attributes: self.attributes.clone(),
             path: path.clone(),
         }
@@ -169,15 +185,20 @@ const DISCARD_PORT: u16 = 9;
 /// `setup` is `actpass`, or `active` if we are not reachable or wish it (RFC 6135 §4.2.2). With
 /// `active` the port is 9, in the path as in the `m=` line: **the path of the description, not the
 /// one in the options, is the session's path from now on** (`path_in_use` keeps them equal).
+///
+/// With CEMA and a relay it is always `actpass`, and the address of the `c=` and `m=` line is that of the relay
+/// (RFC 6714 §4.2).
 pub fn offer(local: &LocalOptions) -> MediaDescription {
-    let setup = if !local.is_reachable() || local.setup == SetupAttribute::Active {
+    let setup = if local.cema && local.has_relay() {
+        SetupAttribute::ActPass
+    } else if !local.is_reachable() || local.setup == SetupAttribute::Active {
         SetupAttribute::Active
     } else if mutant::on(Mutant::OfferPassive) {
         SetupAttribute::Passive
     } else {
         SetupAttribute::ActPass
     };
-    local.describe(setup, local.direction)
+    local.describe(setup, local.direction, local.cema)
 }
 
 /// An answer of ours and what it decides.
@@ -188,6 +209,8 @@ pub struct Answer {
     pub description: MediaDescription,
     /// Our role.
     pub role: Setup,
+    /// Where we connect to if we are active.
+    pub connect: Connect,
     /// Something the application should hear about.
     pub warning: Option<AnswerWarning>,
 }
@@ -205,14 +228,28 @@ pub enum AnswerWarning {
 ///
 /// The role is that of RFC 4145 §4.1 and RFC 6135 §4.2.2: `passive` to an offer that says `active`
 /// or nothing, `active` to `passive`; to `actpass` what `local.setup` wishes, else `passive` if we
-/// are reachable; never `passive` to `actpass` if we are not.
+/// are reachable; never `passive` to `actpass` if we are not. With CEMA ([`LocalOptions::cema`]) a side with a relay
+/// is passive where that is possible.
 ///
 /// # Errors
-/// Both mean that the stream is to be refused: with port 0 ([`refuse`]), or with SIP 488 if it was
+/// All mean that the stream is to be refused: with port 0 ([`refuse`]), or with SIP 488 if it was
 /// the only one. `UnacceptedType` if we would send and no type that the offer lists is one of
 /// ours (RFC 4975 §8.6; an empty list is accepted). `InvalidSdp` if the offer and our path differ
-/// in TLS and we have no relay: the answer keeps the kind of the offer.
+/// in TLS and we have no relay: the answer keeps the kind of the offer; and with CEMA, if the offer knows none and its
+/// `c=` and `m=` line do not match its path (RFC 6714 §4.3). Names have no address there: see [`answer_with`].
 pub fn answer(local: &LocalOptions, offer: &MediaDescription) -> Result<Answer> {
+    answer_with(local, offer, &Names::new())
+}
+
+/// As [`answer`], when the names that [`cema::names_of_offer`] gave were looked up.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_with(
+    local: &LocalOptions,
+    offer: &MediaDescription,
+    names: &Names,
+) -> Result<Answer> {
     if !local.has_relay()
         && local.protocol() != offer.protocol
         && !mutant::on(Mutant::ProtocolMixed)
@@ -238,10 +275,15 @@ pub fn answer(local: &LocalOptions, offer: &MediaDescription) -> Result<Answer> 
             ),
         ));
     }
-    let (role, warning) = answer_role(local, offer.setup);
+    let (plain_role, warning) = answer_role(local, offer.setup);
+    let (role, connect, cema) = match cema::answering(local, offer, names)? {
+        Answering::Plain => (plain_role, Connect::Path, false),
+        Answering::Cema(role, connect) => (role, connect, true),
+    };
     Ok(Answer {
-        description: local.describe(role.attribute(), direction),
+        description: local.describe(role.attribute(), direction, cema),
         role,
+        connect,
         warning,
     })
 }
@@ -253,7 +295,8 @@ fn understands_any(local: &LocalOptions, offer: &MediaDescription) -> bool {
         || theirs().any(|their| ours().any(|our| accept::overlap(their, our)))
 }
 
-fn answer_role(
+/// The role of an answerer without CEMA.
+pub(super) fn answer_role(
     local: &LocalOptions,
     offered: Option<SetupAttribute>,
 ) -> (Setup, Option<AnswerWarning>) {

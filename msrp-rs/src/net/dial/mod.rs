@@ -204,7 +204,10 @@ async fn secure(
         Error::transport(ErrorKind::Tls, text)
     };
     match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => Ok(Transport::tls(stream.into())),
+        Ok(Ok(stream)) => {
+            tls.count(&context.memory);
+            Ok(Transport::tls(stream.into()))
+        }
         Ok(Err(error)) if pins.is_some() => Err(refused(format!(
             "{error} (the certificate must match the SDP's fingerprint)"
         ))),
