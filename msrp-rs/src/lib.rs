@@ -77,6 +77,9 @@ pub mod engine;
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../../docs/connections.md")]
+struct Connections;
 pub mod error;
 pub mod limits;
 mod mutant;
