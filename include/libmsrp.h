@@ -879,6 +879,21 @@ typedef struct libmsrp_body libmsrp_body;
 typedef struct libmsrp_engine libmsrp_engine;
 
 /**
+ * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
+ * its attributes one by one.
+ *
+ * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+ * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
+ * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
+ *
+ * Ends with libmsrp_sdp_free(). It belongs to no engine and does not depend on the session that it came from. While one
+ * thread adds to it no other may use it. Texts that it gives out are NUL-terminated behind their length, too, and valid
+ * until libmsrp_sdp_free().
+ */
+typedef struct libmsrp_sdp libmsrp_sdp;
+
+/**
  * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
  * does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
  */
@@ -1318,7 +1333,7 @@ typedef struct libmsrp_slice {
 } libmsrp_slice;
 
 /**
- * A header or other pair of texts.
+ * A header, an attribute of an SDP, or another pair of texts.
  */
 typedef struct libmsrp_header {
     /**
@@ -1371,6 +1386,63 @@ typedef uint64_t libmsrp_transfer;
  * sender has given up, or its session ends.
  */
 typedef uint64_t libmsrp_request;
+
+/**
+ * The values of an m= section that are no attributes.
+ */
+typedef struct libmsrp_sdp_line {
+    /**
+     * sizeof(libmsrp_sdp_line), set by LIBMSRP_SDP_LINE_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The kind of media. Default: message.
+     */
+    struct libmsrp_slice media;
+    /**
+     * The transport protocol, as `TCP/MSRP` or `TCP/TLS/MSRP`. Default: TCP/MSRP.
+     */
+    struct libmsrp_slice protocol;
+    /**
+     * The format list. Default: *.
+     */
+    struct libmsrp_slice formats;
+    /**
+     * The address of the c= line that counts: of the section, else of the session part. An IP address without brackets,
+     * or a name. Default: none.
+     */
+    struct libmsrp_slice address;
+    /**
+     * IP4 or IP6, as the c= line of this address says it. Only given out; for libmsrp_sdp_new() it does not matter.
+     */
+    struct libmsrp_slice address_type;
+    /**
+     * The title of the i= line. Default: none.
+     */
+    struct libmsrp_slice title;
+    /**
+     * The port; 0 says that the stream is refused or ended.
+     */
+    uint32_t port;
+    /**
+     * The number of ports behind it (`7654/2`); MSRP has none or 1.
+     */
+    uint32_t port_count;
+} libmsrp_sdp_line;
+
+/**
+ * A session and its place in an SDP.
+ */
+typedef struct libmsrp_sdp_stream {
+    /**
+     * The session.
+     */
+    libmsrp_session session;
+    /**
+     * Which m= line, from 0.
+     */
+    uint64_t index;
+} libmsrp_sdp_stream;
 
 /**
  * Options of a session. Zero: the default.
@@ -1468,6 +1540,19 @@ typedef struct libmsrp_session_options {
      * letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
      */
     struct libmsrp_slice methods;
+    /**
+     * Title of our m= section (`i=`), at most 1024 octets. Default: none.
+     */
+    struct libmsrp_slice title;
+    /**
+     * Further attributes of our m= section (label, content, ...), written last, in this order: at most 128 of 16 KiB in
+     * all. An empty value: a name alone. Default: none.
+     */
+    const struct libmsrp_header *attributes;
+    /**
+     * How many.
+     */
+    size_t attribute_count;
 } libmsrp_session_options;
 
 /**
@@ -2230,6 +2315,215 @@ libmsrp_result libmsrp_request_header(struct libmsrp_engine *engine,
                                       struct libmsrp_text **out);
 
 /**
+ * Makes a section with these values of its m= and c= line, for a peer's attributes. line may not be NULL. *out is for
+ * libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: line or out is NULL, a text is not UTF-8, or the port is above 65535;
+ * LIBMSRP_ERR_INVALID_SDP: the media is not message, the protocol is not one of MSRP, the formats do not begin with *, there
+ * are several ports, or the address or title cannot stand in a line (RFC 4975 §8.1); LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_new(const struct libmsrp_sdp_line *line,
+                               struct libmsrp_sdp **out);
+
+/**
+ * Adds an attribute of the session part, which may be a default of the section: setup, a direction, fingerprint. All
+ * others are passed over, so a host can give all of them. value_len 0: an attribute that is a name alone.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
+ * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
+ * LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+ * a forked child.
+ */
+libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
+                                       const uint8_t *name,
+                                       size_t name_len,
+                                       const uint8_t *value,
+                                       size_t value_len);
+
+/**
+ * Adds an attribute of the section, its name without `a=`. value_len 0: an attribute that is a name alone.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
+ * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
+ * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+ * LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
+                                         const uint8_t *name,
+                                         size_t name_len,
+                                         const uint8_t *value,
+                                         size_t value_len);
+
+/**
+ * How many m= lines an SDP text has: a whole SDP, or m= blocks.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
+ * it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_count(const uint8_t *text,
+                                 size_t len,
+                                 size_t *out);
+
+/**
+ * Reads one m= section of an SDP text: the line of that index, from 0, of whatever media, or with LIBMSRP_FIRST_MEDIA the
+ * first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
+ * libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
+ * the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
+ * from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_parse(const uint8_t *text,
+                                 size_t len,
+                                 int32_t index,
+                                 struct libmsrp_sdp **out);
+
+/**
+ * The values of its m= and c= line, into *out: begin with LIBMSRP_SDP_LINE_INIT. Its texts are the section's.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL, or struct_size is none; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_get_line(const struct libmsrp_sdp *sdp,
+                                    struct libmsrp_sdp_line *out);
+
+/**
+ * How many attributes the section has. 0 for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+size_t libmsrp_sdp_attribute_count(const struct libmsrp_sdp *sdp);
+
+/**
+ * One attribute, index from 0 in the order in which they stand: its name without `a=`, and its value, whose ptr is NULL for
+ * one that is a name alone. The texts are the section's.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL, or there are not so many; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_attribute(const struct libmsrp_sdp *sdp,
+                                     size_t index,
+                                     struct libmsrp_header *out);
+
+/**
+ * Ends a section. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
+ */
+void libmsrp_sdp_free(struct libmsrp_sdp *sdp);
+
+/**
+ * The answer that refuses every stream of an offer with port 0 (RFC 3264 §6), for index LIBMSRP_FIRST_MEDIA; with the index
+ * of an m= line, from 0, only the line that refuses that one, for a host that builds its own SDP. last: the last SDP, offer
+ * or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
+ * libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
+                                  size_t offer_len,
+                                  int32_t index,
+                                  const uint8_t *last,
+                                  size_t last_len,
+                                  struct libmsrp_text **out);
+
+/**
+ * Makes one whole SDP that offers several sessions, each on the m= line of its index. Without last (empty) a minimal one
+ * with the lines of these sessions alone, indices from 0 without a gap.
+ *
+ * last is the last SDP, offer or answer, that this side sent in the same dialog: its session part and its other media are
+ * kept as they are, its version is raised if anything changes, a line with port 0 may be taken by a new session, further
+ * lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
+ * libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+ * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
+ * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
+                                 const struct libmsrp_sdp_stream *streams,
+                                 size_t stream_count,
+                                 const uint8_t *last,
+                                 size_t last_len,
+                                 struct libmsrp_text **out);
+
+/**
+ * Takes an offer with several m=message lines, each for the session of its index, and makes the one SDP that answers it:
+ * as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
+ * in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
+ *
+ * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
+ * UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+ * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
+ * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
+                                  const uint8_t *offer,
+                                  size_t offer_len,
+                                  const struct libmsrp_sdp_stream *streams,
+                                  size_t stream_count,
+                                  const uint8_t *last,
+                                  size_t last_len,
+                                  struct libmsrp_text **out);
+
+/**
+ * Our m= section as values: an offer, or the answer to what the peer's side was set to. What
+ * libmsrp_session_local_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
+ * What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
+ * there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          struct libmsrp_sdp **out);
+
+/**
+ * Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
+ * libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
+ * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
+ * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
+ * ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_remote_sdp(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const struct libmsrp_sdp *sdp);
+
+/**
+ * Replaces libmsrp_session_options.attributes from the next offer or answer on: an answer may need others than an offer,
+ * once the offer is known. attributes may be NULL where count is 0. Copied.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, attributes is NULL and count is not 0, one of them is not
+ * UTF-8 or cannot stand there, or there are more than 128 or 16 KiB; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_attributes(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const struct libmsrp_header *attributes,
+                                              size_t count);
+
+/**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
  * only on success.
  *
@@ -2761,6 +3055,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
+#define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)

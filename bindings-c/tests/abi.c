@@ -115,7 +115,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 168);
+    CHECK(sizeof(libmsrp_session_options) == 200);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -137,6 +137,21 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, pacing, 144);
     CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
     CHECK_OFFSET(libmsrp_session_options, methods, 152);
+    CHECK_OFFSET(libmsrp_session_options, title, 168);
+    CHECK_OFFSET(libmsrp_session_options, attributes, 184);
+    CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
+
+    CHECK(sizeof(libmsrp_sdp_stream) == 16);
+    CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
+    CHECK(sizeof(libmsrp_sdp_line) == 112);
+    CHECK_OFFSET(libmsrp_sdp_line, media, 8);
+    CHECK_OFFSET(libmsrp_sdp_line, protocol, 24);
+    CHECK_OFFSET(libmsrp_sdp_line, formats, 40);
+    CHECK_OFFSET(libmsrp_sdp_line, address, 56);
+    CHECK_OFFSET(libmsrp_sdp_line, address_type, 72);
+    CHECK_OFFSET(libmsrp_sdp_line, title, 88);
+    CHECK_OFFSET(libmsrp_sdp_line, port, 104);
+    CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
     CHECK(sizeof(libmsrp_session_callbacks) == 104);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);

@@ -8,6 +8,7 @@ use msrp::engine::{
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
+use msrp::sdp::Attribute;
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -141,6 +142,8 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
         },
         max_size: keywords.get("max_size")?,
+        title: keywords.get("title")?,
+        attributes: attributes(keywords.get("attributes")?)?,
         chunk_len: match keywords.get::<Option<u32>>("chunk_len")? {
             None => ChunkLen::Auto,
             Some(0) => ChunkLen::Unbounded,
@@ -189,6 +192,14 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
     })
+}
+
+/// Attributes that the host adds to our m= section.
+pub(crate) fn attributes(pairs: Vec<(String, Option<String>)>) -> PyResult<Vec<Attribute>> {
+    let made = pairs.iter().map(|(name, value)| {
+        Attribute::new(name, value.as_deref()).map_err(|error| PyValueError::new_err(error.context))
+    });
+    made.collect()
 }
 
 struct Keywords<'a, 'py>(&'a Bound<'py, PyDict>);

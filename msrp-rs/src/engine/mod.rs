@@ -69,6 +69,7 @@ mod dialling;
 
 // What they use.
 
+mod dialog;
 mod domain;
 mod error;
 mod event;
@@ -85,8 +86,10 @@ mod trust;
 mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::net::tls::certificate::{PeerCertificate, PeerProof};
 pub use crate::proto::{Counts, Histogram, Traffic};
 pub use dialling::{DialAttempt, DialCheck, NameResolution, Resolution, Resolver, SystemResolver};
+pub use dialog::refuse;
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::Tls;
 use crate::proto::{ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::{
-    Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
+    Answer, AnswerWarning, Attribute, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
+use crate::wire::{Host, MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -37,6 +38,9 @@ pub(super) struct Local {
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
+    /// Title and further attributes of our section.
+    pub(super) title: Option<String>,
+    pub(super) attributes: Vec<Attribute>,
     /// Of our certificate.
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
@@ -52,19 +56,28 @@ pub(super) struct Local {
 /// The peer's side.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
-    pub(super) path: UriPath,
+    /// What it said, or what follows from its path.
+    media: MediaDescription,
+    /// Whether it said it: there was an SDP.
+    is_described: bool,
     /// Whether we connect.
     pub(super) active: bool,
-    accept_types: Vec<MediaRange>,
-    max_size: Option<u64>,
-    is_this_engine: bool,
-    fingerprints: Vec<Fingerprint>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
 pub(super) struct Heard {
     remote: Remote,
     answered: Option<MediaDescription>,
+}
+
+impl Heard {
+    /// Where the peer says that it is; behind a relay, where that is.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let media = &self.remote.media;
+        let first = media.path.first().host().clone();
+        let address = media.address.clone().filter(|address| *address != first);
+        std::iter::once(first).chain(address).collect()
+    }
 }
 
 impl Negotiation {
@@ -90,6 +103,8 @@ impl Negotiation {
             .accept_wrapped_types
             .clone_from(&self.local.accept_wrapped_types);
         options.max_size = self.local.max_size;
+        options.title.clone_from(&self.local.title);
+        options.attributes.clone_from(&self.local.attributes);
         options.setup = match self.local.setup {
             SetupPreference::ActPass => SetupAttribute::ActPass,
             SetupPreference::Active => SetupAttribute::Active,
@@ -127,17 +142,25 @@ impl Negotiation {
         Ok(self.answered.get_or_insert_with(|| offer(&options)))
     }
 
+    /// The offer that `offer` would make; nobody is told.
+    pub(super) fn next_offer(&self) -> Result<MediaDescription> {
+        Ok(offer(&self.options()?))
+    }
+
+    /// The host's attributes, from the next text on.
+    pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
+        if let Some(answered) = &mut self.answered {
+            answered.attributes.clone_from(&attributes);
+        }
+        self.local.attributes = attributes;
+    }
+
     /// Our offer.
     pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
         let description = offer(&self.options()?);
         self.path = description.path.clone();
         self.is_told = true;
         Ok(self.offered.insert(description))
-    }
-
-    /// The peer made an offer: ours, if one is out, is not answered any more.
-    pub(super) fn forget_offer(&mut self) {
-        self.offered = None;
     }
 
     /// The `o=` line.
@@ -147,33 +170,41 @@ impl Negotiation {
 
     /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
     pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
-        let (role, answered) = match &self.offered {
-            Some(offered) => (role_from_answer(offered, theirs)?, None),
-            None => {
-                let Answer {
-                    description,
-                    role,
-                    warning,
-                    ..
-                } = answer(&self.options()?, theirs)?;
-                if warning == Some(AnswerWarning::Unreachable) {
-                    return Err(Error::invalid_argument(
-                        "the peer wants to connect, and this session listens nowhere \
-                         (a secure one needs a certificate for that)",
-                    ));
-                }
-                (role, Some(description))
-            }
+        let Some(offered) = &self.offered else {
+            return self.take_offer(theirs);
         };
+        self.hear(theirs, role_from_answer(offered, theirs)?, None)
+    }
+
+    /// Reads the peer's offer, whether ours is out or not.
+    pub(super) fn take_offer(&self, theirs: &MediaDescription) -> Result<Heard> {
+        let Answer {
+            description,
+            role,
+            warning,
+            ..
+        } = answer(&self.options()?, theirs)?;
+        if warning == Some(AnswerWarning::Unreachable) {
+            return Err(Error::invalid_argument(
+                "the peer wants to connect, and this session listens nowhere \
+                 (a secure one needs a certificate for that)",
+            ));
+        }
+        self.hear(theirs, role, Some(description))
+    }
+
+    fn hear(
+        &self,
+        theirs: &MediaDescription,
+        role: Setup,
+        answered: Option<MediaDescription>,
+    ) -> Result<Heard> {
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let remote = Remote {
-            path: theirs.path.clone(),
+            media: theirs.clone(),
+            is_described: true,
             active: role == Setup::Active,
-            accept_types: theirs.accept_types.clone(),
-            max_size: theirs.max_size,
-            is_this_engine: theirs.speaks_to_this_engine(),
-            fingerprints: theirs.fingerprints.clone(),
         };
         Ok(Heard { remote, answered })
     }
@@ -198,12 +229,9 @@ impl Negotiation {
             Error::invalid_argument(format!("accept_types: expected {}", fault.expected()))
         })?;
         let remote = Remote {
-            path,
+            media: MediaDescription::of_path(path, accept_types),
+            is_described: false,
             active,
-            accept_types,
-            max_size: None,
-            is_this_engine: false,
-            fingerprints: Vec::new(),
         };
         Ok(Heard {
             remote,
@@ -239,7 +267,7 @@ impl Negotiation {
         };
         SessionConfig {
             local_uri,
-            remote_path: heard.remote.path.clone(),
+            remote_path: heard.remote.path().clone(),
             active: heard.remote.active,
             chunk_len,
             session_match: treatment.session_match,
@@ -258,31 +286,39 @@ impl Negotiation {
     /// Whether the peer is this engine and nothing stands between. Where addresses are said not to matter something
     /// may have changed all of them.
     fn is_direct(&self, heard: &Heard) -> bool {
-        heard.remote.is_this_engine
+        heard.remote.media.speaks_to_this_engine()
             && self.path.len() == 1
             && self.local.treatment.session_match == SessionMatch::Uri
     }
 
-    /// The fingerprints that came with it.
+    /// The fingerprints that came with it, as far as they prove something: the certificate that is seen of a peer behind
+    /// a relay is the relay's (RFC 6135 §4.3).
     ///
     /// # Errors
-    /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
-    /// (RFC 6135 §4.3).
-    pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
-        if heard.remote.path.len() > 1 {
+    /// `InvalidSdp` where fingerprints are to prove the peer, it is behind a relay, and the host knows none of the
+    /// relay.
+    pub(super) fn fingerprints<'a>(
+        &self,
+        heard: &'a Heard,
+        tls: &Tls,
+    ) -> Result<&'a [Fingerprint]> {
+        if heard.remote.media.has_relay() {
+            if !tls.is_pinned() || tls.has_known() {
+                return Ok(&[]);
+            }
             return Err(Error::remote(
                 ErrorKind::InvalidSdp,
                 "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",
             ));
         }
-        Ok(&heard.remote.fingerprints)
+        Ok(&heard.remote.media.fingerprints)
     }
 
     /// Whether `heard` is what is known already, as far as a bound session can tell.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
             .as_ref()
-            .is_some_and(|remote| remote.path == heard.remote.path)
+            .is_some_and(|remote| remote.path() == heard.remote.path())
     }
 
     /// Remembers what was heard.
@@ -318,12 +354,22 @@ fn refuse_transport(path: &UriPath, active: bool, kind: ErrorKind) -> Result<()>
 }
 
 impl Remote {
+    pub(super) fn path(&self) -> &UriPath {
+        &self.media.path
+    }
+
+    /// Its description, if there was an SDP.
+    pub(super) fn description(&self) -> Option<&MediaDescription> {
+        self.is_described.then_some(&self.media)
+    }
+
     /// Whether a message of this type and length may be sent.
     ///
     /// # Errors
     /// `UnacceptedType` (RFC 4975 §8.6), `TooLarge` beyond the peer's `max-size`.
     pub(super) fn check(&self, media_type: &MediaType, len: Option<u64>) -> Result<()> {
         if !self
+            .media
             .accept_types
             .iter()
             .any(|range| range.matches(media_type))
@@ -336,7 +382,7 @@ impl Remote {
                 ),
             ));
         }
-        if let (Some(len), Some(max)) = (len, self.max_size)
+        if let (Some(len), Some(max)) = (len, self.media.max_size)
             && len > max
         {
             return Err(Error::local(

@@ -15,6 +15,7 @@ pub use crate::net::options::ConnectionOptions;
 pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
+use crate::sdp::Attribute;
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -167,6 +168,11 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// Title of our m= section (`i=`), at most 1024 octets.
+    pub title: Option<String>,
+    /// Further attributes of our m= section (`label`, `content`, ...), written last, in this order: at most 128 of 16 KiB
+    /// in all. [`Engine::set_attributes`](super::Engine::set_attributes) replaces them.
+    pub attributes: Vec<Attribute>,
     /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
     pub profile: Profile,
     /// Chunk length.
@@ -208,6 +214,8 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            title: None,
+            attributes: Vec::new(),
             profile: Profile::default(),
             chunk_len: ChunkLen::default(),
             session_match: None,

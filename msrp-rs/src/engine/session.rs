@@ -20,6 +20,7 @@ use crate::net::dial::{self, Sharing, Source};
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
+use crate::net::tls::certificate::PeerCertificate;
 use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
 use crate::wire::{Scheme, Uri};
 
@@ -55,6 +56,8 @@ impl Engine {
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            title: options.title,
+            attributes: options.attributes,
             fingerprints: match &place.tls {
                 Some(tls) => tls.fingerprints()?,
                 None => Vec::new(),
@@ -144,7 +147,7 @@ impl Engine {
                     "open needs the remote side: call set_remote or set_remote_path first",
                 ));
             };
-            remote.active.then(|| remote.path.first().clone())
+            remote.active.then(|| remote.path().first().clone())
         };
         if !session.mailbox().start_connecting() {
             return match session.mailbox().phase() {
@@ -169,6 +172,15 @@ impl Engine {
     /// Where the session is in its life.
     pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
         Ok(self.find(session)?.mailbox().phase().into())
+    }
+
+    /// The certificate that the peer showed on the connection that has the session, or had it last, and what proves it.
+    /// `None` without TLS, before the session is on a connection, and for a peer that connected and showed none.
+    ///
+    /// # Errors
+    /// `Gone`, `Forked`.
+    pub fn peer_certificate(&self, session: SessionHandle) -> Result<Option<PeerCertificate>> {
+        Ok(self.find(session)?.entry.peer_certificate())
     }
 
     /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
@@ -386,7 +398,11 @@ pub(super) async fn open(
         Ok(Ok(())) => return,
         Ok(Err(error)) => (CloseReason::ConnectionLost(error.context.clone()), error),
         Err(_) => {
-            let text = format!("session was not bound within {timeout:?}");
+            let mut text = format!("session was not bound within {timeout:?}");
+            if let Some(why) = entry.take_refused() {
+                text.push_str("; a TLS handshake at its port failed: ");
+                text.push_str(&why);
+            }
             (
                 CloseReason::BindTimeout,
                 Error::remote(ErrorKind::Timeout, text),

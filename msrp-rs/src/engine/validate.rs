@@ -13,6 +13,7 @@ use super::options::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
 use crate::proto::Answer;
+use crate::sdp::Attribute;
 use crate::wire::{MediaRange, MediaType, MessageId, Method, StatusCode, validate_extra_header};
 
 /// Header lines that the engine adds to a SEND, and what they take at most: two paths of one URI each, ids and ranges.
@@ -25,6 +26,11 @@ const START_LEN: usize = 4 + 64 + 3 + 3;
 /// Most methods that a session's host answers, and letters of one.
 const MAX_METHODS: usize = 32;
 const MAX_METHOD: usize = 64;
+
+/// Most attributes that a host adds to our m= section, their octets in all, and those of its title.
+const MAX_ATTRIBUTES: usize = 128;
+const MAX_ATTRIBUTES_LEN: usize = 16 << 10;
+const MAX_TITLE_LEN: usize = 1024;
 
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
@@ -68,6 +74,10 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         time("report_timeout", timeout)?;
     }
     connection(&options.connection)?;
+    if let Some(title) = &options.title {
+        self::title(title)?;
+    }
+    attributes(&options.attributes)?;
     if options.accept_types.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::invalid_argument(
             "accept_types is empty: give at least one type, or * (RFC 4975 §8.6)",
@@ -109,6 +119,26 @@ fn connection(options: &ConnectionOptions) -> Result<()> {
         time("connection.connect_timeout", timeout)?;
     }
     Ok(())
+}
+
+fn title(title: &str) -> Result<()> {
+    range("title.len", title.len(), 1, MAX_TITLE_LEN)?;
+    if title.contains(['\r', '\n', '\0']) {
+        return Err(Error::invalid_argument(
+            "title holds CR, LF or NUL (RFC 8866 §9)",
+        ));
+    }
+    Ok(())
+}
+
+/// The host's attributes of our m= section; what stands in each was checked when it was made.
+pub(super) fn attributes(attributes: &[Attribute]) -> Result<()> {
+    range("attributes", attributes.len(), 0, MAX_ATTRIBUTES)?;
+    let len = attributes
+        .iter()
+        .map(|it| it.name().len() + it.value().map_or(0, str::len))
+        .sum();
+    range("attributes.len", len, 0, MAX_ATTRIBUTES_LEN)
 }
 
 fn methods(words: &[String]) -> Result<Arc<[Method]>> {

@@ -257,6 +257,15 @@ impl Connection {
         self.update_pausing(now);
     }
 
+    /// Whether a request or response is there in part, or a message lacks chunks: an end now leaves something out.
+    pub fn is_within_message(&self) -> bool {
+        self.parser.finish().is_err()
+            || self
+                .sessions
+                .iter()
+                .any(|(_, session)| !session.incoming.open.is_empty())
+    }
+
     /// The peer ended its side. Every session on the connection has failed (RFC 4975 §5.4).
     pub fn handle_eof(&mut self, _now: Instant) {
         let reason = match self.parser.finish() {
