@@ -79,8 +79,10 @@ class OpenSSL:
 
     async def end(self) -> str:
         """Waits for its end; the rest of what it said."""
+        assert self.process.stdout is not None
         async with asyncio.timeout(30):
-            rest, _ = await self.process.communicate()
+            rest = await self.process.stdout.read()
+            await self.process.wait()
         return (self.said + rest).decode(errors="replace")
 
 
@@ -279,11 +281,13 @@ async def test_fingerprints_with_s_client(material: Material, version: str, tmp_
             *("-CAfile", tmp_path / "ours.pem", "-verify_return_error"),
             *("-verify_ip", "127.0.0.1"),
         )
-        # Another certificate than the SDP's: 481 as for no session; then the right one.
-        stranger = ("-cert", material["client.pem"], "-key", material["client.key"])
-        async with OpenSSL.run(*client, *stranger) as peer:
-            await peer.write(wire.Request.send(str(uri), path(9), None))
-            assert (await peer.frame()).status == 481
+        # Another certificate than the SDP's, and none at all: told so; then the right one.
+        for wrong in (("-cert", material["client.pem"], "-key", material["client.key"]), ()):
+            async with OpenSSL.run(*client, *wrong) as peer:
+                said = await peer.end()
+                assert "alert" in said
+                assert "bad certificate" in said or "certificate required" in said
+                assert "MSRP" not in said
         assert not opening.done()
         async with OpenSSL.run(*client, *own) as peer:
             await peer.write(wire.Request.send(str(uri), path(9), None))

@@ -77,6 +77,9 @@ pub mod engine;
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../../docs/tls.md")]
+struct TlsPage;
 pub mod error;
 pub mod limits;
 mod mutant;
