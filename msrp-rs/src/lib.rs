@@ -80,6 +80,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../../docs/connections.md")]
 struct Connections;
+#[doc = include_str!("../../docs/tls.md")]
+struct TlsPage;
 pub mod error;
 pub mod limits;
 mod mutant;
