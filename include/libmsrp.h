@@ -42,6 +42,7 @@
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
+ *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
@@ -231,6 +232,39 @@ enum libmsrp_result
 typedef enum libmsrp_result libmsrp_result;
 #else
 typedef int32_t libmsrp_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What proves the certificate of a peer.
+ */
+enum libmsrp_proof
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing: LIBMSRP_VERIFY_NONE.
+     */
+    LIBMSRP_PROOF_NOTHING = 0,
+    /**
+     * A trusted CA has signed it. For which peer was not asked: it connected to us.
+     */
+    LIBMSRP_PROOF_CA = 1,
+    /**
+     * A trusted CA has signed it, and it names the peer's host.
+     */
+    LIBMSRP_PROOF_CA_AND_NAME = 2,
+    /**
+     * A fingerprint: of the peer's SDP, of the configuration, or of both.
+     */
+    LIBMSRP_PROOF_FINGERPRINT = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_proof libmsrp_proof;
+#else
+typedef int32_t libmsrp_proof;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -874,6 +908,12 @@ typedef int32_t libmsrp_tls_version;
 typedef struct libmsrp_body libmsrp_body;
 
 /**
+ * The certificate of a peer, which the host owns. Not changed after it was made, so any thread may read it; it does not
+ * depend on the engine.
+ */
+typedef struct libmsrp_certificate libmsrp_certificate;
+
+/**
  * An MSRP engine. Made by libmsrp_engine_new(), ended by libmsrp_engine_free(). Any thread may use it.
  */
 typedef struct libmsrp_engine libmsrp_engine;
@@ -904,6 +944,78 @@ typedef struct libmsrp_text libmsrp_text;
  * may use it; it belongs to no engine.
  */
 typedef struct libmsrp_tls libmsrp_tls;
+
+/**
+ * Names a session of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_session;
+
+/**
+ * Octets or UTF-8 text, borrowed, not NUL-terminated.
+ *
+ * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
+ * borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
+ */
+typedef struct libmsrp_slice {
+    /**
+     * The first octet.
+     */
+    const uint8_t *ptr;
+    /**
+     * How many octets.
+     */
+    size_t len;
+} libmsrp_slice;
+
+/**
+ * What stands in a certificate, borrowed from it. Subject, issuer and names are its own words, claims where nothing
+ * proves them; characters that cannot be printed are escaped, and long ones are cut.
+ */
+typedef struct libmsrp_certificate_info {
+    /**
+     * sizeof(libmsrp_certificate_info), set by LIBMSRP_CERTIFICATE_INFO_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The certificate, DER.
+     */
+    struct libmsrp_slice der;
+    /**
+     * The subject, as in "CN=alice.example, O=Example".
+     */
+    struct libmsrp_slice subject;
+    /**
+     * The issuer, in the same form.
+     */
+    struct libmsrp_slice issuer;
+    /**
+     * The names for which it was issued, one in a line: "DNS:alice.example", "IP:192.0.2.1",
+     * "URI:im:alice@example.com", "email:alice@example.com".
+     */
+    struct libmsrp_slice names;
+    /**
+     * Its SHA-256 fingerprint, as libmsrp_tls_add_fingerprint() takes it.
+     */
+    struct libmsrp_slice fingerprint;
+    /**
+     * From when it is valid, in seconds since 1970, UTC.
+     */
+    int64_t not_before;
+    /**
+     * Until when.
+     */
+    int64_t not_after;
+    /**
+     * What proves it.
+     */
+    libmsrp_proof proof;
+} libmsrp_certificate_info;
+
+/**
+ * Names a question of the library to the host. 0 is none. Valid until it is answered, its time is over, or its session
+ * ends.
+ */
+typedef uint64_t libmsrp_query;
 
 /**
  * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
@@ -1074,6 +1186,31 @@ typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *us
 typedef void (*libmsrp_release_fn)(void *user);
 
 /**
+ * The addresses of a name in the session's remote path are wanted, to connect: libmsrp_resolve_done() or
+ * libmsrp_resolve_failed() answers, now or within libmsrp_limits.resolve_ms. name is in lower case and no address.
+ * Asked for each connection anew; nothing is kept.
+ */
+typedef void (*libmsrp_resolve_fn)(struct libmsrp_engine *engine,
+                                   libmsrp_session session,
+                                   libmsrp_query query,
+                                   const uint8_t *name,
+                                   size_t name_len,
+                                   void *user);
+
+/**
+ * May the session be connected to this address? libmsrp_dial_done() answers, now or within libmsrp_limits.connect_ms;
+ * an address without an answer is not dialled. address is in text form, without brackets. Asked for each address,
+ * before anything is sent, and for each further session that would share a connection that is there.
+ */
+typedef void (*libmsrp_dial_fn)(struct libmsrp_engine *engine,
+                                libmsrp_session session,
+                                libmsrp_query query,
+                                const uint8_t *address,
+                                size_t address_len,
+                                uint16_t port,
+                                void *user);
+
+/**
  * Options of an engine. Zero: the default.
  */
 typedef struct libmsrp_engine_options {
@@ -1102,13 +1239,21 @@ typedef struct libmsrp_engine_options {
      */
     libmsrp_engine_closed_fn on_engine_closed;
     /**
-     * Handed to on_engine_closed.
+     * Handed to the functions of these options.
      */
     void *user;
     /**
      * The destructor of user, called once, as the engine's last call. May be NULL.
      */
     libmsrp_release_fn on_release;
+    /**
+     * Resolves the names in remote paths, with user. Default: NULL, the operating system does.
+     */
+    libmsrp_resolve_fn on_resolve;
+    /**
+     * Says which addresses may be dialled, with user. Default: NULL, all may.
+     */
+    libmsrp_dial_fn on_dial;
 } libmsrp_engine_options;
 
 /**
@@ -1311,28 +1456,6 @@ typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, siz
 typedef uint64_t libmsrp_message;
 
 /**
- * Names a session of an engine. 0 is none.
- */
-typedef uint64_t libmsrp_session;
-
-/**
- * Octets or UTF-8 text, borrowed, not NUL-terminated.
- *
- * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
- * borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
- */
-typedef struct libmsrp_slice {
-    /**
-     * The first octet.
-     */
-    const uint8_t *ptr;
-    /**
-     * How many octets.
-     */
-    size_t len;
-} libmsrp_slice;
-
-/**
  * A header, an attribute of an SDP, or another pair of texts.
  */
 typedef struct libmsrp_header {
@@ -1445,6 +1568,36 @@ typedef struct libmsrp_sdp_stream {
 } libmsrp_sdp_stream;
 
 /**
+ * How a session's connection is made and kept. Zero: the default. Sessions share a connection that we dialled only where
+ * all of these are equal.
+ */
+typedef struct libmsrp_connection_options {
+    /**
+     * sizeof(libmsrp_connection_options), set by LIBMSRP_CONNECTION_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The address of this machine that we dial from. Only peer addresses of the same family are dialled then. Default:
+     * what the system's routes say.
+     */
+    struct libmsrp_slice source_address;
+    /**
+     * Most time for the connection to the peer, over all its addresses, without a TLS handshake. Default:
+     * libmsrp_limits.connect_ms, which a longer one does not exceed.
+     */
+    int64_t connect_timeout_ms;
+    /**
+     * Not 0: dial from the port on which the session listens, for peers that let only it in.
+     */
+    int32_t source_port_from_path;
+    /**
+     * The port that we dial from; it serves one connection to each peer address at a time. Not together with
+     * source_port_from_path. Default: any free one.
+     */
+    uint16_t source_port;
+} libmsrp_connection_options;
+
+/**
  * Options of a session. Zero: the default.
  */
 typedef struct libmsrp_session_options {
@@ -1553,6 +1706,10 @@ typedef struct libmsrp_session_options {
      * How many.
      */
     size_t attribute_count;
+    /**
+     * How its connection is made and kept, copied. Default: NULL, all defaults.
+     */
+    const struct libmsrp_connection_options *connection;
 } libmsrp_session_options;
 
 /**
@@ -2006,6 +2163,70 @@ size_t libmsrp_body_len(const struct libmsrp_body *body);
  * once.
  */
 void libmsrp_body_release(struct libmsrp_body *body);
+
+/**
+ * The certificate that the peer showed on the connection that has the session, or had it last. *out is NULL without
+ * TLS, before the session is on a connection, and for a peer that connected and showed none; else it is for
+ * libmsrp_certificate_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_peer_certificate(struct libmsrp_engine *engine,
+                                                libmsrp_session session,
+                                                struct libmsrp_certificate **out);
+
+/**
+ * Says what stands in a certificate. What info points to is valid until libmsrp_certificate_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: certificate or info is NULL, or its struct_size is too small;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_certificate_read(const struct libmsrp_certificate *certificate,
+                                        struct libmsrp_certificate_info *info);
+
+/**
+ * Ends a certificate. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child, and after libmsrp_engine_free(). Call it once.
+ */
+void libmsrp_certificate_free(struct libmsrp_certificate *certificate);
+
+/**
+ * Answers on_resolve: the addresses of the name, separated by spaces, in the order in which they are to be tried; the
+ * families take turns. The first libmsrp_limits.addresses of them are used.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, addresses is not UTF-8, one of them is no address, or
+ * query is a question of on_dial: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_resolve_done(struct libmsrp_engine *engine,
+                                    libmsrp_query query,
+                                    const uint8_t *addresses,
+                                    size_t len);
+
+/**
+ * Answers on_resolve: the name has no addresses. text says why and goes into the error of the session; it may be empty.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of on_dial;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
+                                      libmsrp_query query,
+                                      const uint8_t *text,
+                                      size_t len);
+
+/**
+ * Answers on_dial: whether the address may be dialled; not 0 means yes.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of on_resolve;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_dial_done(struct libmsrp_engine *engine,
+                                 libmsrp_query query,
+                                 int32_t allow);
 
 /**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -2915,6 +3136,17 @@ libmsrp_result libmsrp_tls_fingerprint(const struct libmsrp_tls *tls,
                                        struct libmsrp_text **out);
 
 /**
+ * Reads the files of all TLS configurations of an engine again, and the system's CAs, for those who are told that they
+ * changed; the engine looks by itself when sessions and connections are made. New handshakes use what is there now;
+ * connections that are there live on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or a file cannot be used, whose old content stays in
+ * use, while all others are read; LIBMSRP_ERR_GONE: after libmsrp_engine_shutdown(); LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; reads files on the calling thread.
+ */
+libmsrp_result libmsrp_engine_reload_tls(struct libmsrp_engine *engine);
+
+/**
  * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks and from any thread. Call it once.
@@ -3051,11 +3283,13 @@ uint32_t libmsrp_abi_version(void);
 #else
 #define LIBMSRP_INIT_(type) { .struct_size = sizeof(type) }
 #endif
+#define LIBMSRP_CERTIFICATE_INFO_INIT LIBMSRP_INIT_(libmsrp_certificate_info)
 #define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
+#define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)

@@ -5,6 +5,7 @@
 need_rust
 need_c
 need valgrind valgrind
+need_sip_stacks
 need_python
 
 loom() {
@@ -41,11 +42,13 @@ threads() {
 step "mutants" python scripts/mutants.py
 step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
+step "C tests with SIP stacks" python scripts/c_tests.py stacks valgrind
 step "C calls in random orders" env LIBMSRP_CALLS_SECONDS=200 python scripts/c_tests.py run sanitized
 step "loom models" loom_ran
 step "long property tests" long_property_tests
 step "python module" build_module dev
 step "interpreter exit, 1000 runs" python python-tests/stress_exit.py --runs 1000
+step "interpreter exit over TLS, 200 runs" python python-tests/stress_exit.py --runs 200 --tls
 step "TLS by ring" cargo test --locked --quiet -p msrp --no-default-features --features net,ring
 if need_nightly miri rust-src >/dev/null 2>&1; then
     step "miri" miri

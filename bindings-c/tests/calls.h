@@ -11,7 +11,7 @@
 #include "tls_material.h"
 
 /* What a function works on. */
-typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM } subject;
+typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM, ON_QUERY } subject;
 
 /* What the functions are called with, and what they gave. */
 typedef struct caller {
@@ -22,6 +22,7 @@ typedef struct caller {
     libmsrp_message message;
     libmsrp_transfer transfer;
     libmsrp_listener listener;
+    libmsrp_query query;
     const char *sdp;                        /* an offer or answer, or NULL */
     const char *path;                       /* a remote path, or NULL */
     const libmsrp_session_callbacks *calls; /* for new sessions, or NULL */
@@ -245,6 +246,10 @@ static libmsrp_result call_engine_set_log(caller *self) {
     return result;
 }
 
+static libmsrp_result call_engine_reload_tls(caller *self) {
+    return libmsrp_engine_reload_tls(self->engine);
+}
+
 static libmsrp_result call_engine_responses(caller *self) {
     uint64_t count = UINT64_MAX;
     const libmsrp_result result =
@@ -268,6 +273,22 @@ static libmsrp_result call_engine_set_trace(caller *self) {
     const libmsrp_result result = libmsrp_engine_set_trace(self->engine, &options);
     remove(path);
     return result;
+}
+
+static libmsrp_result call_resolve_done(caller *self) {
+    size_t len;
+    const uint8_t *addresses = some_text(self, "127.0.0.1 ::1", &len);
+    return libmsrp_resolve_done(self->engine, self->query, addresses, len);
+}
+
+static libmsrp_result call_resolve_failed(caller *self) {
+    size_t len;
+    const uint8_t *why = some_text(self, "unknown", &len);
+    return libmsrp_resolve_failed(self->engine, self->query, why, len);
+}
+
+static libmsrp_result call_dial_done(caller *self) {
+    return libmsrp_dial_done(self->engine, self->query, (int32_t)below(self, 2));
 }
 
 static libmsrp_result call_listener_new(caller *self) {
@@ -295,8 +316,15 @@ static libmsrp_result call_listener_close(caller *self) {
 
 static libmsrp_result call_session_new(caller *self) {
     libmsrp_session_options options = LIBMSRP_SESSION_OPTIONS_INIT;
+    libmsrp_connection_options connection = LIBMSRP_CONNECTION_OPTIONS_INIT;
     object *user = object_new(self->owner);
     self->new_session = 0;
+    connection.connect_timeout_ms = 60000;
+    if (is_wrong(self)) {
+        connection.source_address.ptr = some_text(self, "127.0.0.1", &connection.source_address.len);
+        connection.connect_timeout_ms = some_time(self);
+        options.connection = &connection;
+    }
     options.accept_types = LIBMSRP_SLICE("*");
     options.listener = below(self, 2) != 0 ? self->listener : 0;
     options.setup = (libmsrp_setup)some_number(self, (int32_t)below(self, 3));
@@ -551,6 +579,33 @@ static libmsrp_result call_session_abort(caller *self) {
 static libmsrp_result call_session_state(caller *self) {
     libmsrp_state state = LIBMSRP_STATE_NEW;
     return libmsrp_session_state(self->engine, self->session, MAYBE_NULL(libmsrp_state *, self, &state));
+}
+
+static libmsrp_result call_session_peer_certificate(caller *self) {
+    libmsrp_certificate *certificate = NULL;
+    const libmsrp_result result = libmsrp_session_peer_certificate(
+        self->engine, self->session, MAYBE_NULL(libmsrp_certificate **, self, &certificate));
+    if (certificate != NULL) {
+        libmsrp_certificate_info info = LIBMSRP_CERTIFICATE_INFO_INIT;
+        CHECK_OK(libmsrp_certificate_read(certificate, &info));
+        CHECK(info.der.len > 0 && info.fingerprint.len > 0);
+    }
+    libmsrp_certificate_free(certificate);
+    return result;
+}
+
+/* Of what is none; call_session_peer_certificate reads what is one. */
+static libmsrp_result call_certificate_read(caller *self) {
+    libmsrp_certificate_info info = LIBMSRP_CERTIFICATE_INFO_INIT;
+    const libmsrp_result result =
+        libmsrp_certificate_read(NULL, MAYBE_NULL(libmsrp_certificate_info *, self, &info));
+    return result == LIBMSRP_ERR_INVALID_ARGUMENT ? LIBMSRP_OK : LIBMSRP_ERR_INTERNAL;
+}
+
+static libmsrp_result call_certificate_free(caller *self) {
+    (void)self;
+    libmsrp_certificate_free(NULL);
+    return LIBMSRP_OK;
 }
 
 static libmsrp_result call_session_pause(caller *self) {
@@ -903,14 +958,21 @@ static function functions[] = {
     FUNCTION(engine_fd, ON_ENGINE, 3),
     FUNCTION(engine_process, ON_ENGINE, 150),
     FUNCTION(engine_wakeup, ON_ENGINE, 3),
+    FUNCTION(engine_reload_tls, ON_ENGINE, 1),
     FUNCTION(engine_stats, ON_ENGINE, 3),
     FUNCTION(engine_set_log, ON_ENGINE, 3),
     FUNCTION(engine_responses, ON_ENGINE, 3),
     FUNCTION(engine_set_trace, ON_ENGINE, 1),
+    FUNCTION(resolve_done, ON_QUERY, 3),
+    FUNCTION(resolve_failed, ON_QUERY, 1),
+    FUNCTION(dial_done, ON_QUERY, 3),
     FUNCTION(listener_new, ON_ENGINE, 3),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
     FUNCTION(session_new, ON_ENGINE, 10),
+    FUNCTION(session_peer_certificate, ON_SESSION, 3),
+    FUNCTION(certificate_read, ON_NOTHING, 1),
+    FUNCTION(certificate_free, ON_NOTHING, 1),
     FUNCTION(session_local_path, ON_SESSION, 3),
     FUNCTION(session_local_media, ON_SESSION, 3),
     FUNCTION(session_create_offer, ON_SESSION, 3),
