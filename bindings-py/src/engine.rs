@@ -147,6 +147,11 @@ impl Engine {
         py.detach(|| engine.set_trace(trace)).or_raise(py)
     }
 
+    /// Reads the files of all TLS configurations again.
+    fn reload_tls(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.core.get().reload_tls()).or_raise(py)
+    }
+
     /// Queues records of the log up to this level: 1 error to 5 the log of the wire, 0 none.
     fn set_log(&self, py: Python<'_>, level: u8) -> PyResult<()> {
         let level = match level {

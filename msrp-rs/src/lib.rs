@@ -74,17 +74,13 @@ mod api;
 #[cfg(all(feature = "net", not(loom)))]
 pub mod engine;
 
-#[cfg(all(doctest, feature = "net"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
-#[cfg(all(doctest, feature = "net"))]
-#[doc = include_str!("../../docs/connections.md")]
-struct Connections;
 pub mod error;
 pub mod limits;
 mod mutant;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(all(doctest, feature = "net"))]
+mod pages;
 pub mod proto;
 pub mod sdp;
 pub mod wire;
@@ -96,10 +92,11 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, EngineOptions,
-    Identity, ListenOptions, NameResolution, PemSource, Profile, RequestOptions, Resolution,
-    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
-    SystemResolver, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
+    Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
+    SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
+    TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -41,7 +41,7 @@ from .exceptions import (
 from .message import Message
 from .requests import Answer, Request
 from .session import Session
-from .tls import TLSConfig
+from .tls import PeerCertificate, TLSConfig
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,
@@ -86,6 +86,7 @@ __all__ = [
     "Message",
     "MessageAborted",
     "MsrpError",
+    "PeerCertificate",
     "Profile",
     "ProtocolError",
     "QueueFull",

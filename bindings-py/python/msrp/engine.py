@@ -237,6 +237,16 @@ class Engine:
         """
         self._core.set_trace(_trace(trace))
 
+    def reload_tls(self) -> None:
+        """Reads the files of all TLS configurations again, and the system's CAs, for those who are
+        told that they changed; the engine looks by itself when sessions and connections are made.
+        New handshakes use what is there now; connections that are there live on.
+
+        Raises `ValueError` naming the first file that cannot be used: its old content stays in use;
+        `SessionClosed` when the engine is closed.
+        """
+        self._core.reload_tls()
+
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""
         return _stats(self._core.stats())

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::Tls;
 use crate::proto::{ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::{
     Answer, AnswerWarning, Attribute, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
+use crate::wire::{Host, MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -67,6 +68,16 @@ pub(super) struct Remote {
 pub(super) struct Heard {
     remote: Remote,
     answered: Option<MediaDescription>,
+}
+
+impl Heard {
+    /// Where the peer says that it is; behind a relay, where that is.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let media = &self.remote.media;
+        let first = media.path.first().host().clone();
+        let address = media.address.clone().filter(|address| *address != first);
+        std::iter::once(first).chain(address).collect()
+    }
 }
 
 impl Negotiation {
@@ -280,13 +291,21 @@ impl Negotiation {
             && self.local.treatment.session_match == SessionMatch::Uri
     }
 
-    /// The fingerprints that came with it.
+    /// The fingerprints that came with it, as far as they prove something: the certificate that is seen of a peer behind
+    /// a relay is the relay's (RFC 6135 §4.3).
     ///
     /// # Errors
-    /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
-    /// (RFC 6135 §4.3).
-    pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
+    /// `InvalidSdp` where fingerprints are to prove the peer, it is behind a relay, and the host knows none of the
+    /// relay.
+    pub(super) fn fingerprints<'a>(
+        &self,
+        heard: &'a Heard,
+        tls: &Tls,
+    ) -> Result<&'a [Fingerprint]> {
         if heard.remote.media.has_relay() {
+            if !tls.is_pinned() || tls.has_known() {
+                return Ok(&[]);
+            }
             return Err(Error::remote(
                 ErrorKind::InvalidSdp,
                 "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",

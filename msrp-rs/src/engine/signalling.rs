@@ -83,7 +83,7 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        self.set_remote_description(session, &MediaDescription::parse(sdp, index)?)
+        self.set_remote_description(session, MediaDescription::parse(sdp, index)?)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -131,19 +131,17 @@ impl Weighed {
             return Err(Error::local(ErrorKind::Gone, "session is closed"));
         }
         let heard = take(negotiation)?;
-        let tls = session.entry.tls().filter(|tls| tls.is_pinned());
-        let pins = tls
-            .map(|tls| tls.pins(negotiation.fingerprints(&heard)?))
-            .transpose()?;
+        let pins = match session.entry.tls() {
+            Some(tls) => tls.pins(negotiation.fingerprints(&heard, tls)?, heard.hosts())?,
+            None => None,
+        };
         Ok(Self { heard, pins })
     }
 
     /// Takes it, and tells the connections.
     pub(super) fn settle(self, session: &Session, negotiation: &mut Negotiation) -> Result<()> {
         let Self { heard, pins } = self;
-        if let Some(pins) = pins {
-            session.entry.set_pins(pins);
-        }
+        session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
         match session.entry.set_ready(config) {
