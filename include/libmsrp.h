@@ -42,6 +42,7 @@
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
+ *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
@@ -1011,6 +1012,12 @@ typedef struct libmsrp_certificate_info {
 } libmsrp_certificate_info;
 
 /**
+ * Names a question of the library to the host. 0 is none. Valid until it is answered, its time is over, or its session
+ * ends.
+ */
+typedef uint64_t libmsrp_query;
+
+/**
  * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
  */
 typedef struct libmsrp_limits {
@@ -1179,6 +1186,31 @@ typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *us
 typedef void (*libmsrp_release_fn)(void *user);
 
 /**
+ * The addresses of a name in the session's remote path are wanted, to connect: libmsrp_resolve_done() or
+ * libmsrp_resolve_failed() answers, now or within libmsrp_limits.resolve_ms. name is in lower case and no address.
+ * Asked for each connection anew; nothing is kept.
+ */
+typedef void (*libmsrp_resolve_fn)(struct libmsrp_engine *engine,
+                                   libmsrp_session session,
+                                   libmsrp_query query,
+                                   const uint8_t *name,
+                                   size_t name_len,
+                                   void *user);
+
+/**
+ * May the session be connected to this address? libmsrp_dial_done() answers, now or within libmsrp_limits.connect_ms;
+ * an address without an answer is not dialled. address is in text form, without brackets. Asked for each address,
+ * before anything is sent, and for each further session that would share a connection that is there.
+ */
+typedef void (*libmsrp_dial_fn)(struct libmsrp_engine *engine,
+                                libmsrp_session session,
+                                libmsrp_query query,
+                                const uint8_t *address,
+                                size_t address_len,
+                                uint16_t port,
+                                void *user);
+
+/**
  * Options of an engine. Zero: the default.
  */
 typedef struct libmsrp_engine_options {
@@ -1207,13 +1239,21 @@ typedef struct libmsrp_engine_options {
      */
     libmsrp_engine_closed_fn on_engine_closed;
     /**
-     * Handed to on_engine_closed.
+     * Handed to the functions of these options.
      */
     void *user;
     /**
      * The destructor of user, called once, as the engine's last call. May be NULL.
      */
     libmsrp_release_fn on_release;
+    /**
+     * Resolves the names in remote paths, with user. Default: NULL, the operating system does.
+     */
+    libmsrp_resolve_fn on_resolve;
+    /**
+     * Says which addresses may be dialled, with user. Default: NULL, all may.
+     */
+    libmsrp_dial_fn on_dial;
 } libmsrp_engine_options;
 
 /**
@@ -1528,6 +1568,36 @@ typedef struct libmsrp_sdp_stream {
 } libmsrp_sdp_stream;
 
 /**
+ * How a session's connection is made and kept. Zero: the default. Sessions share a connection that we dialled only where
+ * all of these are equal.
+ */
+typedef struct libmsrp_connection_options {
+    /**
+     * sizeof(libmsrp_connection_options), set by LIBMSRP_CONNECTION_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The address of this machine that we dial from. Only peer addresses of the same family are dialled then. Default:
+     * what the system's routes say.
+     */
+    struct libmsrp_slice source_address;
+    /**
+     * Most time for the connection to the peer, over all its addresses, without a TLS handshake. Default:
+     * libmsrp_limits.connect_ms, which a longer one does not exceed.
+     */
+    int64_t connect_timeout_ms;
+    /**
+     * Not 0: dial from the port on which the session listens, for peers that let only it in.
+     */
+    int32_t source_port_from_path;
+    /**
+     * The port that we dial from; it serves one connection to each peer address at a time. Not together with
+     * source_port_from_path. Default: any free one.
+     */
+    uint16_t source_port;
+} libmsrp_connection_options;
+
+/**
  * Options of a session. Zero: the default.
  */
 typedef struct libmsrp_session_options {
@@ -1636,6 +1706,10 @@ typedef struct libmsrp_session_options {
      * How many.
      */
     size_t attribute_count;
+    /**
+     * How its connection is made and kept, copied. Default: NULL, all defaults.
+     */
+    const struct libmsrp_connection_options *connection;
 } libmsrp_session_options;
 
 /**
@@ -2117,6 +2191,42 @@ libmsrp_result libmsrp_certificate_read(const struct libmsrp_certificate *certif
  * Cannot fail; legal in callbacks, from any thread, in a forked child, and after libmsrp_engine_free(). Call it once.
  */
 void libmsrp_certificate_free(struct libmsrp_certificate *certificate);
+
+/**
+ * Answers on_resolve: the addresses of the name, separated by spaces, in the order in which they are to be tried; the
+ * families take turns. The first libmsrp_limits.addresses of them are used.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, addresses is not UTF-8, one of them is no address, or
+ * query is a question of on_dial: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_resolve_done(struct libmsrp_engine *engine,
+                                    libmsrp_query query,
+                                    const uint8_t *addresses,
+                                    size_t len);
+
+/**
+ * Answers on_resolve: the name has no addresses. text says why and goes into the error of the session; it may be empty.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of on_dial;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
+                                      libmsrp_query query,
+                                      const uint8_t *text,
+                                      size_t len);
+
+/**
+ * Answers on_dial: whether the address may be dialled; not 0 means yes.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of on_resolve;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_dial_done(struct libmsrp_engine *engine,
+                                 libmsrp_query query,
+                                 int32_t allow);
 
 /**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -3179,6 +3289,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
+#define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)

@@ -11,13 +11,12 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream
-    EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded
-    Limits Listener Message MessageAborted MsrpError PeerCertificate Profile ProtocolError
-    QueueFull Report Request Session SessionClosed State StateChanged Stats StatusError
-    TLSConfig TlsError TooLarge Trace
-    Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
-    __version__
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Engine Event
+    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
+    LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate Profile
+    ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
+    StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
+    TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
@@ -74,6 +73,7 @@ def test_options_are_keywords() -> None:
         (msrp.Session.send, 3),
         (msrp.TLSConfig, 0),
         (msrp.Limits, 0),
+        (msrp.ConnectionOptions, 0),
     ):
         kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
         assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) == positional

@@ -45,6 +45,7 @@ from .tls import PeerCertificate, TLSConfig
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,
+    ConnectionOptions,
     Event,
     EventsLost,
     Headers,
@@ -68,6 +69,7 @@ __all__ = [
     "CloseReason",
     "ConcurrencyError",
     "ConnectError",
+    "ConnectionOptions",
     "Engine",
     "Event",
     "EventStream",

@@ -34,7 +34,7 @@ pub(super) struct Negotiation {
 /// What the host configured.
 #[derive(Debug)]
 pub(super) struct Local {
-    pub(super) accept_types: Vec<MediaRange>,
+    pub(super) accept_types: Arc<[MediaRange]>,
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
@@ -98,7 +98,7 @@ impl Negotiation {
     }
 
     fn options(&self) -> Result<LocalOptions> {
-        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
+        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.to_vec())?;
         options
             .accept_wrapped_types
             .clone_from(&self.local.accept_wrapped_types);
@@ -273,7 +273,7 @@ impl Negotiation {
             session_match: treatment.session_match,
             pacing: treatment.pacing,
             dash_split: treatment.dash_split,
-            accept_types: self.local.accept_types.clone().into(),
+            accept_types: Arc::clone(&self.local.accept_types),
             max_size: self.local.max_size,
             reports: self.local.reports,
             methods: Arc::clone(&self.local.methods),

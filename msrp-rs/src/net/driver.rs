@@ -42,6 +42,8 @@ const WRITES: usize = 4;
 const SLICES: usize = 64;
 /// How long what is encoded may take to be written when the connection is to be closed.
 const FINISH: Duration = Duration::from_secs(1);
+/// Rooms of buffers and tables that are not used are given back that long after something happened.
+const TIDY: Duration = Duration::from_secs(3);
 /// How long the peer's side is read after ours has ended.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -56,6 +58,8 @@ pub(crate) struct Driver {
     stage: Stage,
     /// Until when a session must have come.
     unbound_until: Option<Instant>,
+    /// When what is not used is given back; none if nothing happened since the last time.
+    tidy_at: Option<Instant>,
     was_used: bool,
     was_allowed: bool,
     is_short: bool,
@@ -117,6 +121,7 @@ impl Driver {
             sessions: HashMap::new(),
             stage: Stage::Running,
             unbound_until,
+            tidy_at: None,
             // Who dials has a session for it.
             was_used: is_dialled,
             was_allowed: true,
@@ -140,7 +145,7 @@ impl Driver {
     /// One round through everything. True when something moved.
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let now = Instant::now();
-        self.take_inbox(cx, now);
+        let mut moved = self.take_inbox(cx, now);
         let Some(connection) = &mut self.connection else {
             self.stage = Stage::Over;
             return false;
@@ -160,22 +165,44 @@ impl Driver {
         if connection.poll_timeout().is_some_and(|at| at <= now) {
             connection.handle_timeout(now);
         }
-        let mut moved = false;
+        let was_told = std::mem::take(&mut moved);
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
         }
         self.deliver();
         moved |= self.write(cx, now);
         self.deliver();
-        self.advance(cx, now) || moved
+        moved |= self.advance(cx, now);
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy();
+            self.tidy_at = None;
+        } else if moved || was_told {
+            self.tidy_at.get_or_insert(now + TIDY);
+        }
+        moved
     }
 
-    fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) {
+    /// Gives back the room that bursts have left in buffers and tables: most connections are idle most of the time.
+    fn tidy(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.shrink();
+        }
+        self.sessions.shrink_to_fit();
+        for entry in self.sessions.values() {
+            entry.mailbox().shrink();
+        }
+        self.scratch = Scratch::default();
+        self.connected.inbox.shrink();
+    }
+
+    /// True when there was something in it.
+    fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         let mut dirty = std::mem::take(&mut self.scratch.dirty);
         let mut controls = std::mem::take(&mut self.scratch.controls);
         self.connected
             .inbox
             .take(cx.waker(), &mut dirty, &mut controls);
+        let was_told = !(dirty.is_empty() && controls.is_empty());
         for control in controls.drain(..) {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
@@ -197,6 +224,7 @@ impl Driver {
         }
         self.scratch.dirty = dirty;
         self.scratch.controls = controls;
+        was_told
     }
 
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
@@ -514,7 +542,7 @@ impl Driver {
             Stage::Over => None,
         };
         let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
-        own.into_iter().chain(inner).min()
+        own.into_iter().chain(inner).chain(self.tidy_at).min()
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {

@@ -262,7 +262,7 @@ impl Peer<'_> {
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
         }
-        let mut race = Race::new(addresses);
+        let mut race = Race::new(addresses, self.host.ip().is_none());
         let attempt = |address| self.attempt(context, entry, source, address, turn.take());
         match timeout_at(deadline, race.run(attempt)).await {
             Ok(Some(Attempt {
