@@ -41,6 +41,7 @@
  *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
@@ -835,6 +836,11 @@ typedef struct libmsrp_text libmsrp_text;
 typedef struct libmsrp_tls libmsrp_tls;
 
 /**
+ * Names a session of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_session;
+
+/**
  * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
  */
 typedef struct libmsrp_limits {
@@ -1220,11 +1226,6 @@ typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, siz
 typedef uint64_t libmsrp_message;
 
 /**
- * Names a session of an engine. 0 is none.
- */
-typedef uint64_t libmsrp_session;
-
-/**
  * Octets or UTF-8 text, borrowed, not NUL-terminated.
  *
  * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
@@ -1392,6 +1393,11 @@ typedef struct libmsrp_session_options {
      * letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
      */
     struct libmsrp_slice methods;
+    /**
+     * Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+     * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+     */
+    int32_t cema;
 } libmsrp_session_options;
 
 /**
@@ -1716,6 +1722,13 @@ typedef struct libmsrp_session_callbacks {
                         libmsrp_transfer transfer,
                         const struct libmsrp_response *response,
                         void *user);
+    /**
+     * The names of an SDP were looked up, as libmsrp_session_prepare_remote() asked; lookup is its number.
+     */
+    void (*on_prepared)(struct libmsrp_engine *engine,
+                        libmsrp_session session,
+                        uint64_t lookup,
+                        void *user);
 } libmsrp_session_callbacks;
 
 /**
@@ -1845,6 +1858,47 @@ size_t libmsrp_body_len(const struct libmsrp_body *body);
  * once.
  */
 void libmsrp_body_release(struct libmsrp_body *body);
+
+/**
+ * Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
+ * libmsrp_session_set_remote() and libmsrp_session_create_answer(), which do not wait. Returns at once; on_prepared with
+ * the number in *lookup follows in any case, at the latest after 10 s: a name that is not found has no address. Without
+ * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended, or the m=
+ * line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_prepare_remote(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const uint8_t *sdp,
+                                              size_t sdp_len,
+                                              int32_t index,
+                                              uint64_t *lookup);
+
+/**
+ * Whether a new offer is to be sent: *out is 1 when, with CEMA, the answer that libmsrp_session_set_remote() took last
+ * said that no connection would come about (RFC 6714 §4.2), else 0. Nothing of that answer was taken;
+ * libmsrp_session_create_offer() and libmsrp_session_local_media() give the new offer, without a=msrp-cema.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_due(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         int32_t *out);
+
+/**
+ * The fingerprints in the peer's SDP as they stand there, `sha-256 AB:CD:...`, one per line without a line end after the
+ * last; empty until the remote side is known. A host that stores them with the peer's identity can warn when the next
+ * session brings others (RFC 6714 §7.7). *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_fingerprints(struct libmsrp_engine *engine,
+                                                   libmsrp_session session,
+                                                   struct libmsrp_text **out);
 
 /**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -2205,9 +2259,10 @@ libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
  * Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
  * from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
- * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
- * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+ * peer's path changed after the session was bound, or names have to be looked up first
+ * (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+ * is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
  * has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
@@ -2222,8 +2277,11 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
  * libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
  * LIBMSRP_FIRST_MEDIA.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
- * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+ * With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+ * path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+ * LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
  * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
  * has port 0; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2256,7 +2314,8 @@ libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
  *
  * A passive session is bound by its peer also without it, once the remote side is known.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+ * is due (libmsrp_session_offer_due());
  * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */

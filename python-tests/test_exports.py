@@ -32,8 +32,8 @@ MEMBERS = {
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer events id local_media local_path
-        open recv recv_many recv_request remote_path request send send_nowait set_remote
-        set_remote_path state""",
+        offer_due open prepare_remote recv recv_many recv_request remote_fingerprints remote_path
+        request send send_nowait set_remote set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

@@ -210,6 +210,9 @@ pub struct libmsrp_session_options {
     /// Methods beside SEND and REPORT whose requests come as on_request and are answered by the host: words of capital
     /// letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
     pub methods: libmsrp_slice,
+    /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+    /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+    pub cema: i32,
 }
 
 sized!(libmsrp_session_options);
@@ -393,10 +396,21 @@ impl libmsrp_session_options {
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
             methods: methods.map(words).unwrap_or_default(),
+            cema: self.cema != 0,
             keep_alive,
             report_timeout,
         })
     }
+}
+
+/// Borrows the octets of an SDP, which have to be UTF-8.
+///
+/// # Safety
+/// As [`entry::octets`].
+pub(crate) unsafe fn sdp_text<'a>(ptr: *const u8, len: usize, name: &str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    let octets = unsafe { entry::octets(ptr, len, name) }?;
+    msrp_core::sdp::text(octets)
 }
 
 /// A time in milliseconds, 0 for none.
@@ -479,9 +493,10 @@ pub unsafe extern "C" fn libmsrp_session_create_offer(
 /// Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
 /// from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
-/// such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
-/// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+/// peer's path changed after the session was bound, or names have to be looked up first
+/// (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+/// is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
 /// has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_create_answer(
@@ -498,7 +513,7 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let offer = unsafe { entry::text(offer, offer_len, "offer") }?;
+        let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         let answer =
             engine
                 .core
@@ -511,8 +526,11 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
 /// libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
 /// LIBMSRP_FIRST_MEDIA.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
-/// or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+/// With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+/// path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+/// LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
 /// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
 /// has port 0; LIBMSRP_ERR_FORKED;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -528,7 +546,7 @@ pub unsafe extern "C" fn libmsrp_session_set_remote(
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
         // SAFETY: the header's contract.
-        let sdp = unsafe { entry::text(sdp, sdp_len, "sdp") }?;
+        let sdp = unsafe { sdp_text(sdp, sdp_len, "sdp") }?;
         let index = media_index(index)?;
         engine.core.set_remote(SessionHandle(session), sdp, index)?;
     })
@@ -569,7 +587,8 @@ pub unsafe extern "C" fn libmsrp_session_set_remote_path(
 ///
 /// A passive session is bound by its peer also without it, once the remote side is known.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+/// is due (libmsrp_session_offer_due());
 /// LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -701,7 +720,7 @@ pub unsafe extern "C" fn libmsrp_session_set_user_data(
     })
 }
 
-fn media_index(index: i32) -> Result<Option<usize>> {
+pub(crate) fn media_index(index: i32) -> Result<Option<usize>> {
     match index {
         LIBMSRP_FIRST_MEDIA => Ok(None),
         _ => usize::try_from(index)

@@ -112,7 +112,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 168);
+    CHECK(sizeof(libmsrp_session_options) == 176);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -134,8 +134,9 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, pacing, 144);
     CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
     CHECK_OFFSET(libmsrp_session_options, methods, 152);
+    CHECK_OFFSET(libmsrp_session_options, cema, 168);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 104);
+    CHECK(sizeof(libmsrp_session_callbacks) == 112);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -148,6 +149,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
     CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_prepared, 104);
 
     CHECK(sizeof(libmsrp_send_options) == 72);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);

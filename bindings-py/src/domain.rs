@@ -20,7 +20,7 @@ use crate::error::exception;
 use crate::message::{self, Head};
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 22] = [
+pub(crate) const EVENT_KINDS: [&str; 23] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -43,6 +43,7 @@ pub(crate) const EVENT_KINDS: [&str; 22] = [
     "unconfirmed",   // transfer, Message-ID, exception
     "request", // request, method, Message-ID or None, Content-Type or None, headers, bytes, credit
     "response", // transfer, status, comment, headers
+    "prepared", // lookup
 ];
 
 /// One consumer of events.
@@ -211,6 +212,7 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             answer.headers,
         )
             .into_pyobject(py),
+        Event::Prepared { lookup } => (22, session, lookup).into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

@@ -105,6 +105,24 @@ impl Session {
             .or_raise(py)
     }
 
+    /// Begins to look up names; the event has the number that this gives.
+    fn prepare_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<u64> {
+        self.core
+            .get()
+            .prepare_remote(self.handle, sdp, index)
+            .or_raise(py)
+    }
+
+    fn offer_due(&self, py: Python<'_>) -> PyResult<bool> {
+        self.core.get().offer_due(self.handle).or_raise(py)
+    }
+
+    fn remote_fingerprints(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let prints = self.core.get().remote_fingerprints(self.handle);
+        let prints = prints.or_raise(py)?;
+        Ok(prints.iter().map(ToString::to_string).collect())
+    }
+
     fn set_remote_path(
         &self,
         py: Python<'_>,

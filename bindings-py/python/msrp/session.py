@@ -95,13 +95,56 @@ class Session(SessionBase):
 
     def set_remote(self, sdp: str, *, index: int | None = None) -> None:
         """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
-        `local_media` then answers. May be called again. `index` as for `create_answer`.
+        `local_media` then answers. May be called again. `index` as for `create_answer`. With CEMA,
+        `offer_due` says afterwards whether the answer was one that can be used.
 
         Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
         """
         self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
+
+    async def prepare_remote(self, sdp: str, *, index: int | None = None) -> None:
+        """Looks up the names of the peer's SDP that decide about CEMA, before `set_remote` and
+        `create_answer`, which do not wait. Without ``cema=True``, and where addresses are equal as
+        texts, there is nothing to look up. Takes 10 seconds at most; a name that is not found has
+        no address.
+
+        Raises `InvalidSdp`, `SessionClosed`.
+
+        Cancellation: the lookup goes on, and the next call finds what it found.
+        """
+        self._check_loop()
+        lookup = self._core.prepare_remote(sdp, index)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._lookups[lookup] = waiter
+        try:
+            await waiter
+        finally:
+            self._lookups.pop(lookup, None)
+        self._check_open()
+
+    @property
+    def offer_due(self) -> bool:
+        """Whether a new offer is to be sent: with CEMA, the answer said that no connection would
+        come about (RFC 6714 §4.2). It was not taken; `create_offer` gives the new offer, without
+        ``a=msrp-cema``.
+        """
+        if self._state is State.CLOSED:
+            return False
+        with contextlib.suppress(SessionClosed):
+            return self._core.offer_due()
+        return False
+
+    @property
+    def remote_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints in the peer's SDP as they stand there, ``"sha-256 AB:CD:..."``; empty
+        until it is known. A host that stores them with the peer's identity can warn when the next
+        session brings others (RFC 6714 §7.7).
+        """
+        with contextlib.suppress(SessionClosed):
+            return tuple(self._core.remote_fingerprints())
+        return ()
 
     def set_remote_path(
         self,

@@ -160,6 +160,12 @@ pub enum Event {
         /// How many.
         count: u64,
     },
+    /// The names of an SDP were looked up, as `Engine::prepare_remote` asked: `set_remote` and `create_answer` can judge
+    /// it.
+    Prepared {
+        /// The number that `prepare_remote` gave.
+        lookup: u64,
+    },
     /// The consumer was too slow on a shared connection: open messages were aborted, further ones are refused.
     Shed,
     /// It caught up.

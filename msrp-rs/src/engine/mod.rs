@@ -67,6 +67,7 @@ mod intercept;
 
 // What they use.
 
+mod cema;
 mod domain;
 mod error;
 mod event;

@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
+use super::cema::{Cema, check_known, via};
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{ReportMode, SessionConfig, SessionMatch};
+use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
 use crate::sdp::{
     Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
-    SetupAttribute, answer, offer, role_from_answer,
+    SetupAttribute, answer_with, offer, role_from_answer,
 };
-use crate::wire::{MediaRange, MediaType, Method, Uri, UriPath};
+use crate::wire::{Host, MediaRange, MediaType, Method, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(super) struct Negotiation {
     /// Our answer to the peer's offer.
     answered: Option<MediaDescription>,
     remote: Option<Remote>,
+    pub(super) cema: Cema,
 }
 
 /// What the host configured.
@@ -47,6 +50,8 @@ pub(super) struct Local {
     pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
     pub(super) report_timeout: Option<std::time::Duration>,
+    /// Whether CEMA is wanted.
+    pub(super) cema: bool,
 }
 
 /// The peer's side.
@@ -58,13 +63,17 @@ pub(super) struct Remote {
     accept_types: Vec<MediaRange>,
     max_size: Option<u64>,
     is_this_engine: bool,
-    fingerprints: Vec<Fingerprint>,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    /// Where we connect to in its stead (RFC 6714).
+    via: Option<(Host, u16)>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
 pub(super) struct Heard {
     remote: Remote,
     answered: Option<MediaDescription>,
+    /// It is an answer with which no connection would come about.
+    pub(super) fallback: Option<Fallback>,
 }
 
 impl Negotiation {
@@ -72,6 +81,7 @@ impl Negotiation {
     pub(super) fn new(uri: Uri, sdp_id: u64, local: Local) -> Result<Self> {
         let origin = Origin::new(sdp_id >> 1, 1, uri.host().clone())?;
         let negotiation = Self {
+            cema: Cema::new(local.cema),
             local,
             path: uri.into(),
             is_told: false,
@@ -98,6 +108,7 @@ impl Negotiation {
         options.fingerprints.clone_from(&self.local.fingerprints);
         options.reachable = self.local.listens;
         options.path_in_use = self.is_told;
+        options.cema = self.cema.is_on();
         Ok(options)
     }
 
@@ -132,6 +143,7 @@ impl Negotiation {
         let description = offer(&self.options()?);
         self.path = description.path.clone();
         self.is_told = true;
+        self.cema.go_on();
         Ok(self.offered.insert(description))
     }
 
@@ -147,23 +159,32 @@ impl Negotiation {
 
     /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
     pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
-        let (role, answered) = match &self.offered {
-            Some(offered) => (role_from_answer(offered, theirs)?, None),
+        let (role, judged, answered) = match &self.offered {
+            Some(offered) => {
+                let role = role_from_answer(offered, theirs)?;
+                (role, self.cema.judge_answer(offered, theirs, role)?, None)
+            }
             None => {
+                check_known(&self.unknown_names(theirs))?;
                 let Answer {
                     description,
                     role,
+                    connect,
                     warning,
                     ..
-                } = answer(&self.options()?, theirs)?;
+                } = answer_with(&self.options()?, theirs, self.cema.names())?;
                 if warning == Some(AnswerWarning::Unreachable) {
                     return Err(Error::invalid_argument(
                         "the peer wants to connect, and this session listens nowhere \
                          (a secure one needs a certificate for that)",
                     ));
                 }
-                (role, Some(description))
+                (role, AfterAnswer::Agreed(connect), Some(description))
             }
+        };
+        let (connect, fallback) = match judged {
+            AfterAnswer::Agreed(connect) => (connect, None),
+            AfterAnswer::OfferAgain(fallback) => (Connect::Path, Some(fallback)),
         };
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
@@ -174,8 +195,33 @@ impl Negotiation {
             max_size: theirs.max_size,
             is_this_engine: theirs.speaks_to_this_engine(),
             fingerprints: theirs.fingerprints.clone(),
+            via: via(connect),
         };
-        Ok(Heard { remote, answered })
+        Ok(Heard {
+            remote,
+            answered,
+            fallback,
+        })
+    }
+
+    /// The names that have to be looked up before `take` can judge.
+    pub(super) fn unknown_names(&self, theirs: &MediaDescription) -> Vec<String> {
+        let names = self.cema.names();
+        match &self.offered {
+            Some(offered) => role_from_answer(offered, theirs)
+                .map(|role| names_of_answer(offered, theirs, role, names))
+                .unwrap_or_default(),
+            None => self
+                .options()
+                .map(|options| names_of_offer(&options, theirs, names))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The answer was void, and a new offer is due.
+    pub(super) fn fall_back(&mut self, fallback: Fallback) {
+        self.offered = None;
+        self.cema.fall_back(fallback);
     }
 
     /// Takes a bare path as the remote side.
@@ -204,10 +250,12 @@ impl Negotiation {
             max_size: None,
             is_this_engine: false,
             fingerprints: Vec::new(),
+            via: None,
         };
         Ok(Heard {
             remote,
             answered: None,
+            fallback: None,
         })
     }
 
@@ -278,6 +326,11 @@ impl Negotiation {
         Ok(&heard.remote.fingerprints)
     }
 
+    /// Where `heard` makes us connect to, if not to its path.
+    pub(super) fn via(heard: &Heard) -> Option<(Host, u16)> {
+        heard.remote.via.clone()
+    }
+
     /// Whether `heard` is what is known already, as far as a bound session can tell.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
@@ -297,6 +350,7 @@ impl Negotiation {
             self.is_told = true;
         }
         self.offered = None;
+        self.cema.go_on();
         self.answered = heard.answered;
         let mut remote = heard.remote;
         // The same path again: nobody reconnects, so who connected stays who connected.

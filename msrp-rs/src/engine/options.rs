@@ -217,6 +217,10 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// Whether connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714): offers and answers have
+    /// `a=msrp-cema`, and `c=` and `m=` line of the peer's count. Best together with TLS, which then reaches from end to
+    /// end (RFC 6714 §7.2).
+    pub cema: bool,
     /// Who makes REPORTs.
     pub reports: ReportMode,
     /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
@@ -249,6 +253,7 @@ impl Default for SessionOptions {
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            cema: false,
             reports: ReportMode::default(),
             methods: Vec::new(),
             keep_alive: None,

@@ -72,6 +72,9 @@ impl Engine {
     /// The peer's whole SDP or its m= block: the answer to our offer, or an offer that `local_media` then answers.
     /// May be called again before the session is bound; later only with the path that is known.
     ///
+    /// With CEMA an answer may be void: then nothing of it is taken, and [`offer_due`](Self::offer_due) says that a new
+    /// offer is to be sent. Names have to be looked up before: [`prepare_remote`](Self::prepare_remote).
+    ///
     /// # Errors
     /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types, `Gone` if its
     /// port is 0, `InvalidArgument` (a changed path of a bound session), `Forked`.
@@ -118,6 +121,13 @@ fn hear(
         return Err(Error::local(ErrorKind::Gone, "session is closed"));
     }
     let heard = take(negotiation)?;
+    if let Some(fallback) = heard.fallback {
+        let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
+        if !is_served {
+            negotiation.fall_back(fallback);
+            return Ok(());
+        }
+    }
     if let Some(tls) = session.entry.tls().filter(|tls| tls.is_pinned()) {
         let pins = tls.pins(negotiation.fingerprints(&heard)?)?;
         session.entry.set_pins(pins);
@@ -130,6 +140,7 @@ fn hear(
         )),
         SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
         SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
+            session.entry.set_via(Negotiation::via(&heard));
             negotiation.settle(heard);
             Ok(())
         }

@@ -53,6 +53,7 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             message_id,
             error: unconfirmed_error(why),
         },
+        Item::Prepared(lookup) => Event::Prepared { lookup },
         Item::ReportsLost(count) => Event::ReportsLost { count },
         Item::Closed {
             reason,

@@ -53,6 +53,8 @@ pub(crate) enum Sharing {
 struct Authority {
     host: Host,
     port: u16,
+    /// The address in its stead that a middlebox gave (RFC 6714).
+    via: Option<(Host, u16)>,
     /// The TLS configuration, by its address.
     tls: Option<usize>,
 }
@@ -98,6 +100,16 @@ impl Targets {
         });
         known.insert(authority.clone(), Arc::clone(&target));
         target
+    }
+}
+
+impl Authority {
+    /// Where the socket goes. The certificate has to name `host` in any case.
+    fn dialled(&self) -> (&Host, u16) {
+        match &self.via {
+            Some((host, port)) => (host, *port),
+            None => (&self.host, self.port),
+        }
     }
 }
 
@@ -148,6 +160,7 @@ pub(crate) async fn connect(
     let authority = Authority {
         host: hop.host().clone(),
         port,
+        via: entry.via(),
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
     };
     let target = context.targets.target(&context.limits, &authority);
@@ -203,9 +216,10 @@ async fn dial(
     let _of_target = target.dials.acquire().await.map_err(closed)?;
     let _of_engine = context.targets.dials.acquire().await.map_err(closed)?;
     tokio::time::sleep_until(target.next_start(Instant::now()).into()).await;
-    let stream = reach(&authority.host, authority.port).await?;
+    let (host, port) = authority.dialled();
+    let stream = reach(host, port).await?;
     let failed = |error: io::Error| {
-        let text = format!("socket to {}:{}: {error}", authority.host, authority.port);
+        let text = format!("socket to {host}:{port}: {error}");
         Error::transport(ErrorKind::Connect, text)
     };
     let stream = PeerSocket::new(stream).map_err(failed)?;
@@ -213,7 +227,9 @@ async fn dial(
         return Ok(Transport::tcp(stream));
     };
 
-    let name = tls.name_for(&authority.host)?;
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let named = mutant::swap(Mutant::CemaNameChecked, &authority.host, || host);
+    let name = tls.name_for(named)?;
     let pins = entry.pins();
     let config = match &pins {
         Some(pins) => tls.client_for(Arc::clone(pins))?,
@@ -291,6 +307,7 @@ mod tests {
             &Authority {
                 host,
                 port: 2855,
+                via: None,
                 tls: None,
             },
         );

@@ -19,7 +19,7 @@ use super::verify::Pins;
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ struct State {
     binding: Binding,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
     spare: Option<Box<SessionConfig>>,
 }
@@ -117,6 +119,7 @@ impl Entry {
                 uri,
                 binding: Binding::NotReady(None),
                 pins: None,
+                via: None,
                 spare: None,
             }),
             own: Mutex::new(own),
@@ -148,6 +151,16 @@ impl Entry {
     /// What the peer's certificate must match.
     pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
         self.state.lock().pins.clone()
+    }
+
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).

@@ -223,7 +223,7 @@ impl<'a> Split<'a> {
     /// One pass over the text.
     fn new(text: &'a str) -> Result<Self> {
         if text.len() > MAX_SDP_LEN {
-            return Err(over_limit("length", text.len(), "octets", MAX_SDP_LEN));
+            return Err(too_long(text.len()));
         }
         let mut time_lines = String::new();
         let mut starts = Vec::new();
@@ -288,6 +288,11 @@ impl<'a> Split<'a> {
             sections,
         })
     }
+}
+
+/// The error for a text of so many octets.
+pub(super) fn too_long(len: usize) -> Error {
+    over_limit("length", len, "octets", MAX_SDP_LEN)
 }
 
 fn over_limit(what: &str, count: usize, unit: &str, limit: usize) -> Error {

@@ -51,6 +51,8 @@ pub(crate) enum Item {
     },
     /// So many REPORTs were dropped since the last one taken.
     ReportsLost(u64),
+    /// The names of an SDP were looked up.
+    Prepared(u64),
     /// Anything else, as `proto` said it.
     Event(Event),
     /// The last item.
