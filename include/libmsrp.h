@@ -767,7 +767,8 @@ enum libmsrp_pem
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * The name of a file, which is read at once.
+     * The name of a file, which must be readable now. It is read by the thread that makes a session or listener with the
+     * configuration for the first time, and again when it has changed.
      */
     LIBMSRP_PEM_FILE = 0,
     /**
@@ -800,7 +801,7 @@ enum libmsrp_verify
      */
     LIBMSRP_VERIFY_FINGERPRINT = 1,
     /**
-     * Not at all: for tests. It is logged.
+     * Not at all: for tests. It is logged, and counted in libmsrp_stats.
      */
     LIBMSRP_VERIFY_NONE = 2,
 };
@@ -809,6 +810,61 @@ enum libmsrp_verify
 typedef enum libmsrp_verify libmsrp_verify;
 #else
 typedef int32_t libmsrp_verify;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whether we ask for a certificate where we accept connections (mutual TLS). With LIBMSRP_VERIFY_FINGERPRINT we always
+ * do, and this says nothing.
+ */
+enum libmsrp_client_auth
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No.
+     */
+    LIBMSRP_CLIENT_AUTH_NONE = 0,
+    /**
+     * Yes; peers without one are served all the same.
+     */
+    LIBMSRP_CLIENT_AUTH_REQUEST = 1,
+    /**
+     * Yes; peers without one are refused.
+     */
+    LIBMSRP_CLIENT_AUTH_REQUIRE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_client_auth libmsrp_client_auth;
+#else
+typedef int32_t libmsrp_client_auth;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A version of TLS.
+ */
+enum libmsrp_tls_version
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * TLS 1.2.
+     */
+    LIBMSRP_TLS_VERSION_TLS12 = 12,
+    /**
+     * TLS 1.3.
+     */
+    LIBMSRP_TLS_VERSION_TLS13 = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_tls_version libmsrp_tls_version;
+#else
+typedef int32_t libmsrp_tls_version;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -822,6 +878,21 @@ typedef struct libmsrp_body libmsrp_body;
  * An MSRP engine. Made by libmsrp_engine_new(), ended by libmsrp_engine_free(). Any thread may use it.
  */
 typedef struct libmsrp_engine libmsrp_engine;
+
+/**
+ * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
+ * its attributes one by one.
+ *
+ * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+ * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
+ * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
+ *
+ * Ends with libmsrp_sdp_free(). It belongs to no engine and does not depend on the session that it came from. While one
+ * thread adds to it no other may use it. Texts that it gives out are NUL-terminated behind their length, too, and valid
+ * until libmsrp_sdp_free().
+ */
+typedef struct libmsrp_sdp libmsrp_sdp;
 
 /**
  * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
@@ -979,6 +1050,22 @@ typedef struct libmsrp_limits {
      * REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
      */
     size_t event_stream;
+    /**
+     * Dials that may start in a second to one target; after a pause so many at once. Beyond: they wait. Default 10.
+     */
+    size_t dial_rate;
+    /**
+     * Addresses of one name that are tried. Further ones are ignored. Default 16.
+     */
+    size_t addresses;
+    /**
+     * How long a connection to a peer may take, over all its addresses, without a TLS handshake. Default 20 s.
+     */
+    int64_t connect_ms;
+    /**
+     * How long a name may take to be resolved. Default 10 s.
+     */
+    int64_t resolve_ms;
 } libmsrp_limits;
 
 /**
@@ -1206,6 +1293,10 @@ typedef struct libmsrp_stats {
      * Octets of chunks received.
      */
     struct libmsrp_histogram chunk_received_bytes;
+    /**
+     * TLS connections whose peer nobody verified: LIBMSRP_VERIFY_NONE.
+     */
+    uint64_t tls_unverified;
 } libmsrp_stats;
 
 /**
@@ -1243,7 +1334,7 @@ typedef struct libmsrp_slice {
 } libmsrp_slice;
 
 /**
- * A header or other pair of texts.
+ * A header, an attribute of an SDP, or another pair of texts.
  */
 typedef struct libmsrp_header {
     /**
@@ -1296,6 +1387,63 @@ typedef uint64_t libmsrp_transfer;
  * sender has given up, or its session ends.
  */
 typedef uint64_t libmsrp_request;
+
+/**
+ * The values of an m= section that are no attributes.
+ */
+typedef struct libmsrp_sdp_line {
+    /**
+     * sizeof(libmsrp_sdp_line), set by LIBMSRP_SDP_LINE_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The kind of media. Default: message.
+     */
+    struct libmsrp_slice media;
+    /**
+     * The transport protocol, as `TCP/MSRP` or `TCP/TLS/MSRP`. Default: TCP/MSRP.
+     */
+    struct libmsrp_slice protocol;
+    /**
+     * The format list. Default: *.
+     */
+    struct libmsrp_slice formats;
+    /**
+     * The address of the c= line that counts: of the section, else of the session part. An IP address without brackets,
+     * or a name. Default: none.
+     */
+    struct libmsrp_slice address;
+    /**
+     * IP4 or IP6, as the c= line of this address says it. Only given out; for libmsrp_sdp_new() it does not matter.
+     */
+    struct libmsrp_slice address_type;
+    /**
+     * The title of the i= line. Default: none.
+     */
+    struct libmsrp_slice title;
+    /**
+     * The port; 0 says that the stream is refused or ended.
+     */
+    uint32_t port;
+    /**
+     * The number of ports behind it (`7654/2`); MSRP has none or 1.
+     */
+    uint32_t port_count;
+} libmsrp_sdp_line;
+
+/**
+ * A session and its place in an SDP.
+ */
+typedef struct libmsrp_sdp_stream {
+    /**
+     * The session.
+     */
+    libmsrp_session session;
+    /**
+     * Which m= line, from 0.
+     */
+    uint64_t index;
+} libmsrp_sdp_stream;
 
 /**
  * Options of a session. Zero: the default.
@@ -1393,6 +1541,19 @@ typedef struct libmsrp_session_options {
      * letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
      */
     struct libmsrp_slice methods;
+    /**
+     * Title of our m= section (`i=`), at most 1024 octets. Default: none.
+     */
+    struct libmsrp_slice title;
+    /**
+     * Further attributes of our m= section (label, content, ...), written last, in this order: at most 128 of 16 KiB in
+     * all. An empty value: a name alone. Default: none.
+     */
+    const struct libmsrp_header *attributes;
+    /**
+     * How many.
+     */
+    size_t attribute_count;
     /**
      * Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
      * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
@@ -1862,7 +2023,7 @@ void libmsrp_body_release(struct libmsrp_body *body);
 /**
  * Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
  * libmsrp_session_set_remote() and libmsrp_session_create_answer(), which do not wait. Returns at once; on_prepared with
- * the number in *lookup follows in any case, at the latest after 10 s: a name that is not found has no address. Without
+ * the number in *lookup follows in any case: a name that the resolver does not find in its time has no address. Without
  * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
@@ -2208,6 +2369,215 @@ libmsrp_result libmsrp_request_header(struct libmsrp_engine *engine,
                                       struct libmsrp_text **out);
 
 /**
+ * Makes a section with these values of its m= and c= line, for a peer's attributes. line may not be NULL. *out is for
+ * libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: line or out is NULL, a text is not UTF-8, or the port is above 65535;
+ * LIBMSRP_ERR_INVALID_SDP: the media is not message, the protocol is not one of MSRP, the formats do not begin with *, there
+ * are several ports, or the address or title cannot stand in a line (RFC 4975 §8.1); LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_new(const struct libmsrp_sdp_line *line,
+                               struct libmsrp_sdp **out);
+
+/**
+ * Adds an attribute of the session part, which may be a default of the section: setup, a direction, fingerprint. All
+ * others are passed over, so a host can give all of them. value_len 0: an attribute that is a name alone.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
+ * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
+ * LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+ * a forked child.
+ */
+libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
+                                       const uint8_t *name,
+                                       size_t name_len,
+                                       const uint8_t *value,
+                                       size_t value_len);
+
+/**
+ * Adds an attribute of the section, its name without `a=`. value_len 0: an attribute that is a name alone.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
+ * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
+ * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+ * LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
+                                         const uint8_t *name,
+                                         size_t name_len,
+                                         const uint8_t *value,
+                                         size_t value_len);
+
+/**
+ * How many m= lines an SDP text has: a whole SDP, or m= blocks.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
+ * it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_count(const uint8_t *text,
+                                 size_t len,
+                                 size_t *out);
+
+/**
+ * Reads one m= section of an SDP text: the line of that index, from 0, of whatever media, or with LIBMSRP_FIRST_MEDIA the
+ * first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
+ * libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
+ * the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
+ * from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_parse(const uint8_t *text,
+                                 size_t len,
+                                 int32_t index,
+                                 struct libmsrp_sdp **out);
+
+/**
+ * The values of its m= and c= line, into *out: begin with LIBMSRP_SDP_LINE_INIT. Its texts are the section's.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL, or struct_size is none; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_get_line(const struct libmsrp_sdp *sdp,
+                                    struct libmsrp_sdp_line *out);
+
+/**
+ * How many attributes the section has. 0 for NULL.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child.
+ */
+size_t libmsrp_sdp_attribute_count(const struct libmsrp_sdp *sdp);
+
+/**
+ * One attribute, index from 0 in the order in which they stand: its name without `a=`, and its value, whose ptr is NULL for
+ * one that is a name alone. The texts are the section's.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL, or there are not so many; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_attribute(const struct libmsrp_sdp *sdp,
+                                     size_t index,
+                                     struct libmsrp_header *out);
+
+/**
+ * Ends a section. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
+ */
+void libmsrp_sdp_free(struct libmsrp_sdp *sdp);
+
+/**
+ * The answer that refuses every stream of an offer with port 0 (RFC 3264 §6), for index LIBMSRP_FIRST_MEDIA; with the index
+ * of an m= line, from 0, only the line that refuses that one, for a host that builds its own SDP. last: the last SDP, offer
+ * or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
+ * libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
+                                  size_t offer_len,
+                                  int32_t index,
+                                  const uint8_t *last,
+                                  size_t last_len,
+                                  struct libmsrp_text **out);
+
+/**
+ * Makes one whole SDP that offers several sessions, each on the m= line of its index. Without last (empty) a minimal one
+ * with the lines of these sessions alone, indices from 0 without a gap.
+ *
+ * last is the last SDP, offer or answer, that this side sent in the same dialog: its session part and its other media are
+ * kept as they are, its version is raised if anything changes, a line with port 0 may be taken by a new session, further
+ * lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
+ * libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+ * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
+ * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
+                                 const struct libmsrp_sdp_stream *streams,
+                                 size_t stream_count,
+                                 const uint8_t *last,
+                                 size_t last_len,
+                                 struct libmsrp_text **out);
+
+/**
+ * Takes an offer with several m=message lines, each for the session of its index, and makes the one SDP that answers it:
+ * as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
+ * in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
+ *
+ * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
+ * UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+ * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
+ * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
+                                  const uint8_t *offer,
+                                  size_t offer_len,
+                                  const struct libmsrp_sdp_stream *streams,
+                                  size_t stream_count,
+                                  const uint8_t *last,
+                                  size_t last_len,
+                                  struct libmsrp_text **out);
+
+/**
+ * Our m= section as values: an offer, or the answer to what the peer's side was set to. What
+ * libmsrp_session_local_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
+ * What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
+ * there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          struct libmsrp_sdp **out);
+
+/**
+ * Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
+ * libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
+ * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
+ * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
+ * ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_remote_sdp(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const struct libmsrp_sdp *sdp);
+
+/**
+ * Replaces libmsrp_session_options.attributes from the next offer or answer on: an answer may need others than an offer,
+ * once the offer is known. attributes may be NULL where count is 0. Copied.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, attributes is NULL and count is not 0, one of them is not
+ * UTF-8 or cannot stand there, or there are more than 128 or 16 KiB; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_attributes(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const struct libmsrp_header *attributes,
+                                              size_t count);
+
+/**
  * Makes a session. options and callbacks may be NULL; both are copied. user and its destructor are taken over
  * only on success.
  *
@@ -2470,7 +2840,8 @@ void libmsrp_text_free(struct libmsrp_text *text);
 libmsrp_result libmsrp_tls_new(struct libmsrp_tls **out);
 
 /**
- * Trusts these CAs, and no longer the system's. May be called again for more.
+ * Trusts these CAs, and no longer the system's. May be called again for more; of several, files are not read again
+ * when they change.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls or ptr is NULL, source is unknown, or the file cannot
  * be read; LIBMSRP_ERR_INTERNAL. What is in the PEM is judged when the configuration is used. Legal in
@@ -2506,6 +2877,101 @@ libmsrp_result libmsrp_tls_set_verify(struct libmsrp_tls *tls,
                                       libmsrp_verify verify,
                                       const uint8_t *server_name,
                                       size_t server_name_len);
+
+/**
+ * Says whether we ask for certificates where we accept connections. They are judged by the CAs of libmsrp_tls_add_ca(),
+ * which then must be there, unless nothing is verified.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or client_auth is unknown; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_client_auth(struct libmsrp_tls *tls,
+                                           libmsrp_client_auth client_auth);
+
+/**
+ * Says which versions of TLS are taken. Both are unless it is called.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, min or max is unknown, or min is above max;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_versions(struct libmsrp_tls *tls,
+                                        libmsrp_tls_version min,
+                                        libmsrp_tls_version max);
+
+/**
+ * Adds a fingerprint that the host knows, "sha-256 AB:CD:..." as libmsrp_tls_fingerprint() gives it. If there are any,
+ * the peer's certificate must have one of them, besides what libmsrp_tls_set_verify() asks for.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or the text is no fingerprint, or one of a function
+ * that is weak or not known; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_add_fingerprint(struct libmsrp_tls *tls,
+                                           const uint8_t *fingerprint,
+                                           size_t len);
+
+/**
+ * Says whether certificates must name the peer's place, the host of its URI or the address of its c= line, also where
+ * that is not asked for anyhow: with fingerprints, and those of peers that connect. 0, as without this call: no.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread.
+ */
+libmsrp_result libmsrp_tls_set_peer_names(struct libmsrp_tls *tls,
+                                          int32_t required);
+
+/**
+ * Names a file to which the keys of all connections are appended, as SSLKEYLOGFILE has them, for tools that decrypt
+ * what was recorded: whoever has it can read it all. It is made with mode 0600; one that exists must be a regular file
+ * that nobody else may read. An empty name, as without this call: none. The log warns that it is on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, or path is NULL and its length is not 0;
+ * LIBMSRP_ERR_INTERNAL. The file is judged when the configuration is used. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_set_keylog(struct libmsrp_tls *tls,
+                                      const uint8_t *path,
+                                      size_t path_len);
+
+/**
+ * Makes a certificate that signs itself, ECDSA on P-256, and sets it as our identity: for peers that know it by its
+ * fingerprint (LIBMSRP_VERIFY_FINGERPRINT). It is valid for so many days from now; 0: 365.
+ *
+ * names: host names, addresses, and URIs of users such as im: and sip: (RFC 4975 §14.4), separated by spaces, for the
+ * certificate's SubjectAltName; without one it is anonymous. Keep it, by libmsrp_tls_identity(), where the peer shall
+ * see the same fingerprint again, and make one for each session where two sessions shall not be known to be of one
+ * user.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: tls is NULL, days is above 36500, names is not UTF-8, or one of
+ * them is no such name, as MSRP URIs are none (RFC 8591 §8.4); LIBMSRP_ERR_TLS: the system gives no random octets;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; takes less than a millisecond.
+ */
+libmsrp_result libmsrp_tls_self_signed(struct libmsrp_tls *tls,
+                                       const uint8_t *names,
+                                       size_t names_len,
+                                       uint32_t days);
+
+/**
+ * The certificate chain and the key of a TLS configuration, as PEM, to be kept for its next run. Who has the key can
+ * speak for this identity: keep it where only its user can read it.
+ *
+ * Returns LIBMSRP_OK: both texts are the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls, cert or
+ * key is NULL, there is no identity, or a file cannot be read; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_identity(const struct libmsrp_tls *tls,
+                                    struct libmsrp_text **cert,
+                                    struct libmsrp_text **key);
+
+/**
+ * The fingerprint of our certificate as a=fingerprint has it (RFC 8122 §5), "sha-256 AB:CD:...". Sessions write theirs
+ * by themselves; this is for a host that tells it in another way. hash: the name of the function, such as sha-256.
+ *
+ * Returns LIBMSRP_OK: the text is the host's, until libmsrp_text_free(); LIBMSRP_ERR_INVALID_ARGUMENT: tls or out is
+ * NULL, hash is weak or not known, there is no identity, or no certificate in its PEM; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_tls_fingerprint(const struct libmsrp_tls *tls,
+                                       const uint8_t *hash,
+                                       size_t hash_len,
+                                       struct libmsrp_text **out);
 
 /**
  * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
@@ -2648,6 +3114,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
+#define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import ssl
 from pathlib import Path
 
 import pytest
 import trustme
 
 import msrp
+from covers import covers
 from msrp.testing import pair
 
 
@@ -78,6 +81,133 @@ async def test_a_peer_of_another_authority_is_refused(config: msrp.TLSConfig) ->
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_a_certificate_made_here_for_each_session() -> None:
+    async with (
+        msrp.Engine() as engine,
+        pair(
+            engine,
+            offerer={"tls": msrp.TLSConfig.self_signed()},
+            answerer={"tls": msrp.TLSConfig.self_signed("im:bob@example.com", "bob.example.com")},
+        ) as (alice, bob),
+        engine.session(tls=msrp.TLSConfig.self_signed()) as other,
+    ):
+        await alice.send("who am I?")
+        assert await (await bob.recv()).text() == "who am I?"
+        prints = {fingerprint(session) for session in (alice, bob, other)}
+        assert len(prints) == 3
+    covers("C-276")
+
+
+def fingerprint(session: msrp.Session) -> str:
+    lines = session.local_media().splitlines()
+    (line,) = [line for line in lines if line.startswith("a=fingerprint:")]
+    return line.removeprefix("a=fingerprint:")
+
+
+async def test_fingerprints_for_hosts_that_tell_them_themselves() -> None:
+    config = msrp.TLSConfig.self_signed("alice.example.com", "192.0.2.1", "2001:db8::1", days=7)
+    assert config.verify == "fingerprint"
+    async with msrp.Engine() as engine, engine.session(tls=config) as session:
+        assert config.fingerprints() == (fingerprint(session),)
+    sha256, sha384 = config.fingerprints("sha-256", "SHA-384")
+    assert config.fingerprints() == (sha256,)
+    assert sha384.startswith("sha-384 ")
+    assert len(sha384) == len("sha-384 ") + 48 * 3 - 1
+    assert msrp.TLSConfig().fingerprints() == ()
+    for weak in ("md5", "md2", "sha3-256", ""):
+        with pytest.raises(ValueError, match="fingerprint"):
+            config.fingerprints(weak)
+    with pytest.raises(ValueError, match="cert"):
+        msrp.TLSConfig(cert=b"nonsense", key=b"nonsense").fingerprints()
+    covers("S-107")
+
+
+@pytest.mark.parametrize(
+    "name", ["msrps://alice.example.com/abc;tcp", "", "alice bob", "im:", "im:a b", "x" * 300]
+)
+def test_what_is_no_name_of_a_certificate(name: str) -> None:
+    with pytest.raises(ValueError, match="certificate"):
+        msrp.TLSConfig.self_signed(name)
+
+
+def test_what_a_configuration_refuses() -> None:
+    for days in (0, 36501, -1, 2**40):
+        with pytest.raises(ValueError, match="days"):
+            msrp.TLSConfig.self_signed(days=days)
+    with pytest.raises(TypeError, match="key is made here"):
+        msrp.TLSConfig.self_signed(key=b"")
+    with pytest.raises(TypeError):
+        msrp.TLSConfig.self_signed(unknown=1)
+    with pytest.raises(ValueError, match="'ca', 'fingerprint' or 'none', not 'None'"):
+        msrp.TLSConfig(verify="None")  # type: ignore[arg-type]
+    for option in ("client_auth", "min_version", "max_version"):
+        with pytest.raises(ValueError, match=f"{option} is '"):
+            msrp.TLSConfig(**{option: "1.1"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sequence"):
+        msrp.TLSConfig(peer_fingerprints="sha-256 AB")
+    with pytest.raises(ValueError, match="together"):
+        msrp.TLSConfig(cert=b"")
+    for wrong in ({"ca": ssl.create_default_context()}, {"cert": 1, "key": b""}):
+        with pytest.raises(TypeError, match="PEM"):
+            msrp.TLSConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("peer_fingerprints", ["sha-256 AB"], ValueError),
+        ("peer_fingerprints", ["md5 " + ":".join(["AB"] * 16)], ValueError),
+        ("peer_fingerprints", [1], TypeError),
+        ("peer_names", "yes", TypeError),
+        ("keylog", 1, TypeError),
+        ("server_name", 1, TypeError),
+        ("server_name", "no name", ValueError),
+        ("ca", "/nowhere/ca.pem", ValueError),
+    ],
+)
+async def test_what_a_session_refuses(option: str, value: object, error: type[Exception]) -> None:
+    config = msrp.TLSConfig.self_signed(**{option: value})  # type: ignore[arg-type]
+    async with msrp.Engine() as engine:
+        with pytest.raises(error):
+            engine.session(tls=config)
+
+
+async def test_versions(config: msrp.TLSConfig) -> None:
+    only = {
+        version: dataclasses.replace(config, min_version=version, max_version=version)
+        for version in ("1.2", "1.3")
+    }
+    async with msrp.Engine() as engine:
+        for one in only.values():
+            async with pair(engine, tls=one) as (alice, bob):
+                await alice.send("Hello")
+                await bob.recv()
+        with pytest.raises(msrp.TlsError, match="(?i)version"):
+            async with pair(
+                engine,
+                offerer={"tls": only["1.2"], "setup": "active"},
+                answerer={"tls": only["1.3"]},
+            ):
+                pass
+
+
+async def test_what_nobody_verified_is_counted(config: msrp.TLSConfig) -> None:
+    anyone = dataclasses.replace(config, verify="none")
+    async with msrp.Engine() as engine:
+        async with pair(engine, tls=config):
+            assert engine.stats().tls_unverified == 0
+        async with pair(engine, tls=anyone):
+            assert engine.stats().tls_unverified >= 1
+
+
+def test_the_key_stays_out_of_texts() -> None:
+    config = msrp.TLSConfig.self_signed("alice.example.com")
+    assert isinstance(config.key, bytes)
+    secret = config.key.splitlines()[1].decode()
+    assert secret not in repr(config)
+    assert "PRIVATE" not in repr(config)
 
 
 async def test_a_key_that_is_none() -> None:

@@ -1,22 +1,33 @@
 #!/usr/bin/env bash
-# `make demo`: two sessions exchange messages and a file on this machine. TLS=1 runs them over TLS.
+# `make demo`: two sessions exchange messages and a file on this machine. TLS=1 runs them over TLS
+# with certificates of a CA, TLS=fingerprint with certificates that each side makes and the SDP names.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need_rust
 need_c
 need_python
-[ "${TLS:-0}" = 1 ] && need openssl openssl
+security=() pinned=()
+case "${TLS:-0}" in
+0) ;;
+1)
+    need openssl openssl
+    security=(--tls)
+    ;;
+fingerprint)
+    security=(--fingerprint)
+    pinned=(-- --fingerprint)
+    ;;
+*) die "TLS is 1 or fingerprint, not $TLS" ;;
+esac
 build_module dev
 say "building libmsrp and the C party"
 build_library
 python scripts/c_tests.py example examples/c/party.c
 
 say "Rust: two sessions in one process"
-cargo run --locked --quiet -p msrp --example in_process </dev/null
+cargo run --locked --quiet -p msrp --example in_process "${pinned[@]}" </dev/null
 
 say "Python and C"
-arguments=()
-[ "${TLS:-0}" = 1 ] && arguments+=(--tls)
 mkdir -p build/log
-python examples/python/demo.py "${arguments[@]}" </dev/null | tee build/log/demo.txt
+python examples/python/demo.py "${security[@]}" </dev/null | tee build/log/demo.txt
 [ "$(tail -n 1 build/log/demo.txt)" = "demo: ok" ] || die "the demo did not end with 'demo: ok'"

@@ -34,6 +34,7 @@ suite "Python module" build_module dev
 suite "Python" python -m pytest --quiet "$@"
 suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"
 suite "demo" scripts/demo.sh
+suite "demo over TLS" env TLS=fingerprint scripts/demo.sh
 
 [ ${#FAILED[@]} = 0 ] || die "failed: ${FAILED[*]}"
 if [ $# != 0 ]; then

@@ -10,7 +10,7 @@ use crate::text::libmsrp_text;
 
 /// Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
 /// libmsrp_session_set_remote() and libmsrp_session_create_answer(), which do not wait. Returns at once; on_prepared with
-/// the number in *lookup follows in any case, at the latest after 10 s: a name that is not found has no address. Without
+/// the number in *lookup follows in any case: a name that the resolver does not find in its time has no address. Without
 /// CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;

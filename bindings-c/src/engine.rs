@@ -151,6 +151,8 @@ pub struct libmsrp_stats {
     pub chunk_sent_bytes: libmsrp_histogram,
     /// Octets of chunks received.
     pub chunk_received_bytes: libmsrp_histogram,
+    /// TLS connections whose peer nobody verified: LIBMSRP_VERIFY_NONE.
+    pub tls_unverified: u64,
 }
 
 sized!(libmsrp_engine_options, libmsrp_stats);
@@ -217,7 +219,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
         // SAFETY: the header's contract.
         let limits = unsafe { sized::read(options.limits, "options.limits") }?.to_core()?;
         // SAFETY: the header's contract.
-        let tls = unsafe { libmsrp_tls::optional(options.tls) };
+        let tls = unsafe { libmsrp_tls::optional(options.tls) }?;
         let has_thread = libmsrp_dispatch::from_c(options.dispatch, "options.dispatch")?
             == libmsrp_dispatch::Thread;
 
@@ -228,6 +230,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             limits,
             tls,
             trace: None,
+            ..EngineOptions::default()
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {
@@ -448,6 +451,7 @@ pub unsafe extern "C" fn libmsrp_engine_stats(
             pause_us: (&counts.pause_time).into(),
             chunk_sent_bytes: (&counts.chunk_sent).into(),
             chunk_received_bytes: (&counts.chunk_received).into(),
+            tls_unverified: stats.tls_unverified,
         };
         // SAFETY: not NULL, and the header's contract.
         unsafe { sized::write(out, &stats, "out") }?;

@@ -60,6 +60,15 @@ pub(crate) unsafe fn reference<'a, T>(ptr: *const T, name: &str) -> Result<&'a T
     unsafe { ptr.as_ref() }.ok_or_else(|| is_null(name))
 }
 
+/// Borrows what `ptr` points to, for changing it.
+///
+/// # Safety
+/// NULL, or valid for reads and writes, by nobody else, for the lifetime that the caller chooses.
+pub(crate) unsafe fn exclusive<'a, T>(ptr: *mut T, name: &str) -> Result<&'a mut T> {
+    // SAFETY: the caller's promise.
+    unsafe { ptr.as_mut() }.ok_or_else(|| is_null(name))
+}
+
 /// A place for a result, written only on success.
 #[derive(Debug)]
 pub(crate) struct Out<T>(*mut T);

@@ -86,6 +86,7 @@ pub mod listener;
 pub mod log;
 pub mod message;
 pub mod request;
+pub mod sdp;
 pub mod session;
 pub mod stats;
 pub mod stream;

@@ -108,6 +108,14 @@ pub struct libmsrp_limits {
     pub write_ahead_bytes: usize,
     /// REPORTs of a session that nobody takes. Beyond: the oldest are dropped and counted. Default 256.
     pub event_stream: usize,
+    /// Dials that may start in a second to one target; after a pause so many at once. Beyond: they wait. Default 10.
+    pub dial_rate: usize,
+    /// Addresses of one name that are tried. Further ones are ignored. Default 16.
+    pub addresses: usize,
+    /// How long a connection to a peer may take, over all its addresses, without a TLS handshake. Default 20 s.
+    pub connect_ms: i64,
+    /// How long a name may take to be resolved. Default 10 s.
+    pub resolve_ms: i64,
 }
 
 sized!(libmsrp_limits);
@@ -139,6 +147,8 @@ limits! {
         small_message_bytes = small_message,
         write_ahead_bytes = write_ahead,
         event_stream = event_stream,
+        dial_rate = dial_rate,
+        addresses = addresses,
     }
     times {
         incomplete_idle_ms = incomplete_idle,
@@ -147,5 +157,7 @@ limits! {
         tls_handshake_ms = tls_handshake,
         transaction_ms = transaction,
         write_stall_ms = write_stall,
+        connect_ms = connect,
+        resolve_ms = resolve,
     }
 }

@@ -42,7 +42,7 @@ pub unsafe extern "C" fn libmsrp_listener_new(
             return Err(Error::invalid_argument("host is empty"));
         }
         // SAFETY: the header's contract.
-        let tls = unsafe { libmsrp_tls::optional(tls) };
+        let tls = unsafe { libmsrp_tls::optional(tls) }?;
         let listener = engine.core.listen(ListenOptions {
             host: host.to_owned(),
             port,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
-    SessionState, SetupPreference,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SessionHandle,
+    SessionOptions, SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
@@ -21,8 +21,9 @@ use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
 use crate::listener::libmsrp_listener;
 use crate::message::MessageCounts;
+use crate::sdp;
 use crate::sized::{self, sized};
-use crate::text::{libmsrp_slice, libmsrp_text};
+use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 use crate::tls::libmsrp_tls;
 
 /// Names a session of an engine. 0 is none.
@@ -210,6 +211,13 @@ pub struct libmsrp_session_options {
     /// Methods beside SEND and REPORT whose requests come as on_request and are answered by the host: words of capital
     /// letters, separated by spaces, at most 32 of 64 letters. All others are answered 501 (RFC 4975 §12). Default: none.
     pub methods: libmsrp_slice,
+    /// Title of our m= section (`i=`), at most 1024 octets. Default: none.
+    pub title: libmsrp_slice,
+    /// Further attributes of our m= section (label, content, ...), written last, in this order: at most 128 of 16 KiB in
+    /// all. An empty value: a name alone. Default: none.
+    pub attributes: *const libmsrp_header,
+    /// How many.
+    pub attribute_count: usize,
     /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
     /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
     pub cema: i32,
@@ -326,9 +334,15 @@ impl libmsrp_session_options {
                 .text("options.accept_wrapped_types")
         }?;
         // SAFETY: the caller's promise.
-        let tls = unsafe { libmsrp_tls::optional(self.tls) };
+        let tls = unsafe { libmsrp_tls::optional(self.tls) }?;
         // SAFETY: the caller's promise.
         let methods = unsafe { self.methods.text("options.methods") }?;
+        // SAFETY: the caller's promise.
+        let title = unsafe { self.title.text("options.title") }?;
+        // SAFETY: the caller's promise.
+        let attributes = unsafe {
+            sdp::own_attributes(self.attributes, self.attribute_count, "options.attributes")
+        }?;
         let defaults = SessionOptions::default();
         if advertise.is_none() && self.advertise_port != 0 {
             return Err(Error::invalid_argument(
@@ -384,6 +398,7 @@ impl libmsrp_session_options {
                 libmsrp_dash_split::Off => Some(false),
                 libmsrp_dash_split::On => Some(true),
             },
+            connection: ConnectionOptions::default(),
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",
@@ -397,6 +412,8 @@ impl libmsrp_session_options {
             },
             methods: methods.map(words).unwrap_or_default(),
             cema: self.cema != 0,
+            title: title.map(str::to_owned),
+            attributes,
             keep_alive,
             report_timeout,
         })

@@ -21,6 +21,12 @@ pub struct libmsrp_slice {
 }
 
 impl libmsrp_slice {
+    /// No text at all.
+    pub(crate) const NONE: Self = Self {
+        ptr: ptr::null(),
+        len: 0,
+    };
+
     /// Borrows a text for a callback.
     pub(crate) fn new(text: &str) -> Self {
         Self {
@@ -40,7 +46,7 @@ impl libmsrp_slice {
     }
 }
 
-/// A header or other pair of texts.
+/// A header, an attribute of an SDP, or another pair of texts.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct libmsrp_header {
@@ -84,12 +90,12 @@ impl libmsrp_header {
             // SAFETY: not NULL, and the host says that there are so many.
             let header = unsafe { headers.add(index).read() };
             // SAFETY: the caller's promise.
-            let name = unsafe { header.name.text("the name of a header") }?;
+            let its_name = unsafe { header.name.text("the name of a header") }?;
             // SAFETY: the caller's promise.
             let value = unsafe { header.value.text("the value of a header") }?;
-            let name =
-                name.ok_or_else(|| Error::invalid_argument(format!("header {index} has no name")))?;
-            copies.push((name.to_owned(), value.unwrap_or_default().to_owned()));
+            let its_name = its_name
+                .ok_or_else(|| Error::invalid_argument(format!("{name}[{index}] has no name")))?;
+            copies.push((its_name.to_owned(), value.unwrap_or_default().to_owned()));
         }
         Ok(copies)
     }

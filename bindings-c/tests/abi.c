@@ -84,7 +84,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, user, 40);
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
 
-    CHECK(sizeof(libmsrp_limits) == 264);
+    CHECK(sizeof(libmsrp_limits) == 296);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
     CHECK_OFFSET(libmsrp_limits, send_window_bytes, 56);
     CHECK_OFFSET(libmsrp_limits, receive_window_bytes, 72);
@@ -93,9 +93,11 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, write_stall_ms, 232);
     CHECK_OFFSET(libmsrp_limits, small_message_bytes, 240);
     CHECK_OFFSET(libmsrp_limits, event_stream, 256);
+    CHECK_OFFSET(libmsrp_limits, dial_rate, 264);
+    CHECK_OFFSET(libmsrp_limits, resolve_ms, 288);
 
     CHECK(sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
-    CHECK(sizeof(libmsrp_stats) == 1360);
+    CHECK(sizeof(libmsrp_stats) == 1368);
     CHECK_OFFSET(libmsrp_stats, connections, 8);
     CHECK_OFFSET(libmsrp_stats, protocol_errors, 112);
     CHECK_OFFSET(libmsrp_stats, trace_written, 120);
@@ -104,6 +106,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_stats, timeouts, 280);
     CHECK_OFFSET(libmsrp_stats, transaction_us, 304);
     CHECK_OFFSET(libmsrp_stats, chunk_received_bytes, 1184);
+    CHECK_OFFSET(libmsrp_stats, tls_unverified, 1360);
 
     CHECK(sizeof(libmsrp_trace_options) == 48);
     CHECK_OFFSET(libmsrp_trace_options, path, 8);
@@ -112,7 +115,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 176);
+    CHECK(sizeof(libmsrp_session_options) == 208);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -134,7 +137,22 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, pacing, 144);
     CHECK_OFFSET(libmsrp_session_options, dash_split, 148);
     CHECK_OFFSET(libmsrp_session_options, methods, 152);
-    CHECK_OFFSET(libmsrp_session_options, cema, 168);
+    CHECK_OFFSET(libmsrp_session_options, title, 168);
+    CHECK_OFFSET(libmsrp_session_options, attributes, 184);
+    CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
+    CHECK_OFFSET(libmsrp_session_options, cema, 200);
+
+    CHECK(sizeof(libmsrp_sdp_stream) == 16);
+    CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
+    CHECK(sizeof(libmsrp_sdp_line) == 112);
+    CHECK_OFFSET(libmsrp_sdp_line, media, 8);
+    CHECK_OFFSET(libmsrp_sdp_line, protocol, 24);
+    CHECK_OFFSET(libmsrp_sdp_line, formats, 40);
+    CHECK_OFFSET(libmsrp_sdp_line, address, 56);
+    CHECK_OFFSET(libmsrp_sdp_line, address_type, 72);
+    CHECK_OFFSET(libmsrp_sdp_line, title, 88);
+    CHECK_OFFSET(libmsrp_sdp_line, port, 104);
+    CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
     CHECK(sizeof(libmsrp_session_callbacks) == 112);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);

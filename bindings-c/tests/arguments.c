@@ -269,6 +269,48 @@ static void tls_and_log(libmsrp_engine *engine) {
     CHECK_INVALID(libmsrp_tls_set_verify(tls, (libmsrp_verify)3, NULL, 0));
     CHECK_INVALID(libmsrp_tls_set_verify(tls, LIBMSRP_VERIFY_CA, BAD_TEXT));
 
+    CHECK_INVALID(libmsrp_tls_set_client_auth(NULL, LIBMSRP_CLIENT_AUTH_NONE));
+    CHECK_INVALID(libmsrp_tls_set_client_auth(tls, (libmsrp_client_auth)3));
+    CHECK_INVALID(libmsrp_tls_set_versions(NULL, LIBMSRP_TLS_VERSION_TLS12, LIBMSRP_TLS_VERSION_TLS13));
+    CHECK_INVALID(libmsrp_tls_set_versions(tls, (libmsrp_tls_version)0, LIBMSRP_TLS_VERSION_TLS13));
+    CHECK_INVALID(libmsrp_tls_set_versions(tls, LIBMSRP_TLS_VERSION_TLS12, (libmsrp_tls_version)11));
+    CHECK_INVALID(libmsrp_tls_set_versions(tls, LIBMSRP_TLS_VERSION_TLS13, LIBMSRP_TLS_VERSION_TLS12));
+    CHECK_INVALID(libmsrp_tls_set_peer_names(NULL, 1));
+    CHECK_INVALID(libmsrp_tls_set_keylog(NULL, NULL, 0));
+    CHECK_INVALID(libmsrp_tls_set_keylog(tls, NULL_TEXT));
+    CHECK_OK(libmsrp_tls_set_keylog(tls, NULL, 0));
+    CHECK_INVALID(libmsrp_tls_add_fingerprint(NULL, LIBMSRP_TEXT("sha-256 AB")));
+    CHECK_INVALID(libmsrp_tls_add_fingerprint(tls, LIBMSRP_TEXT("sha-256 AB")));
+    CHECK_INVALID(libmsrp_tls_add_fingerprint(tls, NULL_TEXT));
+    CHECK_INVALID(libmsrp_tls_add_fingerprint(tls, BAD_TEXT));
+    CHECK_INVALID(
+        libmsrp_tls_add_fingerprint(tls, LIBMSRP_TEXT("md5 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF")));
+    CHECK(strstr(libmsrp_last_error(), "md5") != NULL);
+
+    /* Certificates that are made here, and their fingerprints. */
+    libmsrp_text *cert = NULL, *key = NULL;
+    CHECK_INVALID(libmsrp_tls_identity(tls, &cert, &key));
+    CHECK_INVALID(libmsrp_tls_fingerprint(tls, LIBMSRP_TEXT("sha-256"), &cert));
+    CHECK_INVALID(libmsrp_tls_self_signed(NULL, NULL, 0, 0));
+    CHECK_INVALID(libmsrp_tls_self_signed(tls, NULL_TEXT, 0));
+    CHECK_INVALID(libmsrp_tls_self_signed(tls, BAD_TEXT, 0));
+    CHECK_INVALID(libmsrp_tls_self_signed(tls, NULL, 0, 36501));
+    CHECK_INVALID(libmsrp_tls_self_signed(tls, LIBMSRP_TEXT("a.example im:"), 0));
+    CHECK_INVALID(libmsrp_tls_self_signed(tls, LIBMSRP_TEXT("msrps://a.example/abc;tcp"), 0));
+    CHECK(strstr(libmsrp_last_error(), "MSRP URI") != NULL);
+    CHECK_INVALID(libmsrp_tls_identity(tls, &cert, &key));
+    CHECK_OK(libmsrp_tls_self_signed(tls, NULL, 0, 0));
+    CHECK_INVALID(libmsrp_tls_identity(NULL, &cert, &key));
+    CHECK_INVALID(libmsrp_tls_identity(tls, NULL, &key));
+    CHECK_INVALID(libmsrp_tls_identity(tls, &cert, NULL));
+    CHECK_INVALID(libmsrp_tls_fingerprint(NULL, LIBMSRP_TEXT("sha-256"), &cert));
+    CHECK_INVALID(libmsrp_tls_fingerprint(tls, LIBMSRP_TEXT("md5"), &cert));
+    CHECK_INVALID(libmsrp_tls_fingerprint(tls, BAD_TEXT, &cert));
+    CHECK_INVALID(libmsrp_tls_fingerprint(tls, LIBMSRP_TEXT("sha-256"), NULL));
+    CHECK(cert == NULL && key == NULL);
+    libmsrp_tls_free(tls);
+    CHECK_OK(libmsrp_tls_new(&tls));
+
     /* A listener needs an identity that is one. */
     libmsrp_listener listener = 0;
     CHECK_INVALID(libmsrp_listener_new(engine, LIBMSRP_TEXT("127.0.0.1"), 0, tls, &listener));

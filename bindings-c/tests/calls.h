@@ -389,6 +389,175 @@ static libmsrp_result call_session_set_remote_path(caller *self) {
                                            types_len);
 }
 
+/* Functions that read a section, on one that is made for it. */
+static inline libmsrp_sdp *some_sdp(caller *self) {
+    libmsrp_sdp_line line = LIBMSRP_SDP_LINE_INIT;
+    libmsrp_sdp *sdp = NULL;
+    (void)self;
+    line.port = 2855;
+    line.address = LIBMSRP_SLICE("127.0.0.1");
+    CHECK_OK(libmsrp_sdp_new(&line, &sdp));
+    CHECK_OK(libmsrp_sdp_add_attribute(sdp, LIBMSRP_TEXT("path"), LIBMSRP_TEXT("msrp://127.0.0.1:9/none;tcp")));
+    CHECK_OK(libmsrp_sdp_add_attribute(sdp, LIBMSRP_TEXT("accept-types"), LIBMSRP_TEXT("*")));
+    return sdp;
+}
+
+static libmsrp_result call_sdp_new(caller *self) {
+    libmsrp_sdp_line line = LIBMSRP_SDP_LINE_INIT;
+    libmsrp_sdp *sdp = NULL;
+    line.port = (uint32_t)some_number(self, 9);
+    line.port_count = (uint32_t)below(self, 2);
+    line.protocol.ptr = some_text(self, "TCP/MSRP", &line.protocol.len);
+    line.address.ptr = some_text(self, "::1", &line.address.len);
+    if (is_wrong(self)) {
+        line.title.ptr = some_text(self, "a title", &line.title.len);
+    }
+    const libmsrp_result result =
+        libmsrp_sdp_new(MAYBE_NULL(libmsrp_sdp_line *, self, &line), MAYBE_NULL(libmsrp_sdp **, self, &sdp));
+    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+#define CALL_FOR_SDP(name, arguments)                                                                          \
+    static libmsrp_result call_##name(caller *self) {                                                          \
+        libmsrp_sdp *sdp = some_sdp(self);                                                                     \
+        size_t len, value_len;                                                                                 \
+        const uint8_t *text = some_text(self, "label", &len), *value = some_text(self, "1", &value_len);       \
+        const libmsrp_result result = libmsrp_##name arguments;                                                \
+        libmsrp_sdp_free(sdp);                                                                                 \
+        return result;                                                                                         \
+    }
+CALL_FOR_SDP(sdp_add_default, (MAYBE_NULL(libmsrp_sdp *, self, sdp), text, len, value, value_len))
+CALL_FOR_SDP(sdp_add_attribute, (MAYBE_NULL(libmsrp_sdp *, self, sdp), text, len, value, value_len))
+
+static libmsrp_result call_sdp_count(caller *self) {
+    size_t len, count = SIZE_MAX;
+    const uint8_t *text = some_text(self, sdp_of(self), &len);
+    const libmsrp_result result = libmsrp_sdp_count(text, len, MAYBE_NULL(size_t *, self, &count));
+    CHECK((result == LIBMSRP_OK) == (count != SIZE_MAX));
+    return result;
+}
+
+static libmsrp_result call_sdp_parse(caller *self) {
+    libmsrp_sdp *sdp = NULL;
+    size_t len;
+    const uint8_t *text = some_text(self, sdp_of(self), &len);
+    const libmsrp_result result =
+        libmsrp_sdp_parse(text, len, some_number(self, LIBMSRP_FIRST_MEDIA), MAYBE_NULL(libmsrp_sdp **, self, &sdp));
+    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_sdp_get_line(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    libmsrp_sdp_line line = LIBMSRP_SDP_LINE_INIT;
+    if (is_wrong(self)) {
+        line.struct_size = (size_t)below(self, sizeof(line)); /* less is written */
+    }
+    const libmsrp_result result =
+        libmsrp_sdp_get_line(MAYBE_NULL(libmsrp_sdp *, self, sdp), MAYBE_NULL(libmsrp_sdp_line *, self, &line));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_sdp_attribute_count(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    CHECK(libmsrp_sdp_attribute_count(sdp) == 2 && libmsrp_sdp_attribute_count(NULL) == 0);
+    libmsrp_sdp_free(sdp);
+    return LIBMSRP_OK;
+}
+
+static libmsrp_result call_sdp_attribute(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    libmsrp_header header;
+    memset(&header, 0, sizeof(header));
+    const libmsrp_result result =
+        libmsrp_sdp_attribute(MAYBE_NULL(libmsrp_sdp *, self, sdp), (size_t)below(self, is_wrong(self) ? 9 : 2),
+                              MAYBE_NULL(libmsrp_header *, self, &header));
+    CHECK((result == LIBMSRP_OK) == (header.name.len > 0));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_sdp_free(caller *self) {
+    (void)self;
+    libmsrp_sdp_free(NULL);
+    return LIBMSRP_OK;
+}
+
+static libmsrp_result call_sdp_refuse(caller *self) {
+    libmsrp_text *text = NULL;
+    size_t len, last_len;
+    const uint8_t *offer = some_text(self, sdp_of(self), &len);
+    const uint8_t *last = some_text(self, "", &last_len);
+    const libmsrp_result result = libmsrp_sdp_refuse(offer, len, some_number(self, LIBMSRP_FIRST_MEDIA), last, last_len,
+                                                     MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK((result == LIBMSRP_OK) == (text != NULL));
+    libmsrp_text_free(text);
+    return result;
+}
+
+static libmsrp_result call_sdp_offer(caller *self) {
+    libmsrp_sdp_stream stream = {self->session, is_wrong(self) ? below(self, 3) : 0};
+    libmsrp_text *text = NULL;
+    size_t len;
+    const uint8_t *last = some_text(self, "", &len);
+    const libmsrp_result result =
+        libmsrp_sdp_offer(self->engine, MAYBE_NULL(libmsrp_sdp_stream *, self, &stream), is_wrong(self) ? 0 : 1, last, len,
+                          MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK((result == LIBMSRP_OK) == (text != NULL));
+    libmsrp_text_free(text);
+    return result;
+}
+
+static libmsrp_result call_sdp_answer(caller *self) {
+    libmsrp_sdp_stream stream = {self->session, is_wrong(self) ? below(self, 3) : 0};
+    libmsrp_text *text = NULL;
+    size_t len, last_len;
+    const uint8_t *offer = some_text(self, sdp_of(self), &len);
+    const uint8_t *last = some_text(self, "", &last_len);
+    const libmsrp_result result =
+        libmsrp_sdp_answer(self->engine, offer, len, MAYBE_NULL(libmsrp_sdp_stream *, self, &stream),
+                           is_wrong(self) ? 0 : 1, last, last_len, MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK((result == LIBMSRP_OK) == (text != NULL));
+    libmsrp_text_free(text);
+    return result;
+}
+
+static libmsrp_result call_session_local_sdp(caller *self) {
+    libmsrp_sdp *sdp = NULL;
+    const libmsrp_result result =
+        libmsrp_session_local_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
+    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_session_remote_sdp(caller *self) {
+    libmsrp_sdp *sdp = NULL;
+    const libmsrp_result result =
+        libmsrp_session_remote_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_session_set_remote_sdp(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    const libmsrp_result result =
+        libmsrp_session_set_remote_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp *, self, sdp));
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
+static libmsrp_result call_session_set_attributes(caller *self) {
+    libmsrp_header header;
+    header.name.ptr = some_text(self, "label", &header.name.len);
+    header.value.ptr = some_text(self, "1", &header.value.len);
+    return libmsrp_session_set_attributes(self->engine, self->session, MAYBE_NULL(libmsrp_header *, self, &header), 1);
+}
+
 static libmsrp_result call_session_open(caller *self) {
     return libmsrp_session_open(self->engine, self->session, some_time(self));
 }
@@ -438,7 +607,9 @@ static libmsrp_result call_send(caller *self) {
     self->new_transfer = 0;
     const libmsrp_result result =
         libmsrp_send(self->engine, self->session, MAYBE_NULL(const libmsrp_send_options *, self, &options),
-                     MAYBE_NULL(const uint8_t *, self, octets), some_len(self, sizeof(octets)),
+                     MAYBE_NULL(const uint8_t *, self, octets),
+                     /* More than the send window is wrong, too. */
+                     some_len(self, self->wrong == 0 ? 65537 : sizeof(octets)),
                      MAYBE_NULL(libmsrp_transfer *, self, &self->new_transfer));
     CHECK_SENT(self, result, id);
     return result;
@@ -668,23 +839,65 @@ static libmsrp_result call_tls_new(caller *self) {
     return result;
 }
 
-/* The functions that change a TLS configuration, on a new one. */
-#define CALL_FOR_TLS(name, arguments)                                                                          \
+/* The functions that change a TLS configuration, on a new one, with a text that is mostly like `right`. */
+#define CALL_FOR_TLS(name, right, arguments)                                                                   \
     static libmsrp_result call_##name(caller *self) {                                                          \
         libmsrp_tls *tls = NULL;                                                                               \
         size_t len;                                                                                            \
-        const uint8_t *text = some_text(self, CA_PEM, &len);                                                   \
+        const uint8_t *text = some_text(self, right, &len);                                                    \
+        (void)text, (void)len;                                                                                 \
         CHECK_OK(libmsrp_tls_new(&tls));                                                                       \
         const libmsrp_result result = libmsrp_##name arguments;                                                \
         libmsrp_tls_free(tls);                                                                                 \
         return result;                                                                                         \
     }
-CALL_FOR_TLS(tls_add_ca,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
-CALL_FOR_TLS(tls_set_identity, (MAYBE_NULL(libmsrp_tls *, self, tls),
-                                (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
-CALL_FOR_TLS(tls_set_verify,
-             (MAYBE_NULL(libmsrp_tls *, self, tls), (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
+#define SOME_TLS MAYBE_NULL(libmsrp_tls *, self, tls)
+CALL_FOR_TLS(tls_add_ca, CA_PEM, (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len))
+CALL_FOR_TLS(tls_set_identity, PARTY_PEM,
+             (SOME_TLS, (libmsrp_pem)some_number(self, LIBMSRP_PEM_TEXT), text, len, LIBMSRP_TEXT(PARTY_KEY)))
+CALL_FOR_TLS(tls_set_verify, "", (SOME_TLS, (libmsrp_verify)some_number(self, LIBMSRP_VERIFY_CA), text, len))
+CALL_FOR_TLS(tls_set_client_auth, "",
+             (SOME_TLS, (libmsrp_client_auth)some_number(self, LIBMSRP_CLIENT_AUTH_REQUEST)))
+CALL_FOR_TLS(tls_set_versions, "",
+             (SOME_TLS, (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS12),
+              (libmsrp_tls_version)some_number(self, LIBMSRP_TLS_VERSION_TLS13)))
+CALL_FOR_TLS(tls_add_fingerprint, "sha-1 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33",
+             (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_set_peer_names, "", (SOME_TLS, some_number(self, 1)))
+CALL_FOR_TLS(tls_set_keylog, "/nowhere/keys", (SOME_TLS, text, len))
+CALL_FOR_TLS(tls_self_signed, "im:alice@example.com alice.example.com",
+             (SOME_TLS, text, len, (uint32_t)some_number(self, 30)))
+
+static libmsrp_result call_tls_identity(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *cert = NULL, *key = NULL;
+    CHECK_OK(libmsrp_tls_new(&tls));
+    if (!is_wrong(self)) {
+        CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    }
+    const libmsrp_result result =
+        libmsrp_tls_identity(MAYBE_NULL(libmsrp_tls *, self, tls), MAYBE_NULL(libmsrp_text **, self, &cert),
+                             MAYBE_NULL(libmsrp_text **, self, &key));
+    CHECK((result == LIBMSRP_OK) == (cert != NULL) && (cert != NULL) == (key != NULL));
+    libmsrp_text_free(cert);
+    libmsrp_text_free(key);
+    libmsrp_tls_free(tls);
+    return result;
+}
+
+static libmsrp_result call_tls_fingerprint(caller *self) {
+    libmsrp_tls *tls = NULL;
+    libmsrp_text *out = NULL;
+    size_t len;
+    const uint8_t *hash = some_text(self, "sha-256", &len);
+    CHECK_OK(libmsrp_tls_new(&tls));
+    CHECK_OK(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_TEXT, LIBMSRP_TEXT(PARTY_PEM), LIBMSRP_TEXT(PARTY_KEY)));
+    const libmsrp_result result = libmsrp_tls_fingerprint(MAYBE_NULL(libmsrp_tls *, self, tls), hash, len,
+                                                          MAYBE_NULL(libmsrp_text **, self, &out));
+    libmsrp_text_free(out);
+    libmsrp_tls_free(tls);
+    return result;
+}
 
 static libmsrp_result call_tls_free(caller *self) {
     (void)self;
@@ -729,6 +942,22 @@ static function functions[] = {
     FUNCTION(session_prepare_remote, ON_SESSION, 3),
     FUNCTION(session_offer_due, ON_SESSION, 3),
     FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
+    FUNCTION(session_local_sdp, ON_SESSION, 3),
+    FUNCTION(session_remote_sdp, ON_SESSION, 3),
+    FUNCTION(session_set_remote_sdp, ON_SESSION, 2),
+    FUNCTION(session_set_attributes, ON_SESSION, 3),
+    FUNCTION(sdp_offer, ON_SESSION, 3),
+    FUNCTION(sdp_answer, ON_SESSION, 5),
+    FUNCTION(sdp_refuse, ON_NOTHING, 2),
+    FUNCTION(sdp_new, ON_NOTHING, 2),
+    FUNCTION(sdp_add_default, ON_NOTHING, 2),
+    FUNCTION(sdp_add_attribute, ON_NOTHING, 2),
+    FUNCTION(sdp_count, ON_NOTHING, 2),
+    FUNCTION(sdp_parse, ON_NOTHING, 2),
+    FUNCTION(sdp_get_line, ON_NOTHING, 2),
+    FUNCTION(sdp_attribute_count, ON_NOTHING, 1),
+    FUNCTION(sdp_attribute, ON_NOTHING, 2),
+    FUNCTION(sdp_free, ON_NOTHING, 1),
     FUNCTION(session_open, ON_SESSION, 10),
     FUNCTION(session_close, ON_SESSION, 2),
     FUNCTION(session_abort, ON_SESSION, 2),
@@ -766,6 +995,14 @@ static function functions[] = {
     FUNCTION(tls_add_ca, ON_NOTHING, 1),
     FUNCTION(tls_set_identity, ON_NOTHING, 1),
     FUNCTION(tls_set_verify, ON_NOTHING, 1),
+    FUNCTION(tls_set_client_auth, ON_NOTHING, 1),
+    FUNCTION(tls_set_versions, ON_NOTHING, 1),
+    FUNCTION(tls_add_fingerprint, ON_NOTHING, 1),
+    FUNCTION(tls_set_peer_names, ON_NOTHING, 1),
+    FUNCTION(tls_set_keylog, ON_NOTHING, 1),
+    FUNCTION(tls_self_signed, ON_NOTHING, 1),
+    FUNCTION(tls_identity, ON_NOTHING, 1),
+    FUNCTION(tls_fingerprint, ON_NOTHING, 1),
     FUNCTION(tls_free, ON_NOTHING, 1),
 };
 #undef FUNCTION

@@ -13,6 +13,7 @@ use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options;
 use crate::session::Session;
+use crate::tls;
 
 /// An MSRP engine: threads, listeners and connections.
 #[pyclass(frozen, weakref, module = "msrp._msrp")]
@@ -34,8 +35,9 @@ impl Engine {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
-            tls: options::tls(tls)?,
+            tls: tls::config(tls)?,
             trace: options::trace(trace)?,
+            ..EngineOptions::default()
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {
@@ -63,7 +65,7 @@ impl Engine {
             host,
             port: options::named("port", port)?,
             secure,
-            tls: options::tls(tls)?,
+            tls: tls::config(tls)?,
             advertise: options::named("advertise", advertise)?,
         };
         let engine = self.core.get();
@@ -178,7 +180,7 @@ macro_rules! stats {
 stats! {
     connections unbound_connections sessions messages_sent messages_received bytes_sent bytes_received receive_held
     send_held receive_held_peak sessions_shed reading_paused protocol_errors messages_failed trace_written
-    trace_dropped
+    trace_dropped tls_unverified
 }
 
 fn counts(dict: &Bound<'_, PyDict>, counts: &Counts) -> PyResult<()> {

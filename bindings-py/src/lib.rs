@@ -13,6 +13,7 @@ mod held;
 mod message;
 mod options;
 mod session;
+mod tls;
 mod uri;
 mod wire;
 
@@ -33,6 +34,8 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<wire::Parser>()?;
     module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(tls::self_signed, module)?)?;
+    module.add_function(wrap_pyfunction!(tls::fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_byte_range, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;

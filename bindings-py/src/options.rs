@@ -1,21 +1,22 @@
 //! Options: from the package's dataclasses and keywords to those of the facade.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, PemSource, Profile, SendOptions, SessionOptions,
-    SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SendOptions,
+    SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
+use msrp::sdp::Attribute;
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 
 use crate::error::seconds;
+use crate::tls;
 
 /// The value of an option. An error says which one: `ValueError` for a number out of range, else `TypeError`.
 pub(crate) fn named<'py, T>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<T>
@@ -103,27 +104,7 @@ limits! {
     start_line header_line header_section headers path_uris non_send_body send_window small_message read_ahead
     receive_window connection_slack control_lane write_ahead stall max_transactions incomplete_messages
     remembered_ids gaps incomplete_idle transfers early_len early unbound_connections unbound_per_address unbound
-    tls_handshake dials_per_target dials transaction write_stall engine_memory event_stream
-}
-
-/// The configuration in a `msrp.TLSConfig`, or none.
-pub(crate) fn tls(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TlsConfig>> {
-    let Some(object) = object else {
-        return Ok(None);
-    };
-    let verify = object.getattr("verify")?;
-    Ok(Some(TlsConfig {
-        ca: pem(&object.getattr("ca")?)?,
-        cert: pem(&object.getattr("cert")?)?,
-        key: pem(&object.getattr("key")?)?,
-        verify: match verify.extract::<&str>()? {
-            "ca" => TlsVerify::Ca,
-            "fingerprint" => TlsVerify::Fingerprint,
-            "none" => TlsVerify::None,
-            other => return Err(unknown("verify", other, "'ca', 'fingerprint' or 'none'")),
-        },
-        server_name: object.getattr("server_name")?.extract()?,
-    }))
+    tls_handshake dials_per_target dials dial_rate connect resolve addresses transaction write_stall engine_memory event_stream
 }
 
 /// The options in a `msrp.Trace`, or none.
@@ -141,16 +122,6 @@ pub(crate) fn trace(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<TraceO
     }))
 }
 
-fn pem(value: &Bound<'_, PyAny>) -> PyResult<Option<PemSource>> {
-    if value.is_none() {
-        return Ok(None);
-    }
-    if let Ok(text) = value.cast::<PyBytes>() {
-        return Ok(Some(PemSource::Text(text.as_bytes().to_vec())));
-    }
-    Ok(Some(PemSource::File(value.extract::<PathBuf>()?)))
-}
-
 /// The keywords of `Engine.session`.
 pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionOptions> {
     let keywords = Keywords(keywords);
@@ -159,7 +130,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
         host: keywords.get("host")?,
         port: keywords.get("port")?,
         secure: keywords.get("secure")?,
-        tls: tls(keywords.get::<Option<Bound<'_, PyAny>>>("tls")?.as_ref())?,
+        tls: tls::config(keywords.get::<Option<Bound<'_, PyAny>>>("tls")?.as_ref())?,
         advertise: keywords.get("advertise")?,
         accept_types: keywords.get("accept_types")?,
         methods: keywords.get("methods")?,
@@ -171,6 +142,8 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
         },
         max_size: keywords.get("max_size")?,
+        title: keywords.get("title")?,
+        attributes: attributes(keywords.get("attributes")?)?,
         chunk_len: match keywords.get::<Option<u32>>("chunk_len")? {
             None => ChunkLen::Auto,
             Some(0) => ChunkLen::Unbounded,
@@ -199,6 +172,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
+        connection: ConnectionOptions::default(),
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,
@@ -219,6 +193,14 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
     })
+}
+
+/// Attributes that the host adds to our m= section.
+pub(crate) fn attributes(pairs: Vec<(String, Option<String>)>) -> PyResult<Vec<Attribute>> {
+    let made = pairs.iter().map(|(name, value)| {
+        Attribute::new(name, value.as_deref()).map_err(|error| PyValueError::new_err(error.context))
+    });
+    made.collect()
 }
 
 struct Keywords<'a, 'py>(&'a Bound<'py, PyDict>);
@@ -251,6 +233,6 @@ pub(crate) fn send_options(
     })
 }
 
-fn unknown(name: &str, value: &str, known: &str) -> PyErr {
+pub(crate) fn unknown(name: &str, value: &str, known: &str) -> PyErr {
     PyValueError::new_err(format!("{name} is {known}, not {value:?}"))
 }

@@ -2,9 +2,10 @@
  * One party of an MSRP session: it answers an SDP offer, then chats and exchanges files with its peer, on a poll(2)
  * loop of its own. The SDP travels over stdin and stdout, where a SIP program would carry it in INVITE and 200 OK.
  *
- *   party [--ca FILE --cert FILE --key FILE] --send-file PATH --recv-file PATH --lines N
+ *   party [--ca FILE --cert FILE --key FILE | --fingerprint NAME] --send-file PATH --recv-file PATH --lines N
  *
  *   --ca, --cert, --key   PEM files; with them the session runs over TLS (and the offer has to say so)
+ *   --fingerprint NAME    TLS without a CA: a certificate for this name is made, and both SDPs say whose is right
  *   --send-file PATH      the file that is sent to the peer, as application/octet-stream
  *   --recv-file PATH      where the file goes that comes from the peer
  *   --lines N             chat lines that are sent, and that are expected
@@ -53,7 +54,7 @@ typedef struct incoming {
 
 typedef struct party {
     /* the command line */
-    const char *ca, *cert, *key, *send_path, *recv_path;
+    const char *ca, *cert, *key, *name, *send_path, *recv_path;
     long lines;
 
     libmsrp_engine *engine;
@@ -389,6 +390,8 @@ static void read_command_line(party *self, int count, char **words) {
             place = &self->cert;
         } else if (!strcmp(words[at], "--key")) {
             place = &self->key;
+        } else if (!strcmp(words[at], "--fingerprint")) {
+            place = &self->name;
         } else if (!strcmp(words[at], "--send-file")) {
             place = &self->send_path;
         } else if (!strcmp(words[at], "--recv-file")) {
@@ -407,8 +410,10 @@ static void read_command_line(party *self, int count, char **words) {
         *place = value;
     }
     const int tls_files = (self->ca != NULL) + (self->cert != NULL) + (self->key != NULL);
-    if (!self->send_path || !self->recv_path || self->lines < 0 || (tls_files != 0 && tls_files != 3)) {
-        fprintf(stderr, "usage: party [--ca FILE --cert FILE --key FILE] --send-file PATH --recv-file PATH --lines N\n");
+    const int tls_fits = tls_files == 0 || (tls_files == 3 && !self->name);
+    if (!self->send_path || !self->recv_path || self->lines < 0 || !tls_fits) {
+        fprintf(stderr, "usage: party [--ca FILE --cert FILE --key FILE | --fingerprint NAME] --send-file PATH "
+                        "--recv-file PATH --lines N\n");
         exit(2);
     }
 }
@@ -455,6 +460,11 @@ static void make_session(party *self) {
         must(libmsrp_tls_add_ca(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(self->ca)), "--ca");
         must(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(self->cert), LIBMSRP_TEXT(self->key)),
              "--cert, --key");
+        options.tls = tls;
+    } else if (self->name) {
+        must(libmsrp_tls_new(&tls), "TLS");
+        must(libmsrp_tls_self_signed(tls, LIBMSRP_TEXT(self->name), 0), "--fingerprint");
+        must(libmsrp_tls_set_verify(tls, LIBMSRP_VERIFY_FINGERPRINT, NULL, 0), "--fingerprint");
         options.tls = tls;
     }
     must(libmsrp_engine_new(NULL, &self->engine), "engine");

@@ -2,9 +2,10 @@
 
 The Python party makes the SDP offer, the C party (`examples/c/party.c`, with its own poll loop)
 answers. The SDP texts travel over a pipe, as a SIP stack would carry them; the session itself is a
-TCP or TLS connection on loopback. Ten chat lines go each way, each with a success report, while a
-file goes from Python to C and another from C to Python. Both ends check the SHA-256 of what they
-got. The last line printed is `demo: ok`.
+TCP or TLS connection on loopback. With TLS the parties have certificates of one CA, or, with
+`--fingerprint`, certificates that they make themselves and know by the SDP. Ten chat lines go each
+way, each with a success report, while a file goes from Python to C and another from C to Python.
+Both ends check the SHA-256 of what they got. The last line printed is `demo: ok`.
 """
 
 from __future__ import annotations
@@ -71,8 +72,16 @@ class Screen:
 async def main() -> int:
     """Run both parties; the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--tls", action="store_true", help="TCP/TLS/MSRP with certificates made for this run"
+    security = parser.add_mutually_exclusive_group()
+    security.add_argument(
+        "--tls",
+        action="store_true",
+        help="TCP/TLS/MSRP with certificates of a CA made for this run",
+    )
+    security.add_argument(
+        "--fingerprint",
+        action="store_true",
+        help="TCP/TLS/MSRP without a CA: each party makes a certificate, and the SDP names it",
     )
     parser.add_argument(
         "--size",
@@ -111,6 +120,9 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
         )
         for option, name in (("--ca", "ca.pem"), ("--cert", "c.pem"), ("--key", "c.key")):
             command += [option, folder / name]
+    elif arguments.fingerprint:
+        tls = msrp.TLSConfig.self_signed("im:python@demo.invalid")
+        command += ["--fingerprint", "im:c@demo.invalid"]
 
     party = await asyncio.create_subprocess_exec(
         *map(str, command), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -131,6 +143,9 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
                 "c",
                 "answer: " + next(line for line in answer.splitlines() if line.startswith("m=")),
             )
+            if arguments.fingerprint:
+                screen.line("python", "pinned: " + pinned(offer))
+                screen.line("c", "pinned: " + pinned(answer))
             session.set_remote(answer)
             await session.open()
             screen.line("python", f"session open over {'TLS' if tls else 'TCP'}")
@@ -170,6 +185,12 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
     if not problems:
         print("demo: ok", flush=True)
     return 1 if problems else 0
+
+
+def pinned(sdp: str) -> str:
+    """The certificate that an SDP names."""
+    lines = [line for line in sdp.splitlines() if line.startswith("a=fingerprint:")]
+    return lines[0].partition(":")[2][:31] + "..."
 
 
 async def chat(session: msrp.Session, screen: Screen) -> None:

@@ -1,17 +1,21 @@
-//! Alice and Bob in one process: an offer, an answer, a chat and a file over TCP on the loopback interface.
+//! Alice and Bob in one process: an offer, an answer, a chat and a file over TCP or TLS on the loopback interface.
 //!
-//! Run it with `cargo run -p msrp --example in_process`. In a real program the two SDP texts travel in SIP messages,
+//! Run it with `cargo run -p msrp --example in_process`; with `-- --fingerprint` behind it the session runs over TLS, each
+//! side has a certificate of its own making, and the SDP says which. In a real program the two SDP texts travel in SIP messages,
 //! and each side has a process of its own.
 
 use std::time::Duration;
 
-use msrp::{Body, Engine, EngineOptions, Message, SendOptions, Session, SessionOptions};
+use msrp::{
+    Body, Engine, EngineOptions, Message, SelfSigned, SendOptions, Session, SessionOptions,
+    TlsConfig,
+};
 
 #[tokio::main]
 async fn main() -> msrp::Result<()> {
     let engine = Engine::new(EngineOptions::default())?;
-    let alice = engine.session(options())?;
-    let bob = engine.session(options())?;
+    let alice = engine.session(options()?)?;
+    let bob = engine.session(options()?)?;
 
     // What SIP carries: Alice's offer in the INVITE, Bob's answer in the 200.
     let offer = alice.create_offer()?;
@@ -38,11 +42,15 @@ async fn main() -> msrp::Result<()> {
     Ok(())
 }
 
-fn options() -> SessionOptions {
-    SessionOptions {
+fn options() -> msrp::Result<SessionOptions> {
+    let secure = std::env::args().any(|argument| argument == "--fingerprint");
+    let own = || TlsConfig::self_signed(["anonymous.invalid"], &SelfSigned::default());
+    Ok(SessionOptions {
         accept_types: Some(vec!["text/plain".into(), "image/jpeg".into()]),
+        secure,
+        tls: secure.then(own).transpose()?,
         ..SessionOptions::default()
-    }
+    })
 }
 
 /// A text each way.

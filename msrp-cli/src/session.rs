@@ -286,6 +286,7 @@ impl Args {
                 false => TlsVerify::Ca,
             },
             server_name: self.server_name.clone(),
+            ..TlsConfig::default()
         }
     }
 

@@ -93,9 +93,10 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, Profile, RequestOptions,
-    SendOptions, SessionOptions, SessionState, SetupPreference, Stats, TlsConfig, TlsVerify,
-    TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, EngineOptions,
+    Identity, ListenOptions, NameResolution, PemSource, Profile, RequestOptions, Resolution,
+    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
+    SystemResolver, TlsConfig, TlsVerify, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -70,10 +70,21 @@ pub struct Limits {
     pub unbound: Duration,
     /// How long a TLS handshake may take. Beyond: the connection is closed.
     pub tls_handshake: Duration,
-    /// Dials under way to one target. Beyond: they wait their turn.
+    /// Dials under way to one target; see `dial_rate`. Beyond: they wait their turn.
     pub dials_per_target: usize,
-    /// Dials under way in the whole engine. Beyond: they wait their turn.
+    /// Addresses that are being connected to in the whole engine, and names that are being resolved. Beyond: they wait
+    /// their turn.
     pub dials: usize,
+    /// Dials that may start in a second to one target; after a pause so many may start at once. A target is a host and
+    /// port of a URI, and each address that a name stands for. Beyond: they wait their turn.
+    pub dial_rate: usize,
+    /// How long a connection to a peer may take, over all its addresses, from the turn to dial: names and the host's
+    /// word on an address are part of it, a TLS handshake is not. Beyond: `Connect`.
+    pub connect: Duration,
+    /// How long a name may take to be resolved. Beyond: `Connect`.
+    pub resolve: Duration,
+    /// Addresses of one name that are tried. Further ones are ignored.
+    pub addresses: usize,
     /// From the last octet of a request to its response (RFC 4975 §7.1.1). Beyond: `Timeout`.
     pub transaction: Duration,
     /// How long output may wait without the operating system taking any. Beyond: the connection is closed.
@@ -116,6 +127,10 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             dials_per_target: 4,
             dials: 64,
+            dial_rate: 10,
+            connect: Duration::from_secs(20),
+            resolve: Duration::from_secs(10),
+            addresses: 16,
             transaction: Duration::from_secs(30),
             write_stall: Duration::from_secs(30),
             engine_memory: 256 * 1024 * 1024,
@@ -171,6 +186,8 @@ impl Limits {
             ),
             ("dials_per_target", self.dials_per_target, 1, 1024),
             ("dials", self.dials, 1, KIB * KIB),
+            ("dial_rate", self.dial_rate, 1, KIB * KIB),
+            ("addresses", self.addresses, 1, KIB),
             ("engine_memory", self.engine_memory, 64 * KIB, usize::MAX),
             ("event_stream", self.event_stream, 1, KIB * KIB),
         ] {
@@ -182,6 +199,8 @@ impl Limits {
             ("early", self.early),
             ("unbound", self.unbound),
             ("tls_handshake", self.tls_handshake),
+            ("connect", self.connect),
+            ("resolve", self.resolve),
             ("transaction", self.transaction),
             ("write_stall", self.write_stall),
         ] {

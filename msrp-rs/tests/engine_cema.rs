@@ -4,8 +4,10 @@
 mod engine_support;
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use engine_support::middlebox::{ANCHOR, Middlebox};
+use engine_support::names::{Name, Names};
 use engine_support::tls::{certificate, text};
 use engine_support::{Host, PATIENCE, RawPeer, remote_uri};
 use msrp::engine::{
@@ -313,59 +315,62 @@ fn rfc6714_4_3_an_offer_changed_without_cema_is_refused_and_changes_nothing() {
 
 #[test]
 fn rfc6714_4_4_names_are_looked_up_before_an_offer_is_judged() {
-    let bob = Host::new();
-    let b = bob.session_with(cema());
-    let prepare = |sdp: &str| {
-        let lookup = bob.engine.prepare_remote(b, sdp, None).expect("begins");
+    let ip = |text: &str| text.parse().expect("an address");
+    let names = Names::new([
+        (
+            "peer.example",
+            Name::Has(vec![ip("192.0.2.7"), ip("127.0.0.1")]),
+        ),
+        ("nowhere.example", Name::Fails("no such name")),
+        ("silent.example", Name::Silent),
+    ]);
+    let mut options = names.options();
+    options.limits.resolve = Duration::from_millis(50);
+    let bob = Host::from_options(options);
+    let prepare = |session: SessionHandle, sdp: &str| {
+        let lookup = bob.engine.prepare_remote(session, sdp, None);
+        let lookup = lookup.expect("begins");
         bob.wait_event(
-            b,
+            session,
             "names",
             |event| matches!(event, Event::Prepared { lookup: done } if *done == lookup),
         );
     };
-    let named = plain_peer(7394, "active").replace("//127.0.0.1", "//localhost");
-    let error = bob
-        .engine
-        .create_answer(b, &named, None)
-        .expect_err("not known");
+    let named =
+        |name: &str| plain_peer(7394, "active").replace("//127.0.0.1", &format!("//{name}"));
+    let b = bob.session_with(cema());
+    let offer = named("peer.example");
+    let error = bob.engine.create_answer(b, &offer, None);
+    let error = error.expect_err("not known");
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     assert!(error.context.contains("prepare_remote"), "{error}");
-    prepare(&named);
+    prepare(b, &offer);
+    assert_eq!(names.asked(), ["peer.example"]);
     assert_eq!(bob.engine.remote_path(b), Ok(None), "only looked at");
     // The name has this address, and is not at that one.
-    let elsewhere = named.replace("c=IN IP4 127.0.0.1", "c=IN IP4 127.0.0.9");
-    let error = bob
-        .engine
-        .create_answer(b, &elsewhere, None)
-        .expect_err("refused");
-    assert_eq!(error.kind, ErrorKind::InvalidSdp);
-    bob.engine.create_answer(b, &named, None).expect("answers");
-    // A name that nobody has is at no address.
-    let nowhere = plain_peer(7394, "active").replace("//127.0.0.1", "//nowhere.invalid");
-    prepare(&nowhere);
-    let b2 = bob.session_with(cema());
-    let lookup = bob
-        .engine
-        .prepare_remote(b2, &nowhere, None)
-        .expect("begins");
-    bob.wait_event(
-        b2,
-        "names",
-        |event| matches!(event, Event::Prepared { lookup: done } if *done == lookup),
-    );
-    let error = bob
-        .engine
-        .create_answer(b2, &nowhere, None)
-        .expect_err("refused");
-    assert_eq!(error.kind, ErrorKind::InvalidSdp);
-    assert!(error.context.contains("nowhere.invalid:7394"), "{error}");
+    let elsewhere = offer.replace("c=IN IP4 127.0.0.1", "c=IN IP4 127.0.0.9");
+    let error = bob.engine.create_answer(b, &elsewhere, None);
+    assert_eq!(error.expect_err("refused").kind, ErrorKind::InvalidSdp);
+    bob.engine.create_answer(b, &offer, None).expect("answers");
+
+    // A name that nobody has, and one that nobody tells of, are at no address.
+    for name in ["nowhere.example", "silent.example"] {
+        let b = bob.session_with(cema());
+        let offer = named(name);
+        prepare(b, &offer);
+        let error = bob.engine.create_answer(b, &offer, None);
+        let error = error.expect_err("refused");
+        assert_eq!(error.kind, ErrorKind::InvalidSdp);
+        assert!(error.context.contains(&format!("{name}:7394")), "{error}");
+    }
+    let asked = names.asked().len();
     // Where nothing has to be known, the event comes all the same.
-    prepare(&plain_peer(7394, "active"));
-    let error = bob
-        .engine
-        .prepare_remote(b, "m=", None)
-        .expect_err("no SDP");
-    assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    let b = bob.session_with(cema());
+    prepare(b, &plain_peer(7394, "active"));
+    prepare(bob.session(), &offer);
+    assert_eq!(names.asked().len(), asked);
+    let error = bob.engine.prepare_remote(b, "m=", None);
+    assert_eq!(error.expect_err("no SDP").kind, ErrorKind::InvalidSdp);
     covers!("S-099");
 }
 

@@ -4,10 +4,15 @@
 mod engine_support;
 
 use std::collections::HashSet;
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use engine_support::{Host, RawPeer, limits, pair, passive, remote_uri, wait_until};
-use msrp::engine::{Event, SendBody, SendOptions, SessionHandle, SessionOptions};
+use engine_support::names::{Name, Names, aim, dial, has};
+use engine_support::{Host, RawPeer, black_hole, limits, pair, passive, remote_uri, wait_until};
+use msrp::engine::{EngineOptions, Event, SendBody, SendOptions, SessionHandle, SessionOptions};
 use msrp::error::ErrorKind;
 use msrp::limits::Limits;
 
@@ -152,6 +157,83 @@ fn methods_that_a_host_answers() {
     }
 }
 
+/// The text of the error with which a session to a name of the script ends.
+fn dial_error(names: &Arc<Names>, limits: Limits, name: &str, port: u16) -> String {
+    let host = Host::from_options(EngineOptions {
+        limits,
+        ..names.options()
+    });
+    let session = dial(&host, name, port);
+    let error = host.wait_closed(session).error.expect("it failed");
+    assert_eq!(error.kind, ErrorKind::Connect, "{error}");
+    wait_until(|| names.waiting.load(Ordering::SeqCst) == 0);
+    error.context
+}
+
+#[test]
+fn connect() {
+    let hole = black_hole();
+    let short = limits(|limits| limits.connect = Duration::from_millis(300));
+    let names = Names::new([("hole", has("127.0.0.1")), ("silent", Name::Silent)]);
+    assert_eq!(
+        dial_error(&names, short.clone(), "hole", hole.port),
+        format!(
+            "cannot connect to hole:{} within 300ms: 127.0.0.1: no answer",
+            hole.port
+        )
+    );
+    assert_eq!(
+        dial_error(&names, short.clone(), "silent", 2855),
+        "cannot connect to silent:2855 within 300ms: its name is not resolved"
+    );
+    // A session may want less than the engine allows, not more.
+    for (wanted, expected) in [(100, "100ms"), (5000, "300ms")] {
+        let host = Host::with(short.clone());
+        let mut options = SessionOptions::default();
+        options.connection.connect_timeout = Some(Duration::from_millis(wanted));
+        let session = host.session_with(options);
+        aim(&host, session, "127.0.0.1", hole.port);
+        host.engine.open(session, None).expect("dials");
+        let error = host.wait_closed(session).error.expect("it failed");
+        let within = format!(" within {expected}: ");
+        assert!(error.context.contains(&within), "{error}");
+    }
+}
+
+#[test]
+fn resolve() {
+    let names = Names::new([("silent", Name::Silent)]);
+    let limits = limits(|limits| limits.resolve = Duration::from_millis(100));
+    assert_eq!(
+        dial_error(&names, limits, "silent", 2855),
+        "cannot resolve silent: no answer within 100ms"
+    );
+}
+
+#[test]
+fn addresses() {
+    let many = (0..10_000_u32).map(|n| Ipv4Addr::from(0x7f01_0000 + n).into());
+    let names = Names::new([
+        ("many", Name::Has(many.collect())),
+        ("none", Name::Has(Vec::new())),
+    ]);
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = unused.local_addr().expect("bound").port();
+    drop(unused);
+    let three = limits(|limits| limits.addresses = 3);
+    assert_eq!(
+        dial_error(&names, three.clone(), "many", port),
+        format!(
+            "cannot connect to many:{port}: 127.1.0.0: connection refused; \
+             127.1.0.1: connection refused; 127.1.0.2: connection refused"
+        )
+    );
+    assert_eq!(
+        dial_error(&names, three, "none", port),
+        "cannot resolve none: the name has no address"
+    );
+}
+
 /// Each bound with the tests that see it, as `file::function`.
 const TESTED: &[(&str, &str)] = &[
     ("start_line", "tests/limits_protocol.rs::start_line"),
@@ -215,6 +297,13 @@ const TESTED: &[(&str, &str)] = &[
         "dials",
         "tests/net_fair.rs::dials_in_all_are_bounded_and_have_their_turn",
     ),
+    (
+        "dial_rate",
+        "src/net/dial/throttle.rs::dials_to_one_target_have_a_bounded_rate",
+    ),
+    ("connect", "tests/limits_engine.rs::connect"),
+    ("resolve", "tests/limits_engine.rs::resolve"),
+    ("addresses", "tests/limits_engine.rs::addresses"),
     ("transaction", "tests/limits_protocol.rs::transaction"),
     ("write_stall", "tests/limits_protocol.rs::write_stall"),
     (
@@ -259,12 +348,12 @@ const TESTED: &[(&str, &str)] = &[
         "../bindings-c/tests/handles.c::retained_up_to_the_limit",
     ),
     (
-        "dials to one target",
-        "src/net/dial.rs::dials_to_one_target_have_a_bounded_rate",
+        "time in which an address of a name says nothing, while others are left to try",
+        "src/net/dial/race.rs::rfc8305_5_the_next_address_is_tried_after_a_while_and_the_first_is_not_given_up",
     ),
     (
-        "time for one address of a name while others are left to try",
-        "src/net/dial.rs::an_address_that_says_nothing_has_its_time_while_others_are_left",
+        "names that the operating system is asked for at once, per engine",
+        "src/net/resolve.rs::the_system_is_asked_for_eight_names_at_once",
     ),
     (
         "octets of log records that wait for a C or Python host, 64 more for each",

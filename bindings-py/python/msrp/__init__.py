@@ -41,6 +41,7 @@ from .exceptions import (
 from .message import Message
 from .requests import Answer, Request
 from .session import Session
+from .tls import TLSConfig
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,
@@ -54,7 +55,6 @@ from .types import (
     State,
     StateChanged,
     Stats,
-    TLSConfig,
     Trace,
     Traffic,
     TransferFailed,

@@ -5,7 +5,8 @@ from typing import Any, Final, final
 
 from typing_extensions import Buffer
 
-from .types import Limits, TLSConfig, Trace
+from .tls import TLSConfig
+from .types import Limits, Trace
 
 __all__ = [
     "EVENT_KINDS",
@@ -20,8 +21,10 @@ __all__ = [
     "cli",
     "default_limits",
     "error_table",
+    "fingerprint",
     "parse_byte_range",
     "parse_path",
+    "self_signed",
 ]
 
 __version__: Final[str]
@@ -189,4 +192,6 @@ def parse_byte_range(
     text: str,
 ) -> tuple[tuple[int, int | None, int | None] | None, tuple[int, str] | None]: ...
 def parse_path(text: str) -> tuple[list[Uri] | None, tuple[int, str] | None]: ...
+def self_signed(names: list[str], days: int) -> tuple[bytes, bytes]: ...
+def fingerprint(tls: TLSConfig, function: str) -> str | None: ...
 def cli(argv: list[str]) -> int: ...

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
 
-from . import _msrp
+from . import _msrp, sdp
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
 from .exceptions import ForkedError, SessionClosed
+from .sdp import AttributesIn
 from .session import Session
-from .types import Limits, Profile, Stats, TLSConfig, Trace, _stats, _tls, _trace
+from .tls import TLSConfig, _tls
+from .types import Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -95,6 +97,8 @@ class Engine:
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
         max_size: int | None = None,
+        title: str | None = None,
+        attributes: AttributesIn = (),
         profile: Profile | str = "strict",
         chunk_len: int | None = None,
         session_match: Literal["uri", "session-id"] | None = None,
@@ -114,6 +118,8 @@ class Engine:
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
         side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        `title` and `attributes`: an ``i=`` line and further attributes of our ``m=`` section
+        (``label``, ``content``, ...); `Session.set_attributes` replaces them.
         `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
         unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
         careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
@@ -150,6 +156,8 @@ class Engine:
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
                 "max_size": max_size,
+                "title": title,
+                "attributes": sdp._pairs(attributes),
                 "profile": profile,
                 "chunk_len": chunk_len,
                 "session_match": session_match,

@@ -107,7 +107,7 @@ class Session(SessionBase):
     async def prepare_remote(self, sdp: str, *, index: int | None = None) -> None:
         """Looks up the names of the peer's SDP that decide about CEMA, before `set_remote` and
         `create_answer`, which do not wait. Without ``cema=True``, and where addresses are equal as
-        texts, there is nothing to look up. Takes 10 seconds at most; a name that is not found has
+        texts, there is nothing to look up. A name that the resolver does not find in its time has
         no address.
 
         Raises `InvalidSdp`, `SessionClosed`.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 import os
-import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from ._msrp import Uri
@@ -23,7 +22,6 @@ __all__ = [
     "State",
     "StateChanged",
     "Stats",
-    "TLSConfig",
     "Trace",
     "Traffic",
     "TransferFailed",
@@ -187,6 +185,14 @@ class Limits:
     tls_handshake: float = 10.0
     dials_per_target: int = 4
     dials: int = 64
+    #: Dials that may start in a second to one target; after a pause so many at once.
+    dial_rate: int = 10
+    #: For a connection to a peer, over all its addresses, without a TLS handshake.
+    connect: float = 20.0
+    #: For the addresses of one name.
+    resolve: float = 10.0
+    #: Of one name that are tried.
+    addresses: int = 16
     transaction: float = 30.0
     write_stall: float = 30.0
     engine_memory: int = 256 * 1024 * 1024
@@ -253,6 +259,8 @@ class Stats:
     trace_written: int
     #: The same, dropped because the trace's queue was full.
     trace_dropped: int
+    #: TLS connections whose peer nobody verified (``verify="none"``).
+    tls_unverified: int
     #: What was handed to the operating system, and what came.
     sent: Traffic
     received: Traffic
@@ -326,59 +334,6 @@ def _trace(value: str | os.PathLike[str] | Trace | None) -> Trace | None:
     if isinstance(value, str | os.PathLike):
         return Trace(path=value)
     raise TypeError(f"trace is a path or a Trace, not {type(value).__name__}")
-
-
-Pem: TypeAlias = str | os.PathLike[str] | bytes
-"""A file's path, or PEM text as `bytes`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TLSConfig:
-    """TLS identity and trust.
-
-    ``ca``: trusted certificates; None: the system's. ``cert`` and ``key``: our own chain and its
-    key; a listener needs them. ``verify``: how the peer's certificate is judged: ``"ca"`` by a CA
-    and the host name in the URI, ``"fingerprint"`` by the ``a=fingerprint`` line of its SDP (RFC
-    4975 §14.4), ``"none"`` not at all, for tests. ``server_name``: the name to check instead of the
-    URI's host.
-    """
-
-    ca: Pem | None = None
-    cert: Pem | None = None
-    key: Pem | None = field(default=None, repr=False)
-    verify: Literal["ca", "fingerprint", "none"] = "ca"
-    server_name: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("ca", "cert", "key"):
-            value = getattr(self, name)
-            if isinstance(value, ssl.SSLContext):
-                raise TypeError(_SSL_CONTEXT)
-            if value is not None and not isinstance(value, str | bytes | os.PathLike):
-                raise TypeError(
-                    f"{name} is a path or PEM text as bytes, not {type(value).__name__}"
-                )
-        if self.verify not in ("ca", "fingerprint", "none"):
-            raise ValueError(f"verify is 'ca', 'fingerprint' or 'none', not {self.verify!r}")
-        if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key go together")
-
-
-_SSL_CONTEXT = (
-    "an ssl.SSLContext cannot be used: the engine does TLS outside the interpreter; "
-    "use msrp.TLSConfig(ca=..., cert=..., key=...) with paths or PEM bytes"
-)
-
-
-def _tls(value: bool | TLSConfig | None) -> tuple[bool, TLSConfig | None]:
-    """Whether to use TLS, and with which configuration instead of the engine's."""
-    if value is None or isinstance(value, bool):
-        return bool(value), None
-    if isinstance(value, TLSConfig):
-        return True, value
-    if isinstance(value, ssl.SSLContext):
-        raise TypeError(_SSL_CONTEXT)
-    raise TypeError(f"tls is a bool or a TLSConfig, not {type(value).__name__}")
 
 
 class Headers(Mapping[str, str]):

@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::Session;
 use super::shared::{Shared, Signal};
 use crate::engine::{
-    self as facade, EngineOptions, Event, ListenOptions, ListenerHandle, SessionOptions, Stats,
-    TraceOptions,
+    self as facade, DialCheck, EngineOptions, Event, ListenOptions, ListenerHandle, NameResolution,
+    SessionOptions, Stats, TraceOptions,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 
 /// An MSRP engine: its threads own the sockets, this API runs on the caller's tokio runtime.
@@ -44,8 +44,19 @@ pub struct Engine {
 impl Engine {
     /// Starts an engine.
     ///
-    /// Errors: `InvalidArgument` for an option out of its range; `Limit` where no thread can be started.
+    /// Errors: `InvalidArgument` for an option out of its range, and for [`NameResolution::Host`] and
+    /// [`DialCheck::Host`], which ask hosts of the [facade](crate::engine); `Limit` where no thread can be started.
     pub fn new(options: EngineOptions) -> Result<Self> {
+        if matches!(options.resolver, NameResolution::Host) {
+            return Err(Error::invalid_argument(
+                "resolver is Host: give NameResolution::Resolver with one of your own",
+            ));
+        }
+        if matches!(options.dial_check, DialCheck::Host) {
+            return Err(Error::invalid_argument(
+                "dial_check is Host: give DialCheck::Function with one of your own",
+            ));
+        }
         let limits = Arc::new(options.limits.clone());
         Ok(Self {
             inner: facade::Engine::new(options)?,

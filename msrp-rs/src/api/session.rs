@@ -131,7 +131,8 @@ impl Session {
 
     /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):
     /// to be done before [`set_remote`](Self::set_remote) and [`create_answer`](Self::create_answer), which do not wait.
-    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. Takes 10 s at most.
+    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. The resolver has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve); what it does not find has no address.
     ///
     /// Errors: as `set_remote` for the text itself, `Gone`.
     ///

@@ -455,6 +455,8 @@ impl Shared {
                 self.state.lock().lookups.remove(&lookup);
                 self.lived.notify_waiters();
             }
+            // Asked of hosts of the facade alone: see `Engine::new`.
+            Event::Resolve { .. } | Event::Dial { .. } => {}
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),
             Event::Recovered => self.note(|| Some(SessionEvent::Recovered)),
             Event::Closed { reason, error, .. } => self.close(reason, error),

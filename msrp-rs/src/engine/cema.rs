@@ -3,23 +3,26 @@
 //! The rules are `sdp::cema`. Where the connection goes is told to `net::registry`, which `net::dial` asks.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
 
 use super::Engine;
 use super::handle::SessionHandle;
+use super::negotiation::Remote;
+use super::session::Session;
 use crate::error::{Error, Result};
+use crate::net::context::Context;
 use crate::sdp::cema::{AfterAnswer, Connect, Fallback, Names, after_answer, names_of_answer};
 use crate::sdp::{Fingerprint, MediaDescription, Setup};
-
-/// Most time for the names of one SDP; those without an answer by then have no address.
-const LOOKUP: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Looks up the names of the peer's SDP that decide about CEMA, for `set_remote` and `create_answer`, which do not
     /// wait. [`Event::Prepared`](super::Event::Prepared) with the number that this gives follows in any case: at once
     /// where nothing has to be looked up, which is so without [`SessionOptions::cema`](super::SessionOptions::cema) and
-    /// wherever addresses are equal as texts; at the latest after 10 s. A name that could not be found has no address.
-    /// Nothing of the session changes.
+    /// wherever addresses are equal as texts; else when the engine's resolver has answered, for which it has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve). A name that is not found has no address. Nothing of the session
+    /// changes.
     ///
     /// # Errors
     /// Those of `set_remote` for the text itself; `Gone`, `Forked`.
@@ -34,13 +37,14 @@ impl Engine {
         core.check_running()?;
         let session = core.shared.session(session)?;
         let lookup = core.shared.context.number();
-        let wanted = session.negotiation.lock().unknown_names(&theirs);
+        let wanted = session.negotiation.lock().unknown_names(&theirs)?;
         if wanted.is_empty() {
             session.mailbox().prepared(lookup);
             return Ok(lookup);
         }
+        let context = Arc::clone(&core.shared.context);
         core.handle.spawn(async move {
-            let found = look_up(wanted).await;
+            let found = look_up(&context, &session, wanted).await;
             let mut negotiation = session.negotiation.lock();
             for (name, addresses) in found {
                 negotiation.cema.names.insert(&name, addresses);
@@ -72,8 +76,8 @@ impl Engine {
     pub fn remote_fingerprints(&self, session: SessionHandle) -> Result<Vec<Fingerprint>> {
         let session = self.find(session)?;
         let negotiation = session.negotiation.lock();
-        let remote = negotiation.remote();
-        Ok(remote.map_or_else(Vec::new, |remote| remote.fingerprints.clone()))
+        let described = negotiation.remote().and_then(Remote::description);
+        Ok(described.map_or_else(Vec::new, |media| media.fingerprints.clone()))
     }
 }
 
@@ -164,15 +168,23 @@ pub(super) fn via(connect: Connect) -> Option<(crate::wire::Host, u16)> {
 }
 
 /// The addresses of each name; none for what is not found in time.
-async fn look_up(names: Vec<String>) -> Vec<(String, Vec<IpAddr>)> {
-    let mut under_way = tokio::task::JoinSet::new();
+async fn look_up(
+    context: &Arc<Context>,
+    session: &Arc<Session>,
+    names: Vec<String>,
+) -> Vec<(String, Vec<IpAddr>)> {
+    let mut under_way = JoinSet::new();
     for name in names {
+        let (context, session) = (Arc::clone(context), Arc::clone(session));
         under_way.spawn(async move {
-            let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name.as_str(), 0)));
-            let addresses = match found.await {
-                Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
-                Ok(Err(_)) | Err(_) => Vec::new(),
-            };
+            let dialler = &context.dialler;
+            let found = dialler.names.addresses(
+                &context.limits,
+                &dialler.questions,
+                session.mailbox(),
+                &name,
+            );
+            let addresses = found.await.unwrap_or_default();
             (name, addresses)
         });
     }

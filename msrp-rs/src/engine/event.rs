@@ -3,11 +3,12 @@
 //! The kinds of "done" of an outgoing message follow RFC 4975 §5.3, §7.1.2 and §7.1.4. When each is told is decided in
 //! `proto`; how consumers come to it, in `domain`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{MessageHandle, TransferHandle};
+use super::{MessageHandle, QueryHandle, TransferHandle};
 use crate::error::Error;
 use crate::proto::{Answer, CloseReason, MessageEnd, MessageHead, RequestHead};
 use crate::wire::{ByteRange, StatusCode};
@@ -165,6 +166,24 @@ pub enum Event {
     Prepared {
         /// The number that `prepare_remote` gave.
         lookup: u64,
+    },
+    /// The addresses of a name in the session's remote side are wanted, to dial or to judge it: to be answered with
+    /// [`Engine::resolved`](super::Engine::resolved) within [`Limits::resolve`](crate::Limits::resolve). Only with
+    /// [`NameResolution::Host`](super::NameResolution::Host).
+    Resolve {
+        /// The question.
+        query: QueryHandle,
+        /// The name, in lower case.
+        name: String,
+    },
+    /// May the session be connected to this address? To be answered with
+    /// [`Engine::allow_dial`](super::Engine::allow_dial) within [`Limits::connect`](crate::Limits::connect). Only with
+    /// [`DialCheck::Host`](super::DialCheck::Host).
+    Dial {
+        /// The question.
+        query: QueryHandle,
+        /// The address.
+        address: SocketAddr,
     },
     /// The consumer was too slow on a shared connection: open messages were aborted, further ones are refused.
     Shed,

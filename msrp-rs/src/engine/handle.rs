@@ -27,3 +27,7 @@ handle!(
     /// Names a listener.
     ListenerHandle
 );
+handle!(
+    /// Names a question of the engine to its host.
+    QueryHandle
+);

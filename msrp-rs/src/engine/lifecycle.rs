@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::dialling::dialler;
 use super::listeners::Listener;
 use super::options::{EngineOptions, TlsConfig};
 use super::session::Shared;
@@ -189,7 +190,8 @@ impl Core {
                 format!("no randomness from the system: {error}"),
             )
         })?;
-        let context = Context::new(options.limits, IdSource::new(seed));
+        let dialler = dialler(&options.limits, options.resolver, options.dial_check);
+        let context = Context::new(options.limits, IdSource::new(seed), dialler);
         if let Some(trace) = options.trace {
             context.trace.start(trace.into(), &context.log)?;
         }

@@ -82,13 +82,11 @@ impl Listener {
         advertise: Option<&(String, u16)>,
     ) -> Result<Self> {
         validate::advertise(advertise)?;
-        let server = match &tls {
-            None => None,
-            Some(tls) => Some(
-                tls.server()
-                    .ok_or_else(|| Error::invalid_argument("tls: a listener needs cert and key"))?,
-            ),
-        };
+        if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
+            return Err(Error::invalid_argument(
+                "tls: a listener needs cert and key",
+            ));
+        }
         let failed = |error: std::io::Error| {
             Error::transport(
                 ErrorKind::Connect,
@@ -106,7 +104,7 @@ impl Listener {
         let _entered = core.handle.enter();
         let socket = Arc::new(TcpListener::from_std(listener).map_err(failed)?);
         let context = Arc::clone(&core.shared.context);
-        let accepting = accept(context, Arc::clone(&socket), number, server);
+        let accepting = accept(context, Arc::clone(&socket), number, tls.clone());
         let task = tokio::spawn(accepting).abort_handle();
         Ok(Self {
             number,
@@ -116,6 +114,21 @@ impl Listener {
             socket,
             task,
         })
+    }
+}
+
+impl Listener {
+    /// Lets sessions dial from its port. Its own address is in use for other listeners as before, but for those of this
+    /// user that ask for the same.
+    pub(super) fn share_port(&self) -> Result<()> {
+        #[cfg(unix)]
+        SockRef::from(&*self.socket)
+            .set_reuse_port(true)
+            .map_err(|error| {
+                let text = format!("cannot dial from {}: {error}", self.address);
+                Error::transport(ErrorKind::Connect, text)
+            })?;
+        Ok(())
     }
 }
 

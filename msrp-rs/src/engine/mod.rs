@@ -65,13 +65,17 @@ mod observing;
 
 mod intercept;
 
+mod dialling;
+
 // What they use.
 
 mod cema;
+mod dialog;
 mod domain;
 mod error;
 mod event;
 mod handle;
+mod identity;
 mod negotiation;
 mod options;
 mod place;
@@ -84,14 +88,18 @@ mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
 pub use crate::proto::{Counts, Histogram, Traffic};
+pub use dialling::{DialAttempt, DialCheck, NameResolution, Resolution, Resolver, SystemResolver};
+pub use dialog::refuse;
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
-pub use handle::{ListenerHandle, MessageHandle, SessionHandle, TransferHandle};
+pub use handle::{ListenerHandle, MessageHandle, QueryHandle, SessionHandle, TransferHandle};
+pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
 pub use options::{
-    Admitted, ChunkLen, ConnectionSharing, EngineOptions, ListenOptions, PemSource, RequestOptions,
-    SendBody, SendOptions, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    Admitted, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, EngineOptions,
+    ListenOptions, PemSource, RequestOptions, SendBody, SendOptions, SessionOptions,
+    SetupPreference, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use profile::Profile;
 pub use stats::Stats;

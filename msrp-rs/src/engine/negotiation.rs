@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
 use crate::sdp::{
-    Answer, AnswerWarning, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
+    Answer, AnswerWarning, Attribute, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
     SetupAttribute, answer_with, offer, role_from_answer,
 };
 use crate::wire::{Host, MediaRange, MediaType, Method, Uri, UriPath};
@@ -40,6 +40,9 @@ pub(super) struct Local {
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
+    /// Title and further attributes of our section.
+    pub(super) title: Option<String>,
+    pub(super) attributes: Vec<Attribute>,
     /// Of our certificate.
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
@@ -57,14 +60,13 @@ pub(super) struct Local {
 /// The peer's side.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
-    pub(super) path: UriPath,
+    /// What it said, or what follows from its path.
+    media: MediaDescription,
+    /// Whether it said it: there was an SDP.
+    is_described: bool,
     /// Whether we connect.
     pub(super) active: bool,
-    accept_types: Vec<MediaRange>,
-    max_size: Option<u64>,
-    is_this_engine: bool,
-    pub(super) fingerprints: Vec<Fingerprint>,
-    /// Where we connect to in its stead (RFC 6714).
+    /// Where we connect to, if not to its path (RFC 6714).
     via: Option<(Host, u16)>,
 }
 
@@ -100,6 +102,8 @@ impl Negotiation {
             .accept_wrapped_types
             .clone_from(&self.local.accept_wrapped_types);
         options.max_size = self.local.max_size;
+        options.title.clone_from(&self.local.title);
+        options.attributes.clone_from(&self.local.attributes);
         options.setup = match self.local.setup {
             SetupPreference::ActPass => SetupAttribute::ActPass,
             SetupPreference::Active => SetupAttribute::Active,
@@ -138,6 +142,19 @@ impl Negotiation {
         Ok(self.answered.get_or_insert_with(|| offer(&options)))
     }
 
+    /// The offer that `offer` would make; nobody is told.
+    pub(super) fn next_offer(&self) -> Result<MediaDescription> {
+        Ok(offer(&self.options()?))
+    }
+
+    /// The host's attributes, from the next text on.
+    pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
+        if let Some(answered) = &mut self.answered {
+            answered.attributes.clone_from(&attributes);
+        }
+        self.local.attributes = attributes;
+    }
+
     /// Our offer.
     pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
         let description = offer(&self.options()?);
@@ -147,11 +164,6 @@ impl Negotiation {
         Ok(self.offered.insert(description))
     }
 
-    /// The peer made an offer: ours, if one is out, is not answered any more.
-    pub(super) fn forget_offer(&mut self) {
-        self.offered = None;
-    }
-
     /// The `o=` line.
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
@@ -159,29 +171,64 @@ impl Negotiation {
 
     /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
     pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
-        let (role, judged, answered) = match &self.offered {
+        let Some(offered) = &self.offered else {
+            return self.take_offer(theirs);
+        };
+        let role = role_from_answer(offered, theirs)?;
+        let judged = self.cema.judge_answer(offered, theirs, role)?;
+        self.hear(theirs, role, judged, None)
+    }
+
+    /// Reads the peer's offer, whether ours is out or not.
+    pub(super) fn take_offer(&self, theirs: &MediaDescription) -> Result<Heard> {
+        let options = self.options()?;
+        check_known(&names_of_offer(&options, theirs, self.cema.names()))?;
+        let Answer {
+            description,
+            role,
+            connect,
+            warning,
+            ..
+        } = answer_with(&options, theirs, self.cema.names())?;
+        if warning == Some(AnswerWarning::Unreachable) {
+            return Err(Error::invalid_argument(
+                "the peer wants to connect, and this session listens nowhere \
+                 (a secure one needs a certificate for that)",
+            ));
+        }
+        self.hear(
+            theirs,
+            role,
+            AfterAnswer::Agreed(connect),
+            Some(description),
+        )
+    }
+
+    /// The names that have to be looked up before `take` can judge.
+    pub(super) fn unknown_names(&self, theirs: &MediaDescription) -> Result<Vec<String>> {
+        let names = self.cema.names();
+        Ok(match &self.offered {
             Some(offered) => {
                 let role = role_from_answer(offered, theirs)?;
-                (role, self.cema.judge_answer(offered, theirs, role)?, None)
+                names_of_answer(offered, theirs, role, names)
             }
-            None => {
-                check_known(&self.unknown_names(theirs))?;
-                let Answer {
-                    description,
-                    role,
-                    connect,
-                    warning,
-                    ..
-                } = answer_with(&self.options()?, theirs, self.cema.names())?;
-                if warning == Some(AnswerWarning::Unreachable) {
-                    return Err(Error::invalid_argument(
-                        "the peer wants to connect, and this session listens nowhere \
-                         (a secure one needs a certificate for that)",
-                    ));
-                }
-                (role, AfterAnswer::Agreed(connect), Some(description))
-            }
-        };
+            None => names_of_offer(&self.options()?, theirs, names),
+        })
+    }
+
+    /// The answer was void, and a new offer is due.
+    pub(super) fn fall_back(&mut self, fallback: Fallback) {
+        self.offered = None;
+        self.cema.fall_back(fallback);
+    }
+
+    fn hear(
+        &self,
+        theirs: &MediaDescription,
+        role: Setup,
+        judged: AfterAnswer,
+        answered: Option<MediaDescription>,
+    ) -> Result<Heard> {
         let (connect, fallback) = match judged {
             AfterAnswer::Agreed(connect) => (connect, None),
             AfterAnswer::OfferAgain(fallback) => (Connect::Path, Some(fallback)),
@@ -189,12 +236,9 @@ impl Negotiation {
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let remote = Remote {
-            path: theirs.path.clone(),
+            media: theirs.clone(),
+            is_described: true,
             active: role == Setup::Active,
-            accept_types: theirs.accept_types.clone(),
-            max_size: theirs.max_size,
-            is_this_engine: theirs.speaks_to_this_engine(),
-            fingerprints: theirs.fingerprints.clone(),
             via: via(connect),
         };
         Ok(Heard {
@@ -202,26 +246,6 @@ impl Negotiation {
             answered,
             fallback,
         })
-    }
-
-    /// The names that have to be looked up before `take` can judge.
-    pub(super) fn unknown_names(&self, theirs: &MediaDescription) -> Vec<String> {
-        let names = self.cema.names();
-        match &self.offered {
-            Some(offered) => role_from_answer(offered, theirs)
-                .map(|role| names_of_answer(offered, theirs, role, names))
-                .unwrap_or_default(),
-            None => self
-                .options()
-                .map(|options| names_of_offer(&options, theirs, names))
-                .unwrap_or_default(),
-        }
-    }
-
-    /// The answer was void, and a new offer is due.
-    pub(super) fn fall_back(&mut self, fallback: Fallback) {
-        self.offered = None;
-        self.cema.fall_back(fallback);
     }
 
     /// Takes a bare path as the remote side.
@@ -244,12 +268,9 @@ impl Negotiation {
             Error::invalid_argument(format!("accept_types: expected {}", fault.expected()))
         })?;
         let remote = Remote {
-            path,
+            media: MediaDescription::of_path(path, accept_types),
+            is_described: false,
             active,
-            accept_types,
-            max_size: None,
-            is_this_engine: false,
-            fingerprints: Vec::new(),
             via: None,
         };
         Ok(Heard {
@@ -287,7 +308,7 @@ impl Negotiation {
         };
         SessionConfig {
             local_uri,
-            remote_path: heard.remote.path.clone(),
+            remote_path: heard.remote.path().clone(),
             active: heard.remote.active,
             chunk_len,
             session_match: treatment.session_match,
@@ -306,7 +327,7 @@ impl Negotiation {
     /// Whether the peer is this engine and nothing stands between. Where addresses are said not to matter something
     /// may have changed all of them.
     fn is_direct(&self, heard: &Heard) -> bool {
-        heard.remote.is_this_engine
+        heard.remote.media.speaks_to_this_engine()
             && self.path.len() == 1
             && self.local.treatment.session_match == SessionMatch::Uri
     }
@@ -317,13 +338,13 @@ impl Negotiation {
     /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
     /// (RFC 6135 §4.3).
     pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
-        if heard.remote.path.len() > 1 {
+        if heard.remote.media.has_relay() {
             return Err(Error::remote(
                 ErrorKind::InvalidSdp,
                 "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",
             ));
         }
-        Ok(&heard.remote.fingerprints)
+        Ok(&heard.remote.media.fingerprints)
     }
 
     /// Where `heard` makes us connect to, if not to its path.
@@ -335,7 +356,7 @@ impl Negotiation {
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
             .as_ref()
-            .is_some_and(|remote| remote.path == heard.remote.path)
+            .is_some_and(|remote| remote.path() == heard.remote.path())
     }
 
     /// Remembers what was heard.
@@ -372,12 +393,22 @@ fn refuse_transport(path: &UriPath, active: bool, kind: ErrorKind) -> Result<()>
 }
 
 impl Remote {
+    pub(super) fn path(&self) -> &UriPath {
+        &self.media.path
+    }
+
+    /// Its description, if there was an SDP.
+    pub(super) fn description(&self) -> Option<&MediaDescription> {
+        self.is_described.then_some(&self.media)
+    }
+
     /// Whether a message of this type and length may be sent.
     ///
     /// # Errors
     /// `UnacceptedType` (RFC 4975 §8.6), `TooLarge` beyond the peer's `max-size`.
     pub(super) fn check(&self, media_type: &MediaType, len: Option<u64>) -> Result<()> {
         if !self
+            .media
             .accept_types
             .iter()
             .any(|range| range.matches(media_type))
@@ -390,7 +421,7 @@ impl Remote {
                 ),
             ));
         }
-        if let (Some(len), Some(max)) = (len, self.max_size)
+        if let (Some(len), Some(max)) = (len, self.media.max_size)
             && len > max
         {
             return Err(Error::local(

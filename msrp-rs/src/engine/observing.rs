@@ -33,6 +33,7 @@ impl Engine {
             sessions_shed: memory.sessions_shed.load(Relaxed),
             reading_paused: memory.reading_paused.load(Relaxed),
             protocol_errors: memory.protocol_errors.load(Relaxed),
+            tls_unverified: memory.tls_unverified.load(Relaxed),
             messages_failed: memory.messages_failed.load(Relaxed),
             counts: context.counters.snapshot(),
             trace_written: context.trace.counters.written.load(Relaxed),

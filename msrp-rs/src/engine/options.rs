@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::dialling::{DialCheck, NameResolution};
 use super::profile::Profile;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
+pub use crate::net::options::ConnectionOptions;
+pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
+use crate::sdp::Attribute;
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -25,6 +29,10 @@ pub struct EngineOptions {
     pub tls: Option<TlsConfig>,
     /// A trace of all connections from the start; see [`Engine::set_trace`](super::Engine::set_trace).
     pub trace: Option<TraceOptions>,
+    /// Who turns the names in remote paths into addresses.
+    pub resolver: NameResolution,
+    /// Who may refuse an address that a session would be connected to.
+    pub dial_check: DialCheck,
 }
 
 impl Default for EngineOptions {
@@ -34,6 +42,8 @@ impl Default for EngineOptions {
             limits: Limits::default(),
             tls: None,
             trace: None,
+            resolver: NameResolution::default(),
+            dial_check: DialCheck::default(),
         }
     }
 }
@@ -82,52 +92,6 @@ impl From<TraceOptions> for TraceParts {
             queue_bytes: options.queue_bytes,
         }
     }
-}
-
-/// PEM text, by file or by value.
-#[derive(Clone, PartialEq, Eq)]
-pub enum PemSource {
-    /// A file, read when the configuration is first used.
-    File(PathBuf),
-    /// The text.
-    Text(Vec<u8>),
-}
-
-/// Never shows the text: it may be a private key.
-impl std::fmt::Debug for PemSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
-        }
-    }
-}
-
-/// How a peer's certificate is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsVerify {
-    /// By a CA and the URI's host name.
-    #[default]
-    Ca,
-    /// By the SDP's fingerprint.
-    Fingerprint,
-    /// Not at all: for tests, logged.
-    None,
-}
-
-/// TLS identity and trust. Sessions with equal ones may share a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// Trusted CAs; without it the system's.
-    pub ca: Option<PemSource>,
-    /// Our certificate chain. A listener needs one.
-    pub cert: Option<PemSource>,
-    /// Its key.
-    pub key: Option<PemSource>,
-    /// How peers are judged.
-    pub verify: TlsVerify,
-    /// The name to check instead of the URI's host.
-    pub server_name: Option<String>,
 }
 
 /// Options of a listener.
@@ -204,6 +168,11 @@ pub struct SessionOptions {
     pub setup: SetupPreference,
     /// The largest message that we take.
     pub max_size: Option<u64>,
+    /// Title of our m= section (`i=`), at most 1024 octets.
+    pub title: Option<String>,
+    /// Further attributes of our m= section (`label`, `content`, ...), written last, in this order: at most 128 of 16 KiB
+    /// in all. [`Engine::set_attributes`](super::Engine::set_attributes) replaces them.
+    pub attributes: Vec<Attribute>,
     /// What is known of the peer: where the next four options come from unless they are set. Never guessed.
     pub profile: Profile,
     /// Chunk length.
@@ -221,6 +190,8 @@ pub struct SessionOptions {
     /// `a=msrp-cema`, and `c=` and `m=` line of the peer's count. Best together with TLS, which then reaches from end to
     /// end (RFC 6714 §7.2).
     pub cema: bool,
+    /// How its connection is made and kept.
+    pub connection: ConnectionOptions,
     /// Who makes REPORTs.
     pub reports: ReportMode,
     /// Methods beside SEND and REPORT whose requests come as [`Event::Request`](super::Event::Request) and are answered
@@ -247,6 +218,8 @@ impl Default for SessionOptions {
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
             max_size: None,
+            title: None,
+            attributes: Vec::new(),
             profile: Profile::default(),
             chunk_len: ChunkLen::default(),
             session_match: None,
@@ -254,6 +227,7 @@ impl Default for SessionOptions {
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
             cema: false,
+            connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),
             keep_alive: None,

@@ -2,6 +2,7 @@
 //!
 //! Binding and accepting are the business of `listeners`; what goes into SDP from here is put there by `negotiation`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::lifecycle::Core;
@@ -24,6 +25,8 @@ pub(super) struct Place {
     /// The session's own listener.
     pub(super) own: Option<Listener>,
     shared: bool,
+    /// Where it listens, on this machine.
+    pub(super) bound: Option<SocketAddr>,
 }
 
 impl Place {
@@ -34,8 +37,12 @@ impl Place {
                 "a wildcard address cannot stand in a path: give advertise=(host, port)",
             )
         };
+        let from_path = options.connection.source_port_from_path;
         if let Some(handle) = options.listener {
             let listener = find_listener(core, handle)?;
+            if from_path {
+                listener.share_port()?;
+            }
             if options.secure && listener.tls.is_none() {
                 return Err(Error::invalid_argument(
                     "secure: the listener does not speak TLS",
@@ -63,6 +70,7 @@ impl Place {
                 tls,
                 own: None,
                 shared: true,
+                bound: Some(listener.address),
             });
         }
         let tls = options
@@ -71,6 +79,11 @@ impl Place {
             .transpose()?;
         if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
             // Without a certificate a session can only connect.
+            if from_path {
+                return Err(Error::invalid_argument(
+                    "connection.source_port_from_path: the session listens nowhere, since it has no certificate",
+                ));
+            }
             let host = match &options.advertise {
                 Some((host, _)) => host.parse()?,
                 None => options.host.parse()?,
@@ -82,15 +95,20 @@ impl Place {
                 tls,
                 own: None,
                 shared: false,
+                bound: None,
             });
         }
         let advertise = options.advertise.as_ref();
         let own = Listener::open(core, &options.host, options.port, tls.clone(), advertise)?;
         let authority = own.authority.clone().ok_or_else(wildcard)?;
+        if from_path {
+            own.share_port()?;
+        }
         Ok(Self {
             number: own.number,
             authority,
             tls,
+            bound: Some(own.address),
             own: Some(own),
             shared: false,
         })

@@ -16,7 +16,7 @@ use super::slots::Slots;
 use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
-use crate::net::dial::{self, Sharing};
+use crate::net::dial::{self, Sharing, Source};
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
@@ -34,6 +34,7 @@ impl Engine {
         core.check_running()?;
         let types = validate::session(&options)?;
         let place = Place::find(core, &options)?;
+        let source = Source::new(options.connection.clone(), place.bound);
         let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
 
@@ -54,6 +55,8 @@ impl Engine {
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            title: options.title,
+            attributes: options.attributes,
             fingerprints: match &place.tls {
                 Some(tls) => tls.fingerprints()?,
                 None => Vec::new(),
@@ -107,6 +110,7 @@ impl Engine {
                 ConnectionSharing::Peer => Sharing::Shared,
                 ConnectionSharing::Session => Sharing::Alone,
             },
+            source,
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         });
@@ -144,7 +148,7 @@ impl Engine {
                     "open needs the remote side: call set_remote or set_remote_path first",
                 ));
             };
-            remote.active.then(|| remote.path.first().clone())
+            remote.active.then(|| remote.path().first().clone())
         };
         if !session.mailbox().start_connecting() {
             return match session.mailbox().phase() {
@@ -160,6 +164,7 @@ impl Engine {
             Arc::clone(&session.entry),
             hop,
             session.sharing,
+            session.source.clone(),
             validate::timeout(timeout),
         ));
         Ok(())
@@ -196,6 +201,8 @@ pub(super) struct Session {
     pub(super) negotiation: Mutex<Negotiation>,
     /// Whether it may share a connection.
     pub(super) sharing: Sharing,
+    /// Where and how it dials.
+    pub(super) source: Source,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -360,13 +367,14 @@ pub(super) async fn open(
     entry: Arc<Entry>,
     hop: Option<Uri>,
     mut sharing: Sharing,
+    source: Source,
     timeout: Duration,
 ) {
     let work = async {
         loop {
             if let Some(hop) = &hop {
                 tokio::select! {
-                    connected = dial::connect(&context, &entry, hop, sharing) => connected?,
+                    connected = dial::connect(&context, &entry, hop, sharing, &source) => connected?,
                     // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
                     () = entry.decided.notified() => return Ok(()),
                 }

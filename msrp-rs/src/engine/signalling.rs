@@ -2,6 +2,8 @@
 //!
 //! What is said and heard is worked out in `negotiation`; here it meets the connections.
 
+use std::sync::Arc;
+
 use super::Engine;
 use super::handle::SessionHandle;
 use super::negotiation::{Heard, Negotiation};
@@ -9,6 +11,7 @@ use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::mailbox::Phase;
 use crate::net::registry::SetReady;
+use crate::net::tls::verify::Pins;
 use crate::sdp::{MediaDescription, SessionDescription};
 use crate::wire::UriPath;
 
@@ -25,7 +28,7 @@ impl Engine {
     pub fn remote_path(&self, session: SessionHandle) -> Result<Option<UriPath>> {
         let session = self.find(session)?;
         let negotiation = session.negotiation.lock();
-        Ok(negotiation.remote().map(|remote| remote.path.clone()))
+        Ok(negotiation.remote().map(|remote| remote.path().clone()))
     }
 
     /// Our m= block as an offer, or as the answer to what `set_remote` was given.
@@ -61,9 +64,8 @@ impl Engine {
         let (index, theirs) = offer.select(index)?;
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        negotiation.forget_offer();
         hear(&session, &mut negotiation, |negotiation| {
-            negotiation.take(&theirs)
+            negotiation.take_offer(&theirs)
         })?;
         let origin = negotiation.origin().clone();
         offer.answer(&[(index, negotiation.describe()?)], &origin)
@@ -84,12 +86,7 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        let theirs = MediaDescription::parse(sdp, index)?;
-        let session = self.find(session)?;
-        let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| {
-            negotiation.take(&theirs)
-        })
+        self.set_remote_description(session, &MediaDescription::parse(sdp, index)?)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -117,32 +114,58 @@ fn hear(
     negotiation: &mut Negotiation,
     take: impl FnOnce(&Negotiation) -> Result<Heard>,
 ) -> Result<()> {
-    if session.mailbox().phase() >= Phase::Closing {
-        return Err(Error::local(ErrorKind::Gone, "session is closed"));
-    }
-    let heard = take(negotiation)?;
-    if let Some(fallback) = heard.fallback {
-        let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
-        if !is_served {
-            negotiation.fall_back(fallback);
-            return Ok(());
+    let weighed = Weighed::new(session, negotiation, take)?;
+    weighed.settle(session, negotiation)
+}
+
+/// A remote side that may be taken; nothing is changed yet.
+pub(super) struct Weighed {
+    heard: Heard,
+    pins: Option<Arc<Pins>>,
+}
+
+impl Weighed {
+    pub(super) fn new(
+        session: &Session,
+        negotiation: &Negotiation,
+        take: impl FnOnce(&Negotiation) -> Result<Heard>,
+    ) -> Result<Self> {
+        if session.mailbox().phase() >= Phase::Closing {
+            return Err(Error::local(ErrorKind::Gone, "session is closed"));
         }
+        let heard = take(negotiation)?;
+        let tls = session.entry.tls().filter(|tls| tls.is_pinned());
+        let pins = tls
+            .map(|tls| tls.pins(negotiation.fingerprints(&heard)?))
+            .transpose()?;
+        Ok(Self { heard, pins })
     }
-    if let Some(tls) = session.entry.tls().filter(|tls| tls.is_pinned()) {
-        let pins = tls.pins(negotiation.fingerprints(&heard)?)?;
-        session.entry.set_pins(pins);
-    }
-    let config = negotiation.config(&heard, session.first_message);
-    session.entry.set_uri(config.local_uri.clone());
-    match session.entry.set_ready(config) {
-        SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
-            "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
-        )),
-        SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
-        SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
-            session.entry.set_via(Negotiation::via(&heard));
-            negotiation.settle(heard);
-            Ok(())
+
+    /// Takes it, and tells the connections.
+    pub(super) fn settle(self, session: &Session, negotiation: &mut Negotiation) -> Result<()> {
+        let Self { heard, pins } = self;
+        if let Some(fallback) = heard.fallback {
+            let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
+            if !is_served {
+                negotiation.fall_back(fallback);
+                return Ok(());
+            }
+        }
+        if let Some(pins) = pins {
+            session.entry.set_pins(pins);
+        }
+        let config = negotiation.config(&heard, session.first_message);
+        session.entry.set_uri(config.local_uri.clone());
+        match session.entry.set_ready(config) {
+            SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
+                "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
+            )),
+            SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
+            SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
+                session.entry.set_via(Negotiation::via(&heard));
+                negotiation.settle(heard);
+                Ok(())
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Stats {
     pub reading_paused: u64,
     /// Connections closed because the peer broke the protocol.
     pub protocol_errors: u64,
+    /// TLS connections, dialled and accepted, whose configuration says to verify nothing.
+    pub tls_unverified: u64,
     /// Messages sent that failed.
     pub messages_failed: u64,
     /// Requests and responses by kind, and how long things took.

@@ -3,7 +3,7 @@
 //! What happened was decided in `proto`; here it only gets its name in the public API.
 
 use super::event::{Event, SessionState};
-use super::handle::{MessageHandle, TransferHandle};
+use super::handle::{MessageHandle, QueryHandle, TransferHandle};
 use super::slots::numbered;
 use crate::error::{Error, ErrorKind};
 use crate::net::mailbox::{Item, NotConfirmed, Phase, type_refused};
@@ -54,6 +54,14 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             error: unconfirmed_error(why),
         },
         Item::Prepared(lookup) => Event::Prepared { lookup },
+        Item::Resolve(query, name) => Event::Resolve {
+            query: QueryHandle(query),
+            name,
+        },
+        Item::Dial(query, address) => Event::Dial {
+            query: QueryHandle(query),
+            address,
+        },
         Item::ReportsLost(count) => Event::ReportsLost { count },
         Item::Closed {
             reason,

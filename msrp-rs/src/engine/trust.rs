@@ -8,10 +8,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::lifecycle::Core;
-use super::options::{PemSource, TlsConfig, TlsVerify};
-use crate::error::{Error, Result};
+use super::options::{TlsConfig, TlsVerify};
+use crate::error::Result;
 use crate::net::log::{Log, LogLevel};
-use crate::net::tls::{Tls, TlsParts, Verify};
+use crate::net::tls::Tls;
 
 /// Configurations that are remembered.
 const REMEMBERED: usize = 64;
@@ -45,29 +45,7 @@ impl Trust {
         if let Some((_, tls)) = known {
             return Ok(tls);
         }
-        let tls = Arc::new(Tls::new(TlsParts {
-            ca: config
-                .ca
-                .as_ref()
-                .map(|source| read("ca", source))
-                .transpose()?,
-            cert: config
-                .cert
-                .as_ref()
-                .map(|source| read("cert", source))
-                .transpose()?,
-            key: config
-                .key
-                .as_ref()
-                .map(|source| read("key", source))
-                .transpose()?,
-            verify: match config.verify {
-                TlsVerify::Ca => Verify::Authority,
-                TlsVerify::Fingerprint => Verify::Fingerprint,
-                TlsVerify::None => Verify::Nothing,
-            },
-            server_name: config.server_name.clone(),
-        })?);
+        let tls = Arc::new(Tls::new(config)?);
         if config.verify == TlsVerify::None {
             let text = format_args!("TLS: certificates of peers are not verified");
             self.log.write(LogLevel::Warn, text);
@@ -78,18 +56,6 @@ impl Trust {
         }
         known.push((config.clone(), Arc::clone(&tls)));
         Ok(tls)
-    }
-}
-
-fn read(option: &str, source: &PemSource) -> Result<Vec<u8>> {
-    match source {
-        PemSource::Text(text) => Ok(text.clone()),
-        PemSource::File(path) => std::fs::read(path).map_err(|error| {
-            Error::invalid_argument(format!(
-                "tls.{option}: cannot read {}: {error}",
-                path.display()
-            ))
-        }),
     }
 }
 

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::options::{
-    ChunkLen, EngineOptions, RequestOptions, SendBody, SendOptions, SessionOptions, TraceOptions,
+    ChunkLen, ConnectionOptions, EngineOptions, RequestOptions, SendBody, SendOptions,
+    SessionOptions, TraceOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
 use crate::proto::Answer;
+use crate::sdp::Attribute;
 use crate::wire::{MediaRange, MediaType, MessageId, Method, StatusCode, validate_extra_header};
 
 /// Header lines that the engine adds to a SEND, and what they take at most: two paths of one URI each, ids and ranges.
@@ -24,6 +26,11 @@ const START_LEN: usize = 4 + 64 + 3 + 3;
 /// Most methods that a session's host answers, and letters of one.
 const MAX_METHODS: usize = 32;
 const MAX_METHOD: usize = 64;
+
+/// Most attributes that a host adds to our m= section, their octets in all, and those of its title.
+const MAX_ATTRIBUTES: usize = 128;
+const MAX_ATTRIBUTES_LEN: usize = 16 << 10;
+const MAX_TITLE_LEN: usize = 1024;
 
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
@@ -66,6 +73,11 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
     if let Some(timeout) = options.report_timeout {
         time("report_timeout", timeout)?;
     }
+    connection(&options.connection)?;
+    if let Some(title) = &options.title {
+        self::title(title)?;
+    }
+    attributes(&options.attributes)?;
     if options.accept_types.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::invalid_argument(
             "accept_types is empty: give at least one type, or * (RFC 4975 §8.6)",
@@ -86,6 +98,47 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)?,
         methods: methods(&options.methods)?,
     })
+}
+
+/// How a connection is made and kept.
+fn connection(options: &ConnectionOptions) -> Result<()> {
+    if options.source_port_from_path && options.source_port != 0 {
+        return Err(Error::invalid_argument(format!(
+            "connection.source_port is {} and source_port_from_path asks for another: give one of them",
+            options.source_port
+        )));
+    }
+    if let Some(address) = options.source_address
+        && (address.is_unspecified() || address.is_multicast())
+    {
+        return Err(Error::invalid_argument(format!(
+            "connection.source_address is {address}: nobody can dial from it"
+        )));
+    }
+    if let Some(timeout) = options.connect_timeout {
+        time("connection.connect_timeout", timeout)?;
+    }
+    Ok(())
+}
+
+fn title(title: &str) -> Result<()> {
+    range("title.len", title.len(), 1, MAX_TITLE_LEN)?;
+    if title.contains(['\r', '\n', '\0']) {
+        return Err(Error::invalid_argument(
+            "title holds CR, LF or NUL (RFC 8866 §9)",
+        ));
+    }
+    Ok(())
+}
+
+/// The host's attributes of our m= section; what stands in each was checked when it was made.
+pub(super) fn attributes(attributes: &[Attribute]) -> Result<()> {
+    range("attributes", attributes.len(), 0, MAX_ATTRIBUTES)?;
+    let len = attributes
+        .iter()
+        .map(|it| it.name().len() + it.value().map_or(0, str::len))
+        .sum();
+    range("attributes.len", len, 0, MAX_ATTRIBUTES_LEN)
 }
 
 fn methods(words: &[String]) -> Result<Arc<[Method]>> {

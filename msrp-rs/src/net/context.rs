@@ -1,4 +1,4 @@
-//! What the tasks of one engine share: limits, counters, the registry, targets, connections, identifiers.
+//! What the tasks of one engine share: limits, counters, the registry, what dials, connections, identifiers.
 //!
 //! It is made and ended by `engine::lifecycle`; what is in it is explained where it comes from.
 
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::block::BlockPool;
-use super::dial::Targets;
+use super::dial::Dialler;
 use super::inbox::{Control, Inbox};
 use super::log::Log;
 use super::memory::Memory;
@@ -27,7 +27,7 @@ pub(crate) struct Context {
     pub(crate) blocks: BlockPool,
     pub(crate) registry: Registry,
     pub(crate) unbound: Unbound,
-    pub(crate) targets: Targets,
+    pub(crate) dialler: Dialler,
     pub(crate) log: Arc<Log>,
     pub(crate) trace: Trace,
     pub(crate) counters: Arc<Counters>,
@@ -40,13 +40,13 @@ pub(crate) struct Context {
 
 impl Context {
     /// The shared part of an engine with these bounds.
-    pub(crate) fn new(limits: Limits, ids: IdSource) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits, ids: IdSource, dialler: Dialler) -> Arc<Self> {
         Arc::new(Self {
             memory: Arc::new(Memory::new(limits.engine_memory)),
             blocks: BlockPool::default(),
             registry: Registry::default(),
             unbound: Unbound::default(),
-            targets: Targets::new(&limits),
+            dialler,
             log: Arc::default(),
             trace: Trace::default(),
             counters: Arc::default(),

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -19,6 +18,7 @@ use super::inbox::Inbox;
 use super::log::LogLevel;
 use super::registry::{Origin, Way};
 use super::socket::PeerSocket;
+use super::tls::Tls;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -71,7 +71,7 @@ pub(crate) async fn accept(
     context: Arc<Context>,
     listener: Arc<TcpListener>,
     number: u64,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<Tls>>,
 ) {
     loop {
         match listener.accept().await {
@@ -97,12 +97,7 @@ pub(crate) async fn accept(
     }
 }
 
-async fn serve(
-    connected: Connected,
-    stream: TcpStream,
-    listener: u64,
-    tls: Option<Arc<ServerConfig>>,
-) {
+async fn serve(connected: Connected, stream: TcpStream, listener: u64, tls: Option<Arc<Tls>>) {
     let way = Way::Accepted {
         listener,
         secure: tls.is_some(),
@@ -115,12 +110,18 @@ async fn serve(
     };
     let transport = match tls {
         None => Transport::tcp(stream),
-        Some(config) => {
+        Some(tls) => {
+            let Some(config) = tls.server() else {
+                return;
+            };
             let limit = connected.context.limits.tls_handshake;
             let handshake = TlsAcceptor::from(config).accept(stream);
             tokio::select! {
                 done = tokio::time::timeout(limit, handshake) => match done {
-                    Ok(Ok(stream)) => Transport::tls(stream.into()),
+                    Ok(Ok(stream)) => {
+                        tls.count(&connected.context.memory);
+                        Transport::tls(stream.into())
+                    }
                     Ok(Err(error)) => {
                         connected.context.log.connection(
                             LogLevel::Debug,

@@ -30,6 +30,7 @@ pub(crate) struct Memory {
     pub(crate) sessions_shed: AtomicU64,
     pub(crate) reading_paused: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
+    pub(crate) tls_unverified: AtomicU64,
     pub(crate) messages_failed: AtomicU64,
 }
 
@@ -52,6 +53,7 @@ impl Memory {
             sessions_shed: AtomicU64::new(0),
             reading_paused: AtomicU64::new(0),
             protocol_errors: AtomicU64::new(0),
+            tls_unverified: AtomicU64::new(0),
             messages_failed: AtomicU64::new(0),
         }
     }

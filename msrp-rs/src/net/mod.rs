@@ -5,7 +5,7 @@
 //! and calls it in the order that ARCHITECTURE.md gives. Each session has one `mailbox` in which its
 //! host's commands and its events meet; `inbox` wakes the driver for commands, `ready` wakes the
 //! consumer for events. `transport` is TCP or TLS (RFC 4975 §5.4, §14.2), `listener` and `dial`
-//! make connections (RFC 4975 §5.4, §6.2), `detour` leads one through a test, `registry` knows which session a URI
+//! make connections (RFC 4975 §5.4, §6.2), `resolve` finds the addresses of names, `question` asks hosts, `detour` leads one through a test, `registry` knows which session a URI
 //! names (RFC 4975 §7.3).
 //!
 //! `trace` writes what goes over connections into files, `log` holds records for the host.
@@ -33,9 +33,15 @@ pub(crate) mod listener;
 pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod memory;
+#[cfg(not(loom))]
+pub(crate) mod options;
+#[cfg(not(loom))]
+pub(crate) mod question;
 pub(crate) mod ready;
 #[cfg(not(loom))]
 pub(crate) mod registry;
+#[cfg(not(loom))]
+pub(crate) mod resolve;
 #[cfg(not(loom))]
 pub(crate) mod socket;
 pub(crate) mod sync;
@@ -47,8 +53,6 @@ pub(crate) mod trace;
 pub(crate) mod transport;
 #[cfg(not(loom))]
 pub(crate) mod unbound;
-#[cfg(not(loom))]
-pub(crate) mod verify;
 #[cfg(not(loom))]
 pub(crate) mod wakeup;
 

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
-use super::verify::Pins;
+use super::tls::verify::Pins;
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};

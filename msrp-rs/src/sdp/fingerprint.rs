@@ -4,6 +4,7 @@
 //! hash functions it knows and compares octets.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::mutant::{self, Mutant};
@@ -150,6 +151,27 @@ impl Fingerprint {
     }
 }
 
+impl FromStr for Fingerprint {
+    type Err = Error;
+
+    /// Reads `sha-256 AB:CD:...`, as an attribute has it; case does not count.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another form, a function that is unknown, MD5 or MD2, and a digest that has not its length.
+    fn from_str(text: &str) -> Result<Self> {
+        let print = Self::parse(text)
+            .map_err(|what| Error::invalid_argument(format!("fingerprint {what}")))?;
+        let name = || text.split_ascii_whitespace().next().unwrap_or_default();
+        match print {
+            Some(print) if print.function.is_trusted() => Ok(print),
+            _ => Err(Error::invalid_argument(format!(
+                "fingerprint with {} cannot be trusted (RFC 8122 §5)",
+                HashFunction::from_name(&name().chars().take(32).collect::<String>())
+            ))),
+        }
+    }
+}
+
 impl fmt::Display for Fingerprint {
     /// `sha-256 AB:CD:...`, upper-case hex (RFC 8122 §5).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,6 +282,26 @@ mod tests {
         assert!(Fingerprint::new(HashFunction::Other("foo".to_owned()), vec![1]).is_err());
         assert!(Fingerprint::new(HashFunction::Sha1, vec![1; 32]).is_err());
         covers!("S-111");
+    }
+
+    #[test]
+    fn fingerprints_of_the_host_are_sound_and_trusted() {
+        let text = format!("sha-512 {}", hex(0xAB, 64));
+        let print: Fingerprint = text.to_lowercase().parse().expect("sound");
+        assert_eq!(print.to_string(), text);
+        for wrong in [
+            String::new(),
+            "sha-256".to_owned(),
+            "sha-256 AB".to_owned(),
+            "sha3-256 xx".to_owned(),
+            format!("sha3-256 {}", hex(1, 32)),
+            format!("md5 {}", hex(1, 16)),
+            format!("{} 00", "x".repeat(1000)),
+        ] {
+            let error = wrong.parse::<Fingerprint>().expect_err(&wrong);
+            assert!(error.context.starts_with("fingerprint "), "{error}");
+            assert!(error.context.len() < 100, "{error}");
+        }
     }
 
     #[test]

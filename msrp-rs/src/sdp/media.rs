@@ -1,16 +1,18 @@
-//! One MSRP media section as a typed value: parsing with the rules of RFC 4975 §8, and printing.
+//! One MSRP media section as a typed value, and its text. How one is read stands in `builder`.
 
 use std::fmt::{self, Write as _};
 
+use super::ENGINE_MARK;
 use super::accept;
 use super::attribute::Attribute;
+use super::builder::{MediaBuilder, SessionLevel};
+use super::compose;
 use super::direction::Direction;
 use super::fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 use super::origin::{Connection, Origin};
-use super::session::{FOREVER, SessionDescription, write_session_part};
+use super::session::SessionDescription;
 use super::setup::SetupAttribute;
-use super::{ENGINE_MARK, MAX_MEDIA_RANGES, MAX_PATH_LEN, MAX_PATH_URIS, excerpt, invalid};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::wire::{Host, MediaRange, Scheme, Uri, UriPath};
 
 /// The transport protocol of the `m=` line.
@@ -86,6 +88,8 @@ pub struct MediaDescription {
     pub cema: bool,
     /// Value of the private attribute [`ENGINE_MARK`].
     pub engine_mark: Option<String>,
+    /// The title of the `i=` line.
+    pub title: Option<String>,
     /// All other attributes of the section, in their order.
     pub attributes: Vec<Attribute>,
 }
@@ -105,6 +109,30 @@ impl MediaDescription {
             .map(|(_, description)| description)
     }
 
+    /// What follows from a path alone, where there is no SDP.
+    #[cfg_attr(
+        not(feature = "net"),
+        expect(dead_code, reason = "only engines have paths without SDP")
+    )]
+    pub(crate) fn of_path(path: UriPath, accept_types: Vec<MediaRange>) -> Self {
+        Self {
+            protocol: Protocol::of(path.first()),
+            port: path.last().port().unwrap_or_default(),
+            address: None,
+            path,
+            accept_types,
+            accept_wrapped_types: Vec::new(),
+            max_size: None,
+            setup: None,
+            direction: Direction::SendRecv,
+            fingerprints: Vec::new(),
+            cema: false,
+            engine_mark: None,
+            title: None,
+            attributes: Vec::new(),
+        }
+    }
+
     /// Reads one `m=` section, `number` counted from 1, with the defaults of the session part;
     /// `None` for an `m=` block, where the `c=` line is optional.
     pub(super) fn from_section(
@@ -112,136 +140,82 @@ impl MediaDescription {
         media: &sdp_types::Media,
         number: usize,
     ) -> Result<Self> {
-        let fail = |rule: String| invalid(format!("m-line {number}: {rule}"));
-
-        let line_protocol = check_media_line(media, number)?;
-        let address = match media.connections.first() {
-            Some(connection) => Some(parse_address(&connection.connection_address)),
-            None => session.and_then(|session| session.address.clone()),
-        };
-        if session.is_some() && address.is_none() {
-            return Err(fail(
-                "no c= line here nor at session level (RFC 8866 §5.7)".to_owned(),
-            ));
-        }
-
-        let no_defaults = Levelled::default();
-        let session_level = match session.map(|session| &session.defaults) {
-            Some(Ok(defaults)) => defaults,
-            Some(Err(rule)) => return Err(fail(rule.clone())),
-            None => &no_defaults,
-        };
-        let media_level = Levelled::read(&media.attributes).map_err(fail)?;
-        let own = MediaOnly::read(&media.attributes);
-
-        let path = match own.paths.as_slice() {
-            [] => return Err(fail("attribute path is missing (RFC 4975 §8.2)".to_owned())),
-            [path] => parse_path(path).map_err(fail)?,
-            more => {
-                let count = more.len();
-                return Err(fail(format!(
-                    "{count} path attributes, one is allowed (RFC 4975 §8.2)"
-                )));
-            }
-        };
-        let first = Protocol::of(path.first());
-        if line_protocol == Protocol::Tls && first == Protocol::Tcp {
-            return Err(fail(
-                "protocol TCP/TLS/MSRP but the leftmost path URI is no msrps URI (RFC 4975 §8.1)"
-                    .to_owned(),
-            ));
-        }
-        let Some(accept_types) = own.accept_types else {
-            return Err(fail(
-                "attribute accept-types is missing (RFC 4975 §8.6)".to_owned(),
-            ));
-        };
-
-        Ok(Self {
-            protocol: first,
-            port: media.port,
-            address,
-            path,
-            accept_types,
-            accept_wrapped_types: own.accept_wrapped_types,
-            max_size: own.max_size,
-            setup: media_level.setup.or(session_level.setup).flatten(),
-            direction: media_level
-                .direction
-                .or(session_level.direction)
-                .unwrap_or_default(),
-            fingerprints: if media_level.fingerprints.is_empty() {
-                session_level.fingerprints.clone()
-            } else {
-                media_level.fingerprints
-            },
-            cema: own.cema,
-            engine_mark: own.engine_mark,
-            attributes: own.others,
+        let builder = MediaBuilder::from_section(session, media);
+        builder.and_then(MediaBuilder::build).map_err(|mut error| {
+            error.context = format!("m-line {number}: {}", error.context);
+            error
         })
     }
 
-    /// The `m=` block: `m=` line, `c=` line if there is an address, attributes; lines end in CRLF.
+    /// The `m=` block: `m=` line, `i=` line if there is a title, `c=` line if there is an address, attributes; lines end
+    /// in CRLF.
     pub fn to_media(&self) -> String {
         let mut out = String::new();
-        self.write_media_line(&mut out);
-        if let Some(address) = &self.address {
-            // Writing to a String cannot fail, here and below.
-            let _ = write!(out, "c={}\r\n", Connection(address));
-        }
-        self.write_attributes(&mut out);
+        self.write(&mut out, None, false);
         out
     }
 
     /// A whole minimal SDP with this section alone: `v o s c t m` and its attributes.
     pub fn to_sdp(&self, origin: &Origin) -> String {
-        let address = self
-            .address
-            .as_ref()
-            .unwrap_or_else(|| self.path.last().host());
-        let mut out = String::new();
-        write_session_part(&mut out, origin, address, FOREVER);
-        self.write_media_line(&mut out);
-        self.write_attributes(&mut out);
-        out
+        compose::offer(&[self], origin)
     }
 
-    fn write_media_line(&self, out: &mut String) {
+    /// Writes the block. In a description whose session part has this address the `c=` line may be left out; in one that
+    /// has a direction ours has to be there, or that one would count.
+    pub(super) fn write(&self, out: &mut String, address: Option<&Host>, has_direction: bool) {
+        // Writing to a String cannot fail, here and below.
         let _ = write!(out, "m=message {} {} *\r\n", self.port, self.protocol);
-    }
-
-    fn write_attributes(&self, out: &mut String) {
-        let _ = write!(
-            out,
-            "a=accept-types:{}\r\n",
-            accept::List(&self.accept_types)
-        );
-        if !self.accept_wrapped_types.is_empty() {
-            let types = accept::List(&self.accept_wrapped_types);
-            let _ = write!(out, "a=accept-wrapped-types:{types}\r\n");
+        if let Some(title) = &self.title {
+            let _ = write!(out, "i={title}\r\n");
         }
-        if let Some(max_size) = self.max_size {
-            let _ = write!(out, "a=max-size:{max_size}\r\n");
+        if let Some(own) = self.address.as_ref().filter(|own| address != Some(own)) {
+            let _ = write!(out, "c={}\r\n", Connection(own));
         }
-        let _ = write!(out, "a=path:{}\r\n", self.path);
-        if let Some(setup) = self.setup {
-            let _ = write!(out, "a=setup:{setup}\r\n");
-        }
-        if self.direction != Direction::SendRecv {
-            let _ = write!(out, "a={}\r\n", self.direction);
-        }
-        for fingerprint in &self.fingerprints {
-            let _ = write!(out, "a=fingerprint:{fingerprint}\r\n");
-        }
-        if self.cema {
-            out.push_str("a=msrp-cema\r\n");
-        }
-        if let Some(mark) = &self.engine_mark {
-            let _ = write!(out, "a={ENGINE_MARK}:{mark}\r\n");
-        }
-        for attribute in &self.attributes {
+        let direction =
+            (has_direction || self.direction != Direction::SendRecv).then_some(self.direction);
+        for attribute in self.attributes_with(direction) {
             let _ = write!(out, "a={attribute}\r\n");
         }
+    }
+
+    /// All attributes of the section as they are written, in that order: those of MSRP, then
+    /// [`attributes`](Self::attributes). For a SIP stack that keeps an SDP as objects; `port`, `protocol`, `address` and
+    /// `title` are the other values of its `m=` section. `sendrecv`, the default, is not written.
+    ///
+    /// ```
+    /// # fn main() -> msrp::Result<()> {
+    /// let media = msrp::sdp::MediaDescription::parse(
+    ///     "m=message 2855 TCP/MSRP *\r\na=path:msrp://192.0.2.1:2855/s;tcp\r\na=accept-types:*\r\na=label:7\r\n",
+    ///     None,
+    /// )?;
+    /// let written: Vec<_> = media.written_attributes().iter().map(ToString::to_string).collect();
+    /// assert_eq!(written, ["accept-types:*", "path:msrp://192.0.2.1:2855/s;tcp", "label:7"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn written_attributes(&self) -> Vec<Attribute> {
+        let direction = (self.direction != Direction::SendRecv).then_some(self.direction);
+        self.attributes_with(direction)
+    }
+
+    fn attributes_with(&self, direction: Option<Direction>) -> Vec<Attribute> {
+        let value = |name: &str, value: &dyn fmt::Display| {
+            Attribute::received(name, Some(&value.to_string()))
+        };
+        let flag = |name: &str| Attribute::received(name, None);
+        let mut list = vec![value("accept-types", &accept::List(&self.accept_types))];
+        if !self.accept_wrapped_types.is_empty() {
+            let types = accept::List(&self.accept_wrapped_types);
+            list.push(value("accept-wrapped-types", &types));
+        }
+        list.extend(self.max_size.map(|size| value("max-size", &size)));
+        list.push(value("path", &self.path));
+        list.extend(self.setup.map(|setup| value("setup", &setup)));
+        list.extend(direction.map(|direction| flag(direction.name())));
+        list.extend(self.fingerprints.iter().map(|it| value("fingerprint", it)));
+        list.extend(self.cema.then(|| flag("msrp-cema")));
+        list.extend(self.engine_mark.as_ref().map(|it| value(ENGINE_MARK, it)));
+        list.extend(self.attributes.iter().cloned());
+        list
     }
 
     /// Whether this side put relays before itself: its path has more than one URI.
@@ -272,194 +246,5 @@ impl MediaDescription {
             && self.engine_mark.as_deref() == uri.session_id()
             && uri.port() == Some(self.port)
             && self.address.as_ref() == Some(uri.host())
-    }
-}
-
-/// Media, port, protocol and format list (RFC 4975 §8.1).
-fn check_media_line(media: &sdp_types::Media, number: usize) -> Result<Protocol> {
-    let fail = |rule: String| Err(invalid(format!("m-line {number}: {rule}")));
-    if media.media != "message" {
-        let kind = excerpt(&media.media);
-        return fail(format!("media {kind:?} is not message (RFC 4975 §8.1)"));
-    }
-    if media.port == 0 {
-        return Err(Error::remote(
-            ErrorKind::Gone,
-            format!(
-                "m-line {number}: port 0 says that the stream is refused or ended (RFC 3264 §6)"
-            ),
-        ));
-    }
-    if media.num_ports.is_some() {
-        return fail("a port count has no meaning for MSRP (RFC 4975 §8.1)".to_owned());
-    }
-    let Some(protocol) = Protocol::from_name(&media.proto) else {
-        let name = excerpt(&media.proto);
-        return fail(format!(
-            "protocol {name:?} is not TCP/MSRP or TCP/TLS/MSRP (RFC 4975 §8.1)"
-        ));
-    };
-    if media.fmt.split_ascii_whitespace().next() != Some("*") {
-        return fail("format list does not begin with * (RFC 4975 §8.1)".to_owned());
-    }
-    Ok(protocol)
-}
-
-/// What the session part says that holds for `m=` sections too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SessionLevel {
-    address: Option<Host>,
-    /// Or the rule that is broken, for the error of each MSRP section.
-    defaults: Result<Levelled, String>,
-}
-
-impl SessionLevel {
-    pub(super) fn read(session: &sdp_types::Session) -> Self {
-        Self {
-            address: session
-                .connection
-                .as_ref()
-                .map(|connection| parse_address(&connection.connection_address)),
-            defaults: Levelled::read(&session.attributes),
-        }
-    }
-}
-
-/// Attributes that may stand at session level too, where they are defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Levelled {
-    /// Outer `None`: no such attribute; inner `None`: one that counts as absent.
-    setup: Option<Option<SetupAttribute>>,
-    direction: Option<Direction>,
-    fingerprints: Vec<Fingerprint>,
-}
-
-impl Levelled {
-    fn read(attributes: &[sdp_types::Attribute]) -> Result<Self, String> {
-        let mut level = Self::default();
-        for attribute in attributes {
-            let value = attribute.value.as_deref();
-            match attribute.attribute.as_str() {
-                "setup" if level.setup.is_none() => {
-                    level.setup = Some(SetupAttribute::from_value(value.unwrap_or_default()));
-                }
-                "fingerprint" => {
-                    let print = Fingerprint::parse(value.unwrap_or_default())
-                        .map_err(|rule| format!("attribute fingerprint {rule}"))?;
-                    level.fingerprints.extend(print);
-                }
-                name if value.is_none() => {
-                    if let Some(direction) = Direction::from_name(name) {
-                        match level.direction {
-                            Some(first) if first != direction => {
-                                return Err(format!(
-                                    "attributes {first} and {direction} on one level (RFC 8866 §6.7)"
-                                ));
-                            }
-                            _ => level.direction = Some(direction),
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(level)
-    }
-}
-
-/// Attributes of the media level only, and what is left over.
-#[derive(Default)]
-struct MediaOnly<'a> {
-    paths: Vec<&'a str>,
-    accept_types: Option<Vec<MediaRange>>,
-    accept_wrapped_types: Vec<MediaRange>,
-    max_size: Option<u64>,
-    cema: bool,
-    engine_mark: Option<String>,
-    others: Vec<Attribute>,
-}
-
-impl<'a> MediaOnly<'a> {
-    fn read(attributes: &'a [sdp_types::Attribute]) -> Self {
-        let mut own = Self::default();
-        for attribute in attributes {
-            let name = attribute.attribute.as_str();
-            let value = attribute.value.as_deref();
-            let text = value.unwrap_or_default();
-            match name {
-                "path" => own.paths.push(text),
-                "accept-types" => {
-                    add_ranges(own.accept_types.get_or_insert_default(), text);
-                }
-                "accept-wrapped-types" => add_ranges(&mut own.accept_wrapped_types, text),
-                "max-size" => own.max_size = own.max_size.or_else(|| parse_max_size(text)),
-                "msrp-cema" => own.cema = true,
-                ENGINE_MARK => own.engine_mark = own.engine_mark.or_else(|| value.map(Into::into)),
-                // Read by `Levelled`.
-                "setup" | "fingerprint" => {}
-                _ if value.is_none() && Direction::from_name(name).is_some() => {}
-                _ => own.others.push(Attribute::received(name, value)),
-            }
-        }
-        own
-    }
-}
-
-/// Adds the entries of one attribute line, up to the limit.
-fn add_ranges(list: &mut Vec<MediaRange>, value: &str) {
-    let room = MAX_MEDIA_RANGES - list.len();
-    list.extend(accept::parse_list(value).take(room));
-}
-
-/// The value of a `path` attribute. Spaces around the URIs are tolerated.
-fn parse_path(value: &str) -> Result<UriPath, String> {
-    if value.len() > MAX_PATH_LEN {
-        let len = value.len();
-        return Err(format!(
-            "attribute path of {len} octets exceeds the limit of {MAX_PATH_LEN}"
-        ));
-    }
-    let path = UriPath::parse(value.as_bytes(), MAX_PATH_URIS)
-        .map_err(|error| format!("attribute path: {error} (RFC 4975 §8.2)"))?;
-    if path.iter().any(|uri| uri.port().is_none()) {
-        return Err("attribute path: a URI has no explicit port (RFC 4975 §8.2)".to_owned());
-    }
-    if path.last().session_id().is_none() {
-        return Err("attribute path: the last URI has no session-id (RFC 4975 §8.2)".to_owned());
-    }
-    let transport = path.first().transport();
-    if !transport.eq_ignore_ascii_case("tcp") {
-        let transport = excerpt(transport);
-        return Err(format!(
-            "attribute path: transport {transport:?} of the leftmost URI is not tcp (RFC 4975 §6)"
-        ));
-    }
-    Ok(path)
-}
-
-/// `max-size` is digits without an upper bound; anything else is as if it were not there
-/// (RFC 4975 §8.6). What does not fit is "huge".
-fn parse_max_size(value: &str) -> Option<u64> {
-    let value = value.trim();
-    if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some(value.parse().unwrap_or(u64::MAX))
-}
-
-/// The address of a `c=` line. A multicast suffix is cut off; the address type is not looked at,
-/// since nothing connects to it. Where nothing is before the suffix there is none: an empty address could not be
-/// written.
-fn parse_address(text: &str) -> Host {
-    let address = text.split('/').next();
-    let text = address
-        .filter(|address| !address.is_empty())
-        .unwrap_or(text);
-    if let Ok(address) = text.parse() {
-        Host::V4(address)
-    } else if let Ok(address) = text.parse() {
-        Host::V6(address)
-    } else {
-        Host::Name(text.to_owned())
     }
 }

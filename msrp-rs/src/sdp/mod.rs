@@ -14,7 +14,9 @@
 
 mod accept;
 mod attribute;
+mod builder;
 pub mod cema;
+mod compose;
 mod direction;
 mod fingerprint;
 mod media;
@@ -25,6 +27,7 @@ mod setup;
 
 pub use accept::MANDATORY_TYPES;
 pub use attribute::Attribute;
+pub use builder::MediaBuilder;
 pub use direction::Direction;
 pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 pub use media::{MediaDescription, Protocol};

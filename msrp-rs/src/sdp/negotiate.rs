@@ -44,6 +44,8 @@ pub struct LocalOptions {
     pub path_in_use: bool,
     /// Whether we connect through middleboxes that rewrite addresses ([`cema`], RFC 6714).
     pub cema: bool,
+    /// Title of the `i=` line.
+    pub title: Option<String>,
     /// Further attributes, written last and unchanged.
     pub attributes: Vec<Attribute>,
 }
@@ -98,6 +100,7 @@ impl LocalOptions {
             announce_engine: true,
             path_in_use: false,
             cema: false,
+            title: None,
             attributes: Vec::new(),
         })
     }
@@ -157,6 +160,7 @@ impl LocalOptions {
             engine_mark: (self.announce_engine && !self.has_relay())
                 .then(|| own.session_id().map(str::to_owned))
                 .flatten(),
+            title: self.title.clone(),
             attributes: self.attributes.clone(),
             path: path.clone(),
         }

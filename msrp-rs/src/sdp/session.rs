@@ -1,16 +1,15 @@
-//! Whole SDP texts and single `m=` blocks: the split into sections, and answers to whole offers.
+//! Whole SDP texts and single `m=` blocks: the split into sections. How they are written stands in `compose`.
 //!
 //! Structure and typed lines come from `sdp-types`; what it does not tell is checked here first:
 //! size, type letters that RFC 8866 does not define, and the text of each section as it came.
 //! What an MSRP section means is the business of `media`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use super::media::{MediaDescription, SessionLevel};
-use super::origin::{Connection, Origin};
+use super::builder::SessionLevel;
+use super::media::{MediaDescription, Protocol};
 use super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::Host;
 
 /// A parsed description: a whole SDP, or `m=` blocks without a session part.
 ///
@@ -20,9 +19,11 @@ use crate::wire::Host;
 pub struct SessionDescription {
     /// What the session part says for all sections; `None` if there is no such part.
     session_level: Option<SessionLevel>,
+    /// Attributes of the session part.
+    attributes: Vec<sdp_types::Attribute>,
     medias: Vec<sdp_types::Media>,
-    /// `t=` and `r=` lines, CRLF-ended, in their order.
-    time_lines: String,
+    /// The lines before the first `m=` line, CRLF-ended.
+    head: String,
     /// One text per `m=` section, line ends as they came.
     sections: Vec<String>,
 }
@@ -34,20 +35,48 @@ pub struct MediaLine<'a> {
     pub media: &'a str,
     /// The port; 0 says that the stream is refused or ended.
     pub port: u16,
+    /// The number of ports behind it (`7654/2`), else 1.
+    pub port_count: u16,
     /// The transport protocol, as written.
     pub protocol: &'a str,
     /// The format list, as written.
     pub formats: &'a str,
+    /// The address of the `c=` line that counts here, without its types.
+    pub address: Option<&'a str>,
+    /// The title of the `i=` line.
+    pub title: Option<&'a str>,
+    #[debug(skip)]
+    attributes: &'a [sdp_types::Attribute],
     /// The whole section from its `m=` line on, octet for octet.
     #[debug(skip)]
     pub text: &'a str,
 }
 
+impl<'a> MediaLine<'a> {
+    /// Whether it is one of MSRP: media `message` and one of its protocols. Other media may use `message`, too.
+    pub fn is_msrp(&self) -> bool {
+        self.media == "message" && Protocol::from_name(self.protocol).is_some()
+    }
+
+    /// All attributes of the section as they came, by name and value, in their order. The value is `None` without a
+    /// colon.
+    pub fn attributes(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        pairs(self.attributes)
+    }
+}
+
+fn pairs(
+    attributes: &[sdp_types::Attribute],
+) -> impl ExactSizeIterator<Item = (&str, Option<&str>)> {
+    attributes
+        .iter()
+        .map(|it| (it.attribute.as_str(), it.value.as_deref()))
+}
+
 /// Type letters of RFC 8866 §5; a description with any other is ignored as a whole.
 const TYPE_LETTERS: &[u8] = b"vosiuepcbtrzkam";
-
-/// The time line of a description without bounds in time (RFC 8866 §5.9).
-pub(super) const FOREVER: &str = "t=0 0\r\n";
 
 impl fmt::Debug for SessionDescription {
     /// Without the text: session-ids stand in it.
@@ -80,8 +109,9 @@ impl SessionDescription {
         debug_assert_eq!(session.medias.len(), split.sections.len());
         Ok(Self {
             session_level: split.is_whole.then(|| SessionLevel::read(&session)),
+            attributes: session.attributes,
             medias: session.medias,
-            time_lines: split.time_lines,
+            head: split.head,
             sections: split.sections.into_iter().map(str::to_owned).collect(),
         })
     }
@@ -94,10 +124,34 @@ impl SessionDescription {
             .map(|(media, text)| MediaLine {
                 media: &media.media,
                 port: media.port,
+                port_count: media.num_ports.unwrap_or(1),
                 protocol: &media.proto,
                 formats: &media.fmt,
+                address: media
+                    .connections
+                    .first()
+                    .map(|connection| connection.connection_address.as_str())
+                    .or_else(|| self.session_address()),
+                title: media.media_title.as_deref(),
+                attributes: &media.attributes,
                 text,
             })
+    }
+
+    /// The `m=` line at `index` (0-based).
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there is none.
+    pub fn media_line(&self, index: usize) -> Result<MediaLine<'_>> {
+        self.media_lines()
+            .nth(index)
+            .ok_or_else(|| self.out_of_range(index))
+    }
+
+    /// The attributes of the session part, by name and value, in their order. `setup`, a direction and `fingerprint` among
+    /// them are defaults of each section (RFC 8866 §5.13).
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&str, Option<&str>)> {
+        pairs(&self.attributes)
     }
 
     /// Whether this is a whole SDP, not only `m=` blocks.
@@ -115,10 +169,7 @@ impl SessionDescription {
     pub fn select(&self, index: Option<usize>) -> Result<(usize, MediaDescription)> {
         if let Some(index) = index {
             if index >= self.sections.len() {
-                return Err(Error::invalid_argument(format!(
-                    "media index {index} is out of range: the SDP has {} m= lines",
-                    self.sections.len()
-                )));
+                return Err(self.out_of_range(index));
             }
             return Ok((index, self.media(index)?));
         }
@@ -145,77 +196,36 @@ impl SessionDescription {
         MediaDescription::from_section(self.session_level.as_ref(), &self.medias[index], index + 1)
     }
 
-    /// The answer to this offer in which each line of `streams` is accepted with the description
-    /// beside its 0-based index, and all others are refused with port 0: as many `m=` lines as the
-    /// offer, in its order, `t=` copied, `o=` our own (RFC 3264 §6). For `m=` blocks only their
-    /// answers, without a session part.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if an index is out of range.
-    pub fn answer(
-        &self,
-        streams: &[(usize, &MediaDescription)],
-        origin: &Origin,
-    ) -> Result<String> {
-        let mut accepted: Vec<Option<&MediaDescription>> = vec![None; self.sections.len()];
-        for &(index, description) in streams {
-            let Some(slot) = accepted.get_mut(index) else {
-                return Err(Error::invalid_argument(format!(
-                    "media index {index} is out of range: the offer has {} m= lines",
-                    self.sections.len()
-                )));
-            };
-            *slot = Some(description);
-        }
-        Ok(self.compose(&accepted, origin))
+    pub(super) fn out_of_range(&self, index: usize) -> Error {
+        Error::invalid_argument(format!(
+            "media index {index} is out of range: the SDP has {} m= lines",
+            self.sections.len()
+        ))
     }
 
-    /// The answer that refuses every stream of this offer with port 0 (RFC 3264 §6).
-    pub fn refuse(&self, origin: &Origin) -> String {
-        self.compose(&vec![None; self.sections.len()], origin)
+    /// The lines before the first `m=` line, CRLF-ended.
+    pub(super) fn head(&self) -> &str {
+        &self.head
     }
 
-    /// The answer with one entry of `accepted` for each `m=` line.
-    fn compose(&self, accepted: &[Option<&MediaDescription>], origin: &Origin) -> String {
-        let mut out = String::new();
-        if self.is_whole() {
-            let times = if self.time_lines.is_empty() {
-                FOREVER
-            } else {
-                &self.time_lines
-            };
-            write_session_part(&mut out, origin, origin.address(), times);
-        }
-        for (line, description) in self.media_lines().zip(accepted) {
-            match description {
-                Some(description) => out.push_str(&description.to_media()),
-                None => {
-                    // Writing to a String cannot fail.
-                    let _ = write!(
-                        out,
-                        "m={} 0 {} {}\r\n",
-                        line.media,
-                        line.protocol,
-                        line.formats.trim_end()
-                    );
-                }
-            }
-        }
-        out
+    /// The address of the session part's `c=` line.
+    pub(super) fn session_address(&self) -> Option<&str> {
+        let line = self.head.lines().find_map(|line| line.strip_prefix("c="))?;
+        line.split_ascii_whitespace().nth(2)
     }
-}
 
-/// `v=`, `o=`, `s=`, `c=` and the given `t=` lines. The session name is `-` (RFC 3264 §5).
-pub(super) fn write_session_part(out: &mut String, origin: &Origin, address: &Host, times: &str) {
-    let address = Connection(address);
-    // Writing to a String cannot fail.
-    let _ = write!(out, "v=0\r\no={origin}\r\ns=-\r\nc={address}\r\n{times}");
+    /// Whether the session part says a direction, which sections without one inherit.
+    pub(super) fn has_direction(&self) -> bool {
+        self.session_level
+            .as_ref()
+            .is_some_and(SessionLevel::has_direction)
+    }
 }
 
 /// The text cut into its sections, after the checks that `sdp-types` does not make.
 struct Split<'a> {
     is_whole: bool,
-    time_lines: String,
+    head: String,
     sections: Vec<&'a str>,
 }
 
@@ -225,7 +235,7 @@ impl<'a> Split<'a> {
         if text.len() > MAX_SDP_LEN {
             return Err(too_long(text.len()));
         }
-        let mut time_lines = String::new();
+        let mut head = String::new();
         let mut starts = Vec::new();
         let mut offset = 0;
         let mut first_letter = None;
@@ -261,9 +271,9 @@ impl<'a> Split<'a> {
             first_letter.get_or_insert(letter);
             match letter {
                 b'm' => starts.push(start),
-                b't' | b'r' if starts.is_empty() => {
-                    time_lines.push_str(line);
-                    time_lines.push_str("\r\n");
+                _ if starts.is_empty() => {
+                    head.push_str(line);
+                    head.push_str("\r\n");
                 }
                 _ => {}
             }
@@ -284,7 +294,7 @@ impl<'a> Split<'a> {
             .collect();
         Ok(Self {
             is_whole: first_letter != Some(b'm'),
-            time_lines,
+            head,
             sections,
         })
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod middlebox;
+pub(crate) mod names;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod tls;
@@ -430,11 +431,15 @@ pub(crate) struct BlackHole {
 
 /// Fills the queue of a listener, so that the system ignores who comes next.
 pub(crate) fn black_hole() -> BlackHole {
+    black_hole_at(([127, 0, 0, 1], 0).into())
+}
+
+/// The same at an address of this machine.
+pub(crate) fn black_hole_at(at: SocketAddr) -> BlackHole {
     use socket2::{Domain, Socket, Type};
     let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let listener = tcp();
-    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-    listener.bind(&any.into()).expect("a port");
+    listener.bind(&at.into()).expect("a port");
     listener.listen(0).expect("listens");
     let address = listener.local_addr().expect("bound");
     let fillers = (0..8)

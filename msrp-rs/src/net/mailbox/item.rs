@@ -1,5 +1,7 @@
 //! What a mailbox tells its consumer. `engine::translate` makes the host's events of it.
 
+use std::net::SocketAddr;
+
 use crate::error::Error;
 use crate::proto::{CloseReason, Event, Failure, TransferKey, Unconfirmed};
 
@@ -53,6 +55,10 @@ pub(crate) enum Item {
     ReportsLost(u64),
     /// The names of an SDP were looked up.
     Prepared(u64),
+    /// The host is asked for the addresses of a name.
+    Resolve(u64, String),
+    /// The host is asked whether an address may be dialled.
+    Dial(u64, SocketAddr),
     /// Anything else, as `proto` said it.
     Event(Event),
     /// The last item.

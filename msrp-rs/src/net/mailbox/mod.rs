@@ -390,6 +390,15 @@ impl Mailbox {
             .map(Arc::clone)
     }
 
+    /// Asks the host, unless the session is over.
+    pub(crate) fn ask(self: &Arc<Self>, question: Item) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.push(question, after);
+            }
+        });
+    }
+
     /// Goes to `Closing`; the command for the driver comes with it. Said again, the earliest deadline counts.
     pub(crate) fn start_closing(self: &Arc<Self>, deadline: Instant) {
         self.with(|state, after| {

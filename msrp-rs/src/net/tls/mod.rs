@@ -4,50 +4,30 @@
 //! TLS 1.2 and 1.3 with rustls' cipher suites: the suite that RFC 4975 names as mandatory is not among them
 //! (a known deviation, BCP 195).
 
+pub(crate) mod config;
+pub(crate) mod verify;
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use super::verify::{AnyCertificate, Pinned, Pins, digest};
+use super::memory::Memory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sdp::{Fingerprint, HashFunction};
 use crate::wire::Host;
-
-/// What a configuration is made of.
-#[derive(Debug, Default)]
-pub(crate) struct TlsParts {
-    /// PEM of the CAs to trust; without it the system's.
-    pub(crate) ca: Option<Vec<u8>>,
-    /// PEM of our certificate chain, leaf first.
-    pub(crate) cert: Option<Vec<u8>>,
-    /// PEM of its key.
-    pub(crate) key: Option<Vec<u8>>,
-    /// How a peer's certificate is judged.
-    pub(crate) verify: Verify,
-    /// The name to check instead of the URI's host.
-    pub(crate) server_name: Option<String>,
-}
-
-/// How a peer's certificate is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Verify {
-    /// A server's by CA and name; a client shows none.
-    #[default]
-    Authority,
-    /// Both sides show one, and it is compared with the fingerprint in the session's SDP (RFC 8122 §6.2).
-    Fingerprint,
-    /// Not at all.
-    Nothing,
-}
+use config::{PemSource, TlsConfig, TlsVerify};
+use verify::{AnyCertificate, Pinned, Pins, digest};
 
 /// One identity and trust.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    verify: Verify,
+    verify: TlsVerify,
+    versions: &'static [&'static SupportedProtocolVersion],
     identity: Option<Identity>,
     client: Arc<ClientConfig>,
     server: Option<Arc<ServerConfig>>,
@@ -60,34 +40,43 @@ impl Tls {
     /// # Errors
     /// `InvalidArgument` for PEM that cannot be read, a certificate without key or the other way round, a key
     /// that does not fit; `Tls` if the system's CAs cannot be read.
-    pub(crate) fn new(parts: TlsParts) -> Result<Self> {
+    pub(crate) fn new(config: &TlsConfig) -> Result<Self> {
         let provider = provider();
-        let identity = match (&parts.cert, &parts.key) {
+        let read = |option: &str, source: &Option<PemSource>| {
+            let source = source.as_ref();
+            source.map(|source| source.read(option)).transpose()
+        };
+        let (cert, key) = (read("cert", &config.cert)?, read("key", &config.key)?);
+        let identity = match (&cert, &key) {
             (Some(cert), Some(key)) => Some((certificates(cert, "cert")?, private_key(key)?)),
             (None, None) => None,
             (Some(_), None) => return Err(Error::invalid_argument("tls: cert without key")),
             (None, Some(_)) => return Err(Error::invalid_argument("tls: key without cert")),
         };
-        let server_name = parts
+        let server_name = config
             .server_name
+            .clone()
             .map(|name| {
                 ServerName::try_from(name)
                     .map_err(|_| Error::invalid_argument("tls: server_name is no host name"))
             })
             .transpose()?;
-        if parts.verify == Verify::Fingerprint && identity.is_none() {
+        if config.verify == TlsVerify::Fingerprint && identity.is_none() {
             return Err(Error::invalid_argument(
                 "tls: verify by fingerprint needs cert and key: both sides show one (RFC 8122 §6.2)",
             ));
         }
-        let client = client_config(&provider, parts.ca, parts.verify, identity.as_ref())?;
+        let versions = config.versions()?;
+        let ca = read("ca", &config.ca)?;
+        let client = client_config(&provider, ca, config.verify, identity.as_ref(), versions)?;
         let server = identity
             .as_ref()
-            .map(|identity| server_config(&provider, parts.verify, identity))
+            .map(|identity| server_config(&provider, config.verify, identity, versions))
             .transpose()?;
         Ok(Self {
             provider,
-            verify: parts.verify,
+            verify: config.verify,
+            versions,
             identity,
             client: Arc::new(client),
             server,
@@ -97,7 +86,7 @@ impl Tls {
 
     /// Whether sessions are told by fingerprints whom to trust.
     pub(crate) fn is_pinned(&self) -> bool {
-        self.verify == Verify::Fingerprint
+        self.verify == TlsVerify::Fingerprint
     }
 
     /// The fingerprints of our own certificate: SHA-256, and SHA-384 if the certificate is signed with it (RFC 8122
@@ -137,7 +126,7 @@ impl Tls {
     pub(crate) fn client_for(&self, pins: Arc<Pins>) -> Result<Arc<ClientConfig>> {
         let verifier = Arc::new(Pinned(pins));
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(self.versions)
             .map_err(unusable)?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
@@ -147,6 +136,13 @@ impl Tls {
                 .map(Arc::new)
                 .map_err(unusable),
             None => Ok(Arc::new(builder.with_no_client_auth())),
+        }
+    }
+
+    /// A handshake was done under this configuration.
+    pub(crate) fn count(&self, memory: &Memory) {
+        if self.verify == TlsVerify::None {
+            memory.tls_unverified.fetch_add(1, Relaxed);
         }
     }
 
@@ -175,6 +171,21 @@ impl Tls {
     }
 }
 
+/// The fingerprint of the first certificate of a chain (RFC 8122 §5).
+///
+/// # Errors
+/// `InvalidArgument` for a file that cannot be read, PEM without a certificate, and for a function that is not computed
+/// here.
+pub(crate) fn fingerprint(cert: &PemSource, function: &HashFunction) -> Result<Fingerprint> {
+    let certificates = certificates(&cert.read("cert")?, "cert")?;
+    let digest = digest(&provider(), function, &certificates[0]).ok_or_else(|| {
+        Error::invalid_argument(format!(
+            "tls: no fingerprints are made with {function} here"
+        ))
+    })?;
+    Fingerprint::new(function.clone(), digest)
+}
+
 /// Object identifiers of ECDSA and RSA signatures with SHA-384.
 const SHA384_SIGNATURES: [&[u8]; 2] = [
     &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03],
@@ -197,17 +208,18 @@ fn provider() -> Arc<CryptoProvider> {
 fn client_config(
     provider: &Arc<CryptoProvider>,
     ca: Option<Vec<u8>>,
-    verify: Verify,
+    verify: TlsVerify,
     identity: Option<&Identity>,
+    versions: &'static [&'static SupportedProtocolVersion],
 ) -> Result<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(unusable)?;
     let builder = match verify {
         // With fingerprints each dial has a configuration of its own; this one trusts nobody.
-        Verify::Fingerprint => builder.with_root_certificates(RootCertStore::empty()),
-        Verify::Authority => builder.with_root_certificates(roots(ca)?),
-        Verify::Nothing => {
+        TlsVerify::Fingerprint => builder.with_root_certificates(RootCertStore::empty()),
+        TlsVerify::Ca => builder.with_root_certificates(roots(ca)?),
+        TlsVerify::None => {
             let verifier = AnyCertificate(Arc::clone(provider));
             builder
                 .dangerous()
@@ -224,13 +236,14 @@ fn client_config(
 
 fn server_config(
     provider: &Arc<CryptoProvider>,
-    verify: Verify,
+    verify: TlsVerify,
     (chain, key): &Identity,
+    versions: &'static [&'static SupportedProtocolVersion],
 ) -> Result<Arc<ServerConfig>> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(unusable)?;
-    let builder = if verify == Verify::Fingerprint {
+    let builder = if verify == TlsVerify::Fingerprint {
         // Which session it is for is not known before its first request; see `registry`.
         builder.with_client_cert_verifier(Arc::new(AnyCertificate(Arc::clone(provider))))
     } else {

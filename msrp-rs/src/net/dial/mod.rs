@@ -1,0 +1,353 @@
+//! Connecting to a peer (RFC 4975 §5.4, §6.2).
+//!
+//! A session gets a connection that is there and may be shared (`pool`), or a new one: its turn is waited for
+//! (`throttle`), the host's name resolved (`resolve`), its addresses tried in an order that loses little time (`race`),
+//! each after the host's word (`check`) and from where the session dials (`source`). What the connection then carries is
+//! the driver's.
+
+mod check;
+mod pool;
+pub(crate) mod race;
+mod source;
+mod throttle;
+
+pub(crate) use check::{Check, Function};
+pub(crate) use source::Source;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::context::{Connected, Context};
+use super::driver::Driver;
+use super::log::LogLevel;
+use super::question::Questions;
+use super::registry::{Bind, Claim, Entry, Origin, Way};
+use super::resolve::Names;
+use super::socket::PeerSocket;
+use super::tls::Tls;
+use super::transport::Transport;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
+use crate::wire::{Host, Uri};
+use pool::{Key, Pool, Shared};
+use race::Race;
+use throttle::{Throttle, Turn};
+
+/// Which connection a session gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// One of its own.
+    Alone,
+    /// One that is there, or a new one that further sessions may share.
+    Shared,
+    /// A new one that further sessions may share: the one that was there is lost.
+    Afresh,
+}
+
+/// What an engine needs to dial.
+pub(crate) struct Dialler {
+    throttle: Throttle,
+    pool: Pool,
+    /// Who turns names into addresses.
+    pub(crate) names: Names,
+    check: Check,
+    /// What hosts were asked and have not answered.
+    pub(crate) questions: Questions,
+}
+
+impl Dialler {
+    /// Nothing was dialled yet.
+    pub(crate) fn new(limits: &Limits, names: Names, check: Check) -> Self {
+        Self {
+            throttle: Throttle::new(limits),
+            pool: Pool::default(),
+            names,
+            check,
+            questions: Questions::default(),
+        }
+    }
+}
+
+/// Connects the session to the first URI of its remote path, or puts it on a connection that is there and may
+/// be shared. When this returns, a driver has the session.
+///
+/// # Errors
+/// `InvalidUri` for a URI that cannot be dialled, `Connect`, `Tls`.
+///
+/// # Cancel safety
+/// A dial that is given up leaves nothing behind.
+pub(crate) async fn connect(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    hop: &Uri,
+    sharing: Sharing,
+    source: &Source,
+) -> Result<()> {
+    let Some(port) = hop.port() else {
+        let text = "the first URI of the remote path has no port";
+        return Err(Error::local(ErrorKind::InvalidUri, text));
+    };
+    let secure = hop.is_secure() && !mutant::on(Mutant::CleartextDialled);
+    let tls = secure.then(|| entry.tls().cloned()).flatten();
+    if secure && tls.is_none() {
+        let text = "the remote path is msrps and the session has no TLS configuration";
+        return Err(Error::local(ErrorKind::Tls, text));
+    }
+    let via = entry.via();
+    let peer = Peer {
+        named: hop.host(),
+        host: via.as_ref().map_or(hop.host(), |(host, _)| host),
+        port: via.as_ref().map_or(port, |(_, port)| *port),
+    };
+    let place = context.dialler.pool.place(Key {
+        host: hop.host().clone(),
+        port,
+        via: via.clone(),
+        tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
+        source: source.clone(),
+    });
+    // A certificate that one SDP vouches for proves nothing to another session.
+    let share =
+        sharing != Sharing::Alone && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
+    let reuse = share && sharing == Sharing::Shared;
+    let _gate = if reuse {
+        Some(place.gate.lock().await)
+    } else {
+        None
+    };
+    if reuse
+        && let Some(Shared { inbox, address }) = place.shared()
+        && peer.is_allowed(context, entry, source, address).await
+        && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
+    {
+        let text = format_args!("shared by another session");
+        context.log.connection(LogLevel::Debug, inbox.id(), text);
+        return Ok(());
+    }
+    let connected = context.enter();
+    let (transport, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
+    let inbox = Arc::clone(&connected.inbox);
+    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
+        let text = format_args!("dialled {address}");
+        context.log.connection(LogLevel::Debug, inbox.id(), text);
+        if share {
+            place.share(Shared { inbox, address });
+        }
+        spawn(connected, tls, transport);
+    }
+    Ok(())
+}
+
+fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
+    let from = Origin {
+        way: Way::Dialled(tls),
+        certificate: transport.peer_certificate(),
+    };
+    tokio::spawn(Driver::new(connected, from, transport));
+}
+
+/// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
+#[derive(Clone, Copy)]
+struct Peer<'a> {
+    /// The host of the URI, whoever is dialled.
+    named: &'a Host,
+    host: &'a Host,
+    port: u16,
+}
+
+impl std::fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+async fn dial(
+    context: &Context,
+    entry: &Entry,
+    peer: Peer<'_>,
+    source: &Source,
+    tls: Option<&Arc<Tls>>,
+) -> Result<(Transport, SocketAddr)> {
+    // Under way until the connection can be used.
+    let reached = peer.reach(context, entry, source).await?;
+    let transport = secure(context, entry, peer, reached.stream, tls).await?;
+    Ok((transport, reached.address))
+}
+
+async fn secure(
+    context: &Context,
+    entry: &Entry,
+    peer: Peer<'_>,
+    stream: TcpStream,
+    tls: Option<&Arc<Tls>>,
+) -> Result<Transport> {
+    let failed = |error: std::io::Error| {
+        Error::transport(ErrorKind::Connect, format!("socket to {peer}: {error}"))
+    };
+    let stream = PeerSocket::new(stream).map_err(failed)?;
+    let Some(tls) = tls else {
+        return Ok(Transport::tcp(stream));
+    };
+
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let named = mutant::swap(Mutant::CemaNameChecked, peer.named, || peer.host);
+    let name = tls.name_for(named)?;
+    let pins = entry.pins();
+    let config = match &pins {
+        Some(pins) => tls.client_for(Arc::clone(pins))?,
+        None => tls.client(),
+    };
+    let handshake = TlsConnector::from(config).connect(name, stream);
+    let limit = context.limits.tls_handshake;
+    let refused = |text: String| {
+        let text = format!("TLS with {peer}: {text}");
+        Error::transport(ErrorKind::Tls, text)
+    };
+    match tokio::time::timeout(limit, handshake).await {
+        Ok(Ok(stream)) => {
+            tls.count(&context.memory);
+            Ok(Transport::tls(stream.into()))
+        }
+        Ok(Err(error)) if pins.is_some() => Err(refused(format!(
+            "{error} (the certificate must match the SDP's fingerprint)"
+        ))),
+        Ok(Err(error)) => Err(refused(error.to_string())),
+        Err(_) => Err(refused(format!("no handshake within {limit:?}"))),
+    }
+}
+
+/// A connection that was made.
+struct Reached {
+    stream: TcpStream,
+    address: SocketAddr,
+    _turns: (Turn, OwnedSemaphorePermit, Option<Turn>),
+}
+
+impl Peer<'_> {
+    /// Whether the session's host lets it use a connection to `address`.
+    async fn is_allowed(
+        &self,
+        context: &Context,
+        entry: &Entry,
+        source: &Source,
+        address: SocketAddr,
+    ) -> bool {
+        let Dialler {
+            check, questions, ..
+        } = &context.dialler;
+        let asked = check.allows(questions, entry.mailbox(), self.host, address);
+        tokio::time::timeout(time(context, source), asked)
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Connects to one of the addresses.
+    async fn reach(&self, context: &Context, entry: &Entry, source: &Source) -> Result<Reached> {
+        let dialler = &context.dialler;
+        let mut turn = Some(dialler.throttle.turn(self.host, self.port).await?);
+        let time = time(context, source);
+        let deadline = Instant::now() + time;
+        let late = |text: &dyn std::fmt::Display| {
+            let text = format!("cannot connect to {self} within {time:?}: {text}");
+            Error::transport(ErrorKind::Connect, text)
+        };
+        let failed = |text: &dyn std::fmt::Display| {
+            let text = format!("cannot connect to {self}: {text}");
+            Error::transport(ErrorKind::Connect, text)
+        };
+        let (addresses, of_name) = match (self.host, self.host.ip()) {
+            (Host::Name(name), _) => {
+                let Dialler {
+                    names, questions, ..
+                } = dialler;
+                let asked = names.addresses(&context.limits, questions, entry.mailbox(), name);
+                let addresses = timeout_at(deadline, asked)
+                    .await
+                    .map_err(|_| late(&"its name is not resolved"))??;
+                (addresses, turn.take())
+            }
+            (_, address) => (Vec::from_iter(address), None),
+        };
+        let fitting = |address: &IpAddr| source.reaches(*address);
+        let addresses: Vec<SocketAddr> = addresses
+            .into_iter()
+            .filter(fitting)
+            .map(|address| (address, self.port).into())
+            .collect();
+        if addresses.is_empty() {
+            return Err(failed(&"none of its addresses is of the source's family"));
+        }
+        let mut race = Race::new(addresses);
+        let attempt = |address| self.attempt(context, entry, source, address, turn.take());
+        match timeout_at(deadline, race.run(attempt)).await {
+            Ok(Some(Attempt {
+                stream,
+                address,
+                turns: (of_address, of_all),
+            })) => Ok(Reached {
+                stream,
+                address,
+                _turns: (of_address, of_all, of_name),
+            }),
+            Ok(None) => Err(failed(&race)),
+            Err(_) => Err(late(&race)),
+        }
+    }
+
+    /// Tries one address; its turn is waited for unless it is given.
+    async fn attempt(
+        &self,
+        context: &Context,
+        entry: &Entry,
+        source: &Source,
+        address: SocketAddr,
+        turn: Option<Turn>,
+    ) -> std::result::Result<Attempt, String> {
+        let Dialler {
+            throttle,
+            check,
+            questions,
+            ..
+        } = &context.dialler;
+        let ended = |error: Error| error.context;
+        let of_address = match turn {
+            Some(turn) => turn,
+            None => {
+                let host = Host::from(address.ip());
+                let turn = throttle.turn(&host, self.port);
+                turn.await.map_err(ended)?
+            }
+        };
+        if !(check.allows(questions, entry.mailbox(), self.host, address)).await {
+            return Err("refused by the host".into());
+        }
+        let of_all = throttle.turn_of_all().await.map_err(ended)?;
+        let stream = source.connect(address).await?;
+        Ok(Attempt {
+            stream,
+            address,
+            turns: (of_address, of_all),
+        })
+    }
+}
+
+/// One address that was connected to.
+struct Attempt {
+    stream: TcpStream,
+    address: SocketAddr,
+    turns: (Turn, OwnedSemaphorePermit),
+}
+
+/// How long reaching a peer may take.
+fn time(context: &Context, source: &Source) -> Duration {
+    let limit = context.limits.connect;
+    let wished = source.options().connect_timeout;
+    wished.map_or(limit, |wished| wished.min(limit))
+}
