@@ -77,6 +77,11 @@ pub mod engine;
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../../docs/cema.md")]
+struct Cema;
+
 pub mod error;
 pub mod limits;
 mod mutant;

@@ -46,6 +46,9 @@ pub const MAX_SDP_LEN: usize = 256 * 1024;
 /// Most lines of an SDP text; more are an error of kind `Limit`.
 pub const MAX_SDP_LINES: usize = 4096;
 
+/// Most attributes of the session part, and of one `m=` section; more are an error of kind `Limit`.
+pub const MAX_ATTRIBUTES: usize = 1024;
+
 /// Most `m=` lines of an SDP text; more are an error of kind `Limit`.
 pub const MAX_MEDIA_LINES: usize = 64;
 
