@@ -43,6 +43,7 @@
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
  *   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
+ *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
@@ -912,6 +913,12 @@ typedef struct libmsrp_tls libmsrp_tls;
 typedef uint64_t libmsrp_session;
 
 /**
+ * Names a question of the library to the host. 0 is none. Valid until it is answered, its time is over, or its session
+ * ends.
+ */
+typedef uint64_t libmsrp_query;
+
+/**
  * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
  */
 typedef struct libmsrp_limits {
@@ -1080,6 +1087,31 @@ typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *us
 typedef void (*libmsrp_release_fn)(void *user);
 
 /**
+ * The addresses of a name in the session's remote path are wanted, to connect: libmsrp_resolve_done() or
+ * libmsrp_resolve_failed() answers, now or within libmsrp_limits.resolve_ms. name is in lower case and no address.
+ * Asked for each connection anew; nothing is kept.
+ */
+typedef void (*libmsrp_resolve_fn)(struct libmsrp_engine *engine,
+                                   libmsrp_session session,
+                                   libmsrp_query query,
+                                   const uint8_t *name,
+                                   size_t name_len,
+                                   void *user);
+
+/**
+ * May the session be connected to this address? libmsrp_dial_done() answers, now or within libmsrp_limits.connect_ms;
+ * an address without an answer is not dialled. address is in text form, without brackets. Asked for each address,
+ * before anything is sent, and for each further session that would share a connection that is there.
+ */
+typedef void (*libmsrp_dial_fn)(struct libmsrp_engine *engine,
+                                libmsrp_session session,
+                                libmsrp_query query,
+                                const uint8_t *address,
+                                size_t address_len,
+                                uint16_t port,
+                                void *user);
+
+/**
  * Options of an engine. Zero: the default.
  */
 typedef struct libmsrp_engine_options {
@@ -1108,13 +1140,21 @@ typedef struct libmsrp_engine_options {
      */
     libmsrp_engine_closed_fn on_engine_closed;
     /**
-     * Handed to on_engine_closed.
+     * Handed to the functions of these options.
      */
     void *user;
     /**
      * The destructor of user, called once, as the engine's last call. May be NULL.
      */
     libmsrp_release_fn on_release;
+    /**
+     * Resolves the names in remote paths, with user. Default: NULL, the operating system does.
+     */
+    libmsrp_resolve_fn on_resolve;
+    /**
+     * Says which addresses may be dialled, with user. Default: NULL, all may.
+     */
+    libmsrp_dial_fn on_dial;
 } libmsrp_engine_options;
 
 /**
@@ -1446,6 +1486,36 @@ typedef struct libmsrp_sdp_stream {
 } libmsrp_sdp_stream;
 
 /**
+ * How a session's connection is made and kept. Zero: the default. Sessions share a connection that we dialled only where
+ * all of these are equal.
+ */
+typedef struct libmsrp_connection_options {
+    /**
+     * sizeof(libmsrp_connection_options), set by LIBMSRP_CONNECTION_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The address of this machine that we dial from. Only peer addresses of the same family are dialled then. Default:
+     * what the system's routes say.
+     */
+    struct libmsrp_slice source_address;
+    /**
+     * Most time for the connection to the peer, over all its addresses, without a TLS handshake. Default:
+     * libmsrp_limits.connect_ms, which a longer one does not exceed.
+     */
+    int64_t connect_timeout_ms;
+    /**
+     * Not 0: dial from the port on which the session listens, for peers that let only it in.
+     */
+    int32_t source_port_from_path;
+    /**
+     * The port that we dial from; it serves one connection to each peer address at a time. Not together with
+     * source_port_from_path. Default: any free one.
+     */
+    uint16_t source_port;
+} libmsrp_connection_options;
+
+/**
  * Options of a session. Zero: the default.
  */
 typedef struct libmsrp_session_options {
@@ -1554,6 +1624,10 @@ typedef struct libmsrp_session_options {
      * How many.
      */
     size_t attribute_count;
+    /**
+     * How its connection is made and kept, copied. Default: NULL, all defaults.
+     */
+    const struct libmsrp_connection_options *connection;
     /**
      * Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
      * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
@@ -2062,6 +2136,42 @@ libmsrp_result libmsrp_session_remote_fingerprints(struct libmsrp_engine *engine
                                                    struct libmsrp_text **out);
 
 /**
+ * Answers on_resolve: the addresses of the name, separated by spaces, in the order in which they are to be tried; the
+ * families take turns. The first libmsrp_limits.addresses of them are used.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, addresses is not UTF-8, one of them is no address, or
+ * query is a question of on_dial: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_resolve_done(struct libmsrp_engine *engine,
+                                    libmsrp_query query,
+                                    const uint8_t *addresses,
+                                    size_t len);
+
+/**
+ * Answers on_resolve: the name has no addresses. text says why and goes into the error of the session; it may be empty.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of on_dial;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
+                                      libmsrp_query query,
+                                      const uint8_t *text,
+                                      size_t len);
+
+/**
+ * Answers on_dial: whether the address may be dialled; not 0 means yes.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of on_resolve;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_dial_done(struct libmsrp_engine *engine,
+                                 libmsrp_query query,
+                                 int32_t allow);
+
+/**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
  * success.
  *
@@ -2412,8 +2522,8 @@ libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
 /**
  * How many m= lines an SDP text has: a whole SDP, or m= blocks.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
- * it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
+ * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_count(const uint8_t *text,
@@ -2425,7 +2535,7 @@ libmsrp_result libmsrp_sdp_count(const uint8_t *text,
  * first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
  * libmsrp_sdp_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
  * the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
  * from any thread, in a forked child.
@@ -2475,7 +2585,7 @@ void libmsrp_sdp_free(struct libmsrp_sdp *sdp);
  * or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks, from any thread, in a forked child.
  */
@@ -2495,7 +2605,7 @@ libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
  * lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
  * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2514,8 +2624,8 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  *
  * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
- * UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
+ * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
  * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks and from any thread.
@@ -3115,6 +3225,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
+#define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)

@@ -1,6 +1,6 @@
 """Runs short scripts many times and counts those that do not exit with 0.
 
-    python python-tests/stress_exit.py --runs 1000
+    python python-tests/stress_exit.py --runs 1000        (--tls: only those over TLS)
 
 The scripts end where an engine is most likely to hurt the interpreter: right after an await that
 an engine thread resolved, with messages still under way, with an engine that nobody closed.
@@ -18,6 +18,7 @@ import sys
 _CHAT = """
 import asyncio, msrp
 from msrp.testing import pair
+options = {{}}
 
 async def main():
     {engine}
@@ -30,7 +31,7 @@ async def main():
 """
 
 _OPEN = """
-    alice, bob = engine.session(), engine.session()
+    alice, bob = engine.session(**options), engine.session(**options)
     alice.set_remote(bob.create_answer(alice.create_offer()))
     await asyncio.gather(alice.open(), bob.open())
 """.strip()
@@ -40,9 +41,10 @@ SCRIPTS = {
     "closed": """
 import asyncio, msrp
 from msrp.testing import pair
+options = {}
 
 async def main():
-    async with msrp.Engine() as engine, pair(engine) as (alice, bob):
+    async with msrp.Engine() as engine, pair(engine, **options) as (alice, bob):
         transfer = await alice.send("x")
         await bob.recv()
         await transfer.acknowledged()
@@ -74,6 +76,35 @@ asyncio.run(main())
     "engine left": "import msrp\nengine = msrp.Engine()\n",
 }
 
+#: The same over TLS, each side with a certificate of its own.
+TLS_SCRIPTS = {
+    f"{name}, TLS": script.replace(
+        "options = {}", "options = {'tls': msrp.TLSConfig.self_signed()}"
+    )
+    for name, script in SCRIPTS.items()
+    if "options = {}" in script
+}
+# A peer that says nothing in the handshake.
+TLS_SCRIPTS["handshake, TLS"] = """
+import asyncio, msrp, socket
+
+async def main():
+    engine = msrp.Engine()
+    silent = socket.create_server(("127.0.0.1", 0))
+    trusted = msrp.TLSConfig.self_signed().cert
+    session = engine.session(tls=msrp.TLSConfig(ca=trusted))
+    port = silent.getsockname()[1]
+    session.set_remote_path(f"msrps://127.0.0.1:{port}/silent1234;tcp", active=True)
+    opening = asyncio.create_task(session.open())
+    loop = asyncio.get_running_loop()
+    connection, _ = await loop.run_in_executor(None, silent.accept)
+    await loop.run_in_executor(None, connection.recv, 1)
+    opening.cancel()
+
+asyncio.run(main())
+"""
+SCRIPTS |= TLS_SCRIPTS
+
 
 def run(name: str) -> tuple[str, int, str]:
     """One run: the script's name, its exit code, and what it wrote."""
@@ -98,8 +129,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100, help="runs in all (default 100)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    parser.add_argument("--tls", action="store_true", help="only over TLS")
     arguments = parser.parse_args()
-    names = list(SCRIPTS)
+    names = list(TLS_SCRIPTS if arguments.tls else SCRIPTS)
     failed: collections.Counter[str] = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as executor:
         order = [names[number % len(names)] for number in range(arguments.runs)]

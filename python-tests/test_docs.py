@@ -279,10 +279,13 @@ def test_python_signatures_are_those_of_the_package(documented: ast.ClassDef) ->
 
 def described(function: Callable[..., object]) -> str:
     """The parameters of a function, written as `ast.unparse` writes them."""
-    plain = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    # Of a class method with its first parameter, too.
+    whole = getattr(function, "__func__", function)
+    plain = inspect.signature(whole).replace(return_annotation=inspect.Signature.empty)
     node = ast.parse(f"def f{plain}: ...").body[0]
     assert isinstance(node, ast.FunctionDef)
-    for argument in (*node.args.args, *node.args.kwonlyargs):
+    beside = [argument for argument in (node.args.vararg, node.args.kwarg) if argument]
+    for argument in (*node.args.args, *node.args.kwonlyargs, *beside):
         # Annotations are texts until somebody asks for more.
         if isinstance(argument.annotation, ast.Constant):
             text = argument.annotation.value

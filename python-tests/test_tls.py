@@ -184,7 +184,7 @@ async def test_versions(config: msrp.TLSConfig) -> None:
             async with pair(engine, tls=one) as (alice, bob):
                 await alice.send("Hello")
                 await bob.recv()
-        with pytest.raises(msrp.TlsError, match="(?i)version"):
+        with pytest.raises(msrp.TlsError, match=r"(?i)version"):
             async with pair(
                 engine,
                 offerer={"tls": only["1.2"], "setup": "active"},

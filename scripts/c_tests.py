@@ -8,6 +8,8 @@
         valgrind   the c11 programs under valgrind's memcheck
         threads    the programs that have threads, and the library that scripts/check_deep.sh builds
                    for it, under ThreadSanitizer
+    c_tests.py stacks VARIANT...   the same for bindings-c/tests/stacks/*.c, which need the SIP stacks
+                                   that they are about
     c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library);
                                    says nothing but what fails
 
@@ -48,8 +50,15 @@ VALGRIND = [
 ]
 DEADLINE = 300.0
 # What ThreadSanitizer has something to say about, and where the library that was built for it is.
-THREADED = {"calls", "places", "races", "shutdown", "thread"}
+THREADED = {"calls", "dial", "places", "races", "shutdown", "thread"}
 THREADS_TARGET = ROOT / "target" / "threads" / "x86_64-unknown-linux-gnu" / "debug"
+# What other libraries a source needs, by the name of pkg-config.
+PACKAGES = {
+    "sofia": "sofia-sip-ua",
+    "sofia_sdp": "sofia-sip-ua",
+    "libre": "libre",
+    "libre_sdp": "libre",
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,21 @@ def run(command: list[str], name: str, **extra_env: str) -> Outcome:
 
 
 @cache
+def package(stem: str, what: str) -> list[str]:
+    """What a source of this name needs to be compiled ("cflags") or linked ("libs")."""
+    name = PACKAGES.get(stem)
+    if name is None:
+        return []
+    told = subprocess.run(
+        ["pkg-config", f"--{what}", name], capture_output=True, text=True, check=False
+    )
+    if told.returncode != 0:
+        sys.exit(f"pkg-config does not know {name}, which {stem} needs: {told.stderr.strip()}")
+    # Warnings are for our own headers.
+    return told.stdout.replace("-I", "-isystem ").split()
+
+
+@cache
 def library_folder() -> Path:
     """A folder with the shared library under its link name and its soname."""
     shared = TARGET / "libmsrp.so"
@@ -106,8 +130,10 @@ def compile_command(variant: str, sources: list[Path], program: Path) -> list[st
     folder = library_folder()
     shared = [f"-L{folder}", "-lmsrp", f"-Wl,-rpath,{folder}"]
     static = [str(TARGET / "libmsrp.a"), *NATIVE_LIBS]
-    common = ["-g", "-O1", f"-I{INCLUDE}", *map(str, sources)]
-    out = ["-o", str(program), "-lpthread"]
+    stem = sources[0].stem
+    flags = package(stem, "cflags")
+    common = ["-g", "-O1", f"-I{INCLUDE}", *flags, *map(str, sources)]
+    out = ["-o", str(program), *package(stem, "libs"), "-lpthread"]
     match variant:
         case "c11" | "valgrind":
             return [*C11, *common, *static, *out]
@@ -158,6 +184,10 @@ def test_sources(variant: str) -> list[Path]:
     return [one for one in sources if variant != "threads" or one.stem in THREADED]
 
 
+def stack_sources() -> list[Path]:
+    return sorted((ROOT / "bindings-c" / "tests" / "stacks").glob("*.c"))
+
+
 def program_path(variant: str, source: Path) -> Path:
     return BUILD / variant / source.stem
 
@@ -185,7 +215,8 @@ def run_test(variant: str, source: Path) -> Outcome:
 def compile_only(source: Path, compiler: list[str], language: str) -> Outcome:
     standard = "C11" if language == "c" else "C++17"
     name = f"{standard:5} {source.relative_to(ROOT)}"
-    return run([*compiler, "-x", language, f"-I{INCLUDE}", "-fsyntax-only", str(source)], name)
+    flags = [f"-I{INCLUDE}", *package(source.stem, "cflags")]
+    return run([*compiler, "-x", language, *flags, "-fsyntax-only", str(source)], name)
 
 
 def warnings() -> list[Callable[[], Outcome]]:
@@ -218,6 +249,9 @@ def main(arguments: list[str]) -> int:
             if "threads" in variants:
                 tsan_names()
             work = [partial(run_test, v, s) for v in variants for s in test_sources(v)]
+        case ["stacks", *variants] if variants:
+            library_folder()
+            work = [partial(run_test, v, s) for v in variants for s in stack_sources()]
         case ["example", *paths] if paths:
             library_folder()
             work = [partial(build, "example", Path(path).resolve()) for path in paths]

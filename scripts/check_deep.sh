@@ -46,6 +46,7 @@ step "loom models" loom_ran
 step "long property tests" long_property_tests
 step "python module" build_module dev
 step "interpreter exit, 1000 runs" python python-tests/stress_exit.py --runs 1000
+step "interpreter exit over TLS, 200 runs" python python-tests/stress_exit.py --runs 200 --tls
 step "TLS by ring" cargo test --locked --quiet -p msrp --no-default-features --features net,ring
 if need_nightly miri rust-src >/dev/null 2>&1; then
     step "miri" miri

@@ -41,6 +41,20 @@ need() {
     done
 }
 
+# need_library PACKAGE NAME: the library that pkg-config knows by this name, likewise.
+need_library() {
+    need pkg-config pkg-config
+    pkg-config --exists "$2" && return
+    install_debian "$1" "missing: the library $2"
+    pkg-config --exists "$2" || die "pkg-config does not know $2 after installing $1"
+}
+
+# The SIP stacks whose SDP is compared with ours.
+need_sip_stacks() {
+    need_library libsofia-sip-ua-dev sofia-sip-ua
+    need_library libre-dev libre
+}
+
 install_debian() {
     local package=$1 why=$2
     if ! have apt-get; then

@@ -14,6 +14,7 @@ need_rust
 need_c
 need_python
 need tshark tshark
+need openssl openssl
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
 mkdir -p build

@@ -266,6 +266,12 @@ impl<'a> Dispatcher<'a> {
                     }
                 }
             }
+            Event::Resolve { query, name } => {
+                self.engine.asked.resolve(self.engine, &entry, query, &name);
+            }
+            Event::Dial { query, address } => {
+                self.engine.asked.dial(self.engine, &entry, query, address);
+            }
             Event::ReportsLost { count } => self.engine.log.write(Level::Warn, || {
                 format!("{entry}: {count} REPORTs were dropped before they were taken")
             }),

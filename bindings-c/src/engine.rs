@@ -12,6 +12,7 @@ use msrp_core::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::deferred::{Deferred, Release};
+use crate::dialling::{Asked, libmsrp_dial_fn, libmsrp_resolve_fn};
 use crate::dispatch::{self, Turn};
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
@@ -44,6 +45,7 @@ pub struct libmsrp_engine {
     /// The process that made it.
     pid: u32,
     on_engine_closed: libmsrp_engine_closed_fn,
+    pub(crate) asked: Asked,
     user: Release,
     closed_told: AtomicBool,
     thread: Mutex<Option<CallbackThread>>,
@@ -85,10 +87,14 @@ pub struct libmsrp_engine_options {
     pub tls: *const libmsrp_tls,
     /// Told when the engine is shut down. May be NULL.
     pub on_engine_closed: libmsrp_engine_closed_fn,
-    /// Handed to on_engine_closed.
+    /// Handed to the functions of these options.
     pub user: *mut c_void,
     /// The destructor of user, called once, as the engine's last call. May be NULL.
     pub on_release: libmsrp_release_fn,
+    /// Resolves the names in remote paths, with user. Default: NULL, the operating system does.
+    pub on_resolve: libmsrp_resolve_fn,
+    /// Says which addresses may be dialled, with user. Default: NULL, all may.
+    pub on_dial: libmsrp_dial_fn,
 }
 
 /// Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
@@ -183,6 +189,11 @@ impl libmsrp_engine {
         std::ptr::from_ref(self).cast_mut()
     }
 
+    /// What the engine's own callbacks get as their last argument.
+    pub(crate) fn user(&self) -> *mut c_void {
+        self.user.user
+    }
+
     /// Calls `on_engine_closed`, the first time. Only on the dispatching thread.
     pub(crate) fn tell_closed(&self) {
         if !self.closed_told.swap(true, Ordering::Relaxed)
@@ -230,7 +241,8 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             limits,
             tls,
             trace: None,
-            ..EngineOptions::default()
+            resolver: options.resolver(),
+            dial_check: options.dial_check(),
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {
@@ -254,6 +266,10 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             request_body,
             pid: process::id(),
             on_engine_closed: options.on_engine_closed,
+            asked: Asked {
+                on_resolve: options.on_resolve,
+                on_dial: options.on_dial,
+            },
             user: Release {
                 function: options.on_release,
                 user: options.user,

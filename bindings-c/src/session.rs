@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SessionHandle,
-    SessionOptions, SessionState, SetupPreference,
+    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
+    SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::callbacks::libmsrp_session_callbacks;
 use crate::deferred::{Release, Work};
+use crate::dialling::libmsrp_connection_options;
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
@@ -218,6 +219,8 @@ pub struct libmsrp_session_options {
     pub attributes: *const libmsrp_header,
     /// How many.
     pub attribute_count: usize,
+    /// How its connection is made and kept, copied. Default: NULL, all defaults.
+    pub connection: *const libmsrp_connection_options,
     /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
     /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
     pub cema: i32,
@@ -343,6 +346,10 @@ impl libmsrp_session_options {
         let attributes = unsafe {
             sdp::own_attributes(self.attributes, self.attribute_count, "options.attributes")
         }?;
+        // SAFETY: the caller's promise.
+        let connection = unsafe { sized::read(self.connection, "options.connection") }?;
+        // SAFETY: the caller's promise.
+        let connection = unsafe { connection.to_core() }?;
         let defaults = SessionOptions::default();
         if advertise.is_none() && self.advertise_port != 0 {
             return Err(Error::invalid_argument(
@@ -398,7 +405,7 @@ impl libmsrp_session_options {
                 libmsrp_dash_split::Off => Some(false),
                 libmsrp_dash_split::On => Some(true),
             },
-            connection: ConnectionOptions::default(),
+            connection,
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",
@@ -431,7 +438,7 @@ pub(crate) unsafe fn sdp_text<'a>(ptr: *const u8, len: usize, name: &str) -> Res
 }
 
 /// A time in milliseconds, 0 for none.
-fn time(name: &str, value: i64) -> Result<Option<Duration>> {
+pub(crate) fn time(name: &str, value: i64) -> Result<Option<Duration>> {
     let negative = || Error::invalid_argument(format!("options.{name} {value} is negative"));
     let time = entry::timeout(value).ok_or_else(negative)?;
     Ok((!time.is_zero()).then_some(time))

@@ -74,7 +74,7 @@ static void layouts(void) {
     }
     CHECK(sizeof(libmsrp_slice) == 16 && sizeof(libmsrp_header) == 32);
 
-    CHECK(sizeof(libmsrp_engine_options) == 56);
+    CHECK(sizeof(libmsrp_engine_options) == 72);
     CHECK_OFFSET(libmsrp_engine_options, struct_size, 0);
     CHECK_OFFSET(libmsrp_engine_options, worker_threads, 8);
     CHECK_OFFSET(libmsrp_engine_options, dispatch, 12);
@@ -83,6 +83,14 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, on_engine_closed, 32);
     CHECK_OFFSET(libmsrp_engine_options, user, 40);
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
+    CHECK_OFFSET(libmsrp_engine_options, on_resolve, 56);
+    CHECK_OFFSET(libmsrp_engine_options, on_dial, 64);
+
+    CHECK(sizeof(libmsrp_connection_options) == 40);
+    CHECK_OFFSET(libmsrp_connection_options, source_address, 8);
+    CHECK_OFFSET(libmsrp_connection_options, connect_timeout_ms, 24);
+    CHECK_OFFSET(libmsrp_connection_options, source_port_from_path, 32);
+    CHECK_OFFSET(libmsrp_connection_options, source_port, 36);
 
     CHECK(sizeof(libmsrp_limits) == 296);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
@@ -115,7 +123,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 208);
+    CHECK(sizeof(libmsrp_session_options) == 216);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -140,7 +148,8 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, title, 168);
     CHECK_OFFSET(libmsrp_session_options, attributes, 184);
     CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
-    CHECK_OFFSET(libmsrp_session_options, cema, 200);
+    CHECK_OFFSET(libmsrp_session_options, connection, 200);
+    CHECK_OFFSET(libmsrp_session_options, cema, 208);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);

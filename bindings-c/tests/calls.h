@@ -11,7 +11,7 @@
 #include "tls_material.h"
 
 /* What a function works on. */
-typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM } subject;
+typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM, ON_QUERY } subject;
 
 /* What the functions are called with, and what they gave. */
 typedef struct caller {
@@ -22,6 +22,7 @@ typedef struct caller {
     libmsrp_message message;
     libmsrp_transfer transfer;
     libmsrp_listener listener;
+    libmsrp_query query;
     const char *sdp;                        /* an offer or answer, or NULL */
     const char *path;                       /* a remote path, or NULL */
     const libmsrp_session_callbacks *calls; /* for new sessions, or NULL */
@@ -270,6 +271,22 @@ static libmsrp_result call_engine_set_trace(caller *self) {
     return result;
 }
 
+static libmsrp_result call_resolve_done(caller *self) {
+    size_t len;
+    const uint8_t *addresses = some_text(self, "127.0.0.1 ::1", &len);
+    return libmsrp_resolve_done(self->engine, self->query, addresses, len);
+}
+
+static libmsrp_result call_resolve_failed(caller *self) {
+    size_t len;
+    const uint8_t *why = some_text(self, "unknown", &len);
+    return libmsrp_resolve_failed(self->engine, self->query, why, len);
+}
+
+static libmsrp_result call_dial_done(caller *self) {
+    return libmsrp_dial_done(self->engine, self->query, (int32_t)below(self, 2));
+}
+
 static libmsrp_result call_listener_new(caller *self) {
     size_t len;
     /* Names are left out: their lookup takes as long as the system likes. */
@@ -295,8 +312,15 @@ static libmsrp_result call_listener_close(caller *self) {
 
 static libmsrp_result call_session_new(caller *self) {
     libmsrp_session_options options = LIBMSRP_SESSION_OPTIONS_INIT;
+    libmsrp_connection_options connection = LIBMSRP_CONNECTION_OPTIONS_INIT;
     object *user = object_new(self->owner);
     self->new_session = 0;
+    connection.connect_timeout_ms = 60000;
+    if (is_wrong(self)) {
+        connection.source_address.ptr = some_text(self, "127.0.0.1", &connection.source_address.len);
+        connection.connect_timeout_ms = some_time(self);
+        options.connection = &connection;
+    }
     options.accept_types = LIBMSRP_SLICE("*");
     options.listener = below(self, 2) != 0 ? self->listener : 0;
     options.setup = (libmsrp_setup)some_number(self, (int32_t)below(self, 3));
@@ -929,6 +953,9 @@ static function functions[] = {
     FUNCTION(engine_set_log, ON_ENGINE, 3),
     FUNCTION(engine_responses, ON_ENGINE, 3),
     FUNCTION(engine_set_trace, ON_ENGINE, 1),
+    FUNCTION(resolve_done, ON_QUERY, 3),
+    FUNCTION(resolve_failed, ON_QUERY, 1),
+    FUNCTION(dial_done, ON_QUERY, 3),
     FUNCTION(listener_new, ON_ENGINE, 3),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),

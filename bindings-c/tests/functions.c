@@ -187,9 +187,9 @@ static void after_the_end(void) {
     CHECK_OK(libmsrp_message_release(engine, seen_message));
     all_say(&late, ON_SESSION, LIBMSRP_ERR_GONE);
     /* Handles that never were. */
-    late.session = late.message = late.transfer = late.listener = 0;
+    late.session = late.message = late.transfer = late.listener = late.query = 0;
     all_say(&late, ON_SESSION, LIBMSRP_ERR_GONE);
-    late.session = late.message = late.transfer = late.listener = UINT64_MAX;
+    late.session = late.message = late.transfer = late.listener = late.query = UINT64_MAX;
     all_say(&late, ON_SESSION, LIBMSRP_ERR_GONE);
 
     /* After the shutdown nothing can be made, and the rest still works. */

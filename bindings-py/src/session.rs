@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options::{named, send_options};
+use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -91,25 +92,30 @@ impl Session {
         self.core.get().create_offer(self.handle).or_raise(py)
     }
 
-    fn create_answer(&self, py: Python<'_>, offer: &str, index: Option<usize>) -> PyResult<String> {
+    fn create_answer(
+        &self,
+        py: Python<'_>,
+        offer: SdpText,
+        index: Option<usize>,
+    ) -> PyResult<String> {
         self.core
             .get()
-            .create_answer(self.handle, offer, index)
+            .create_answer(self.handle, offer.as_str(), index)
             .or_raise(py)
     }
 
-    fn set_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<()> {
+    fn set_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<()> {
         self.core
             .get()
-            .set_remote(self.handle, sdp, index)
+            .set_remote(self.handle, sdp.as_str(), index)
             .or_raise(py)
     }
 
     /// Begins to look up names; the event has the number that this gives.
-    fn prepare_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<u64> {
+    fn prepare_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<u64> {
         self.core
             .get()
-            .prepare_remote(self.handle, sdp, index)
+            .prepare_remote(self.handle, sdp.as_str(), index)
             .or_raise(py)
     }
 

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod recv;
 mod rendezvous;
+mod sdp;
 mod send;
 mod session;
 
@@ -43,6 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Recv(args) => recv::run(&args, output),
         Command::Echo(args) => echo::run(&args, output),
         Command::Chat(args) => chat::run(&args, output),
+        Command::Sdp(args) => sdp::run(&args, &output),
     };
     match result {
         Ok(exit) => exit.code(),
@@ -72,7 +74,7 @@ fn log(verbose: u8) {
 /// Message sessions (MSRP, RFC 4975) from the command line.
 ///
 /// MSRP carries the chat messages and files of a SIP call. `msrp` looks into recorded streams, sends, receives
-/// and echoes messages, and chats. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
+/// and echoes messages, chats, and checks, explains and writes SDP. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
 /// other, by files, by pipes, or by hand.
 #[derive(Debug, Parser)]
 #[command(name = "msrp", version, after_long_help = EPILOGUE)]
@@ -100,6 +102,7 @@ enum Command {
     Recv(recv::Args),
     Echo(echo::Args),
     Chat(chat::Args),
+    Sdp(sdp::Args),
 }
 
 const EPILOGUE: &str = "\
@@ -120,12 +123,16 @@ EXAMPLES
     msrp decode alice-to-bob.bin
     ssh bob cat trace.bin | msrp decode --messages --json -
 
+  What is wrong with this SDP, and what does it mean?
+    msrp sdp check --offer offer.sdp
+    msrp sdp explain offer.sdp
+
 EXIT CODES
   0    done; for recv, echo and chat also: ended by Ctrl-C or by the peer
-  1    failed: unreadable input, a broken stream, a lost session
+  1    failed: unreadable input, a broken stream or SDP, a lost session
   2    wrong usage
   3    no session: not connected in time, TLS refused, no answer
-  4    the peer refused or aborted a message, or it was not delivered
+  4    the peer refused or aborted a message, or it was not delivered; for sdp answer: the stream was refused
   130  interrupted before the work was done";
 
 #[cfg(test)]

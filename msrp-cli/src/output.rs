@@ -43,6 +43,15 @@ impl Output {
             .map_err(|error| Failure::io("standard output", &error))
     }
 
+    /// A text as it is, on standard output.
+    pub(crate) fn octets(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::io("standard output", &error))
+    }
+
     /// A text of the peer, on standard output: as it is for a program or file, printable on a terminal.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         match io::stdout().is_terminal() {

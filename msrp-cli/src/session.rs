@@ -5,9 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use msrp::sdp::{Fingerprint, HashFunction};
 use msrp::{
-    ChunkLen, CloseReason, Engine, EngineOptions, Pacing, PemSource, Profile, ReportMode, Session,
-    SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, CloseReason, Engine, EngineOptions, Identity, Pacing, PemSource, Profile, ReportMode,
+    Session, SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
 };
 use serde_json::json;
 
@@ -94,6 +95,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
     key: Option<PathBuf>,
 
+    /// Know the peer by the fingerprint in its SDP and not by an authority. Without --cert a certificate is made for
+    /// this session.
+    #[arg(
+        long,
+        requires = "tls",
+        conflicts_with_all = ["ca", "server_name", "insecure"],
+        help_heading = "TLS"
+    )]
+    fingerprint: bool,
+
+    /// A fingerprint that the peer's certificate must have, such as 'sha-256 AB:CD:...'; may be repeated. With
+    /// --fingerprint its SDP need not have one, so that --to is enough.
+    #[arg(
+        long,
+        value_name = "FINGERPRINT",
+        requires = "tls",
+        help_heading = "TLS"
+    )]
+    peer_fingerprint: Vec<Fingerprint>,
+
     /// Trust these authorities, PEM, instead of the system's.
     #[arg(long, value_name = "FILE", requires = "tls", help_heading = "TLS")]
     ca: Option<PathBuf>,
@@ -105,6 +126,10 @@ pub(crate) struct Args {
     /// Trust any certificate. The peer may then be anyone.
     #[arg(long, requires = "tls", help_heading = "TLS")]
     insecure: bool,
+
+    /// Append the keys of the connection to this file, for Wireshark. Who has it can read what was recorded.
+    #[arg(long, value_name = "FILE", requires = "tls", help_heading = "TLS")]
+    keylog: Option<PathBuf>,
 
     /// Write what goes over the connection into a new pcapng file, for tshark and Wireshark.
     #[arg(long, value_name = "FILE", help_heading = "Trace")]
@@ -197,7 +222,9 @@ async fn hold(
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
-    let (mut whole, mut options) = (args.engine_options(), args.options());
+    let tls = args.tls_config().map_err(|e| Failure::opening(&e))?;
+    args.tell_fingerprint(tls.as_ref(), &output)?;
+    let (mut whole, mut options) = (args.engine_options(), args.options(tls));
     if manner.attended {
         whole.limits.stall = None;
         options.reports = ReportMode::Manual;
@@ -242,12 +269,12 @@ impl Args {
         }
     }
 
-    fn options(&self) -> SessionOptions {
+    fn options(&self, tls: Option<TlsConfig>) -> SessionOptions {
         SessionOptions {
             host: self.listen.host.clone(),
             port: self.listen.port,
             secure: self.tls,
-            tls: self.tls.then(|| self.tls_config()),
+            tls,
             advertise: self.advertise.clone().map(|a| (a.host, a.port)),
             accept_types: Some(vec!["*".into()]),
             setup: match (self.active, self.passive) {
@@ -274,20 +301,48 @@ impl Args {
         }
     }
 
-    fn tls_config(&self) -> TlsConfig {
+    fn tls_config(&self) -> msrp::Result<Option<TlsConfig>> {
+        if !self.tls {
+            return Ok(None);
+        }
         let pem = |path: &Option<PathBuf>| path.clone().map(PemSource::File);
-        TlsConfig {
+        let own = match self.fingerprint && self.cert.is_none() {
+            true => Identity::anonymous()?.into(),
+            false => TlsConfig {
+                cert: pem(&self.cert),
+                // One file may hold both.
+                key: pem(&self.key).or_else(|| pem(&self.cert)),
+                ..TlsConfig::default()
+            },
+        };
+        Ok(Some(TlsConfig {
             ca: pem(&self.ca),
-            cert: pem(&self.cert),
-            // One file may hold both.
-            key: pem(&self.key).or_else(|| pem(&self.cert)),
-            verify: match self.insecure {
-                true => TlsVerify::None,
-                false => TlsVerify::Ca,
+            verify: match (self.fingerprint, self.insecure) {
+                (true, _) => TlsVerify::Fingerprint,
+                (false, true) => TlsVerify::None,
+                (false, false) => TlsVerify::Ca,
             },
             server_name: self.server_name.clone(),
-            ..TlsConfig::default()
-        }
+            fingerprints: self.peer_fingerprint.clone(),
+            keylog: self.keylog.clone(),
+            ..own
+        }))
+    }
+
+    /// Says how the peer can know our certificate, where no authority vouches for it.
+    fn tell_fingerprint(&self, tls: Option<&TlsConfig>, output: &Output) -> Result<(), Failure> {
+        let Some(tls) = tls.filter(|_| self.fingerprint) else {
+            return Ok(());
+        };
+        let print = tls.fingerprint(&HashFunction::Sha256);
+        let Some(print) = print.map_err(|e| Failure::opening(&e))? else {
+            return Ok(());
+        };
+        let text = print.to_string();
+        output.event(
+            &json!({"event": "fingerprint", "fingerprint": text}),
+            || format!("our certificate: {text}"),
+        )
     }
 
     async fn open(&self, session: &Session, manner: Manner, output: Output) -> Result<(), Failure> {

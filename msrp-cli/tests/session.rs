@@ -347,6 +347,120 @@ fn tls_is_checked_against_the_authority() {
     assert_eq!(code, Some(3), "{err}");
 }
 
+/// The fingerprint that a command with `--json --fingerprint` tells first.
+fn told_fingerprint(out: &str) -> String {
+    let first = &events(out)[0];
+    assert_eq!(first["event"], "fingerprint", "{out}");
+    first["fingerprint"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn fingerprints_travel_in_the_sdp() {
+    let folder = Folder::new("fingerprint");
+    let (offer, answer) = (folder.path("offer"), folder.path("answer"));
+    let tls = ["--tls", "--fingerprint", "--json"];
+    let receiver = [
+        &["recv", "--offer-out", &offer, "--answer-in", &answer],
+        &tls[..],
+    ]
+    .concat();
+    let receiver = Running::start(&receiver);
+    let sender = [
+        &[
+            "send",
+            "--offer-in",
+            &offer,
+            "--answer-out",
+            &answer,
+            "a secret",
+        ],
+        &tls[..],
+    ];
+    let (code, sent, err) = Running::start(&sender.concat()).finish();
+    assert_eq!(code, Some(0), "{sent}{err}");
+    let (code, received, err) = receiver.finish();
+    assert_eq!(code, Some(0), "{received}{err}");
+    let prints = (told_fingerprint(&sent), told_fingerprint(&received));
+    assert_ne!(prints.0, prints.1);
+    for (print, text) in [(&prints.0, &answer), (&prints.1, &offer)] {
+        let text = fs::read_to_string(text).expect("the SDP");
+        assert!(
+            text.contains(&format!("a=fingerprint:{print}\r\n")),
+            "{text}"
+        );
+    }
+
+    // An answer that names another certificate: no session.
+    let (offer, answer, forged) = (
+        folder.path("offer2"),
+        folder.path("answer2"),
+        folder.path("forged"),
+    );
+    let receiver = [
+        &[
+            "recv",
+            "--offer-out",
+            &offer,
+            "--answer-in",
+            &forged,
+            "--active",
+        ],
+        &tls[..],
+    ];
+    let receiver = Running::start(&receiver.concat());
+    let sender = [
+        &[
+            "send",
+            "--offer-in",
+            &offer,
+            "--answer-out",
+            &answer,
+            "a secret",
+            "--passive",
+        ],
+        &tls[..],
+    ];
+    let sender = Running::start(&sender.concat());
+    let deadline = Instant::now() + DEADLINE;
+    while !Path::new(&answer).exists() {
+        assert!(Instant::now() < deadline, "no answer");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let text = fs::read_to_string(&answer).expect("the answer");
+    let start = text.find("a=fingerprint:").expect("a fingerprint");
+    let end = start + text[start..].find('\r').expect("a line");
+    let text = format!(
+        "{}a=fingerprint:{}{}",
+        &text[..start],
+        prints.0,
+        &text[end..]
+    );
+    fs::write(folder.path("forged.part"), text).expect("written");
+    fs::rename(folder.path("forged.part"), &forged).expect("renamed");
+    let (code, out, err) = receiver.finish();
+    assert_eq!(code, Some(3), "{out}{err}");
+    assert!(!out.contains("a secret"), "{out}");
+    sender.interrupt();
+    sender.finish();
+}
+
+#[test]
+fn options_of_tls_fit_together() {
+    let wrong = [
+        &["--fingerprint"][..],
+        &["--keylog", "keys"],
+        &["--tls", "--fingerprint", "--insecure"],
+        &["--tls", "--fingerprint", "--ca", "ca.pem"],
+        &["--tls", "--peer-fingerprint", "sha-256 AB"],
+        &["--tls", "--peer-fingerprint", "md5 AB"],
+        &["--tls", "--cert", "/nowhere/cert.pem"],
+    ];
+    for options in wrong {
+        let (code, _, err) = Running::start(&[&["recv"], options].concat()).finish();
+        assert_eq!(code, Some(2), "{options:?} {err}");
+    }
+}
+
 #[test]
 fn known_peers_have_names_and_their_habits_options() {
     let folder = Folder::new("peer");

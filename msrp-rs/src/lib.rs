@@ -98,10 +98,11 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, EngineOptions,
-    Identity, ListenOptions, NameResolution, PemSource, Profile, RequestOptions, Resolution,
-    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
-    SystemResolver, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
+    Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
+    SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
+    TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -164,6 +164,15 @@ fn an_error_never_shows_a_session_id() {
     let path = "a=path:msrp://192.0.2.1/secretsecret;tcp";
     let error = refused(&["m=message 7394 TCP/MSRP *", path, TYPES]);
     assert!(!error.to_string().contains("secretsecret"), "{error}");
+    // Where the line begins with something else.
+    for line in [path.replace("a=", "path:"), path.replace("a=path:", "")] {
+        let error = MediaDescription::parse(&whole(&[&line]), None).expect_err("no line");
+        assert!(
+            error.to_string().contains("msrp://192.0.2.1/secr"),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("/secret"), "{error}");
+    }
 }
 
 #[test]

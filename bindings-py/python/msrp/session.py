@@ -76,7 +76,7 @@ class Session(SessionBase):
         self._check_loop()
         return self._core.create_offer()
 
-    def create_answer(self, offer: str, *, index: int | None = None) -> str:
+    def create_answer(self, offer: str | bytes, *, index: int | None = None) -> str:
         """Takes the peer's offer, and gives a whole SDP that answers it. `index` is the 0-based
         number of the media block, if it is not the first one of MSRP.
 
@@ -93,7 +93,7 @@ class Session(SessionBase):
         self._check_loop()
         return self._core.local_media()
 
-    def set_remote(self, sdp: str, *, index: int | None = None) -> None:
+    def set_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
         """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
         `local_media` then answers. May be called again. `index` as for `create_answer`. With CEMA,
         `offer_due` says afterwards whether the answer was one that can be used.
@@ -104,7 +104,7 @@ class Session(SessionBase):
         self._core.set_remote(sdp, index)
         self._remote_path = ()
 
-    async def prepare_remote(self, sdp: str, *, index: int | None = None) -> None:
+    async def prepare_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
         """Looks up the names of the peer's SDP that decide about CEMA, before `set_remote` and
         `create_answer`, which do not wait. Without ``cema=True``, and where addresses are equal as
         texts, there is nothing to look up. A name that the resolver does not find in its time has

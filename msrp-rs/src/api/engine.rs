@@ -98,6 +98,16 @@ impl Engine {
         self.inner.set_trace(options)
     }
 
+    /// Reads the files of all TLS configurations again, changed or not, and the system's CAs: for those who are told by
+    /// a signal. New handshakes use what is there now; connections that are there live on.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the file of the first configuration that cannot be used, whose old content stays in use;
+    /// `Gone`, `Forked`. It reads files: call it where blocking is allowed.
+    pub fn reload_tls(&self) -> Result<()> {
+        self.inner.reload_tls()
+    }
+
     /// Counters and sizes now.
     pub fn stats(&self) -> Stats {
         self.inner.stats()

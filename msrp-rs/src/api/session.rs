@@ -12,7 +12,9 @@ use tokio::sync::Mutex as Turn;
 use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
-use crate::engine::{RequestOptions, SendBody, SendOptions, SessionHandle, SessionState};
+use crate::engine::{
+    PeerCertificate, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
 use crate::sdp::Fingerprint;
@@ -85,6 +87,14 @@ impl Session {
     /// Errors: `Gone`.
     pub fn remote_path(&self) -> Result<Option<UriPath>> {
         self.shared().engine.remote_path(self.handle())
+    }
+
+    /// The certificate that the peer showed, and what proves it: `None` without TLS, before [`open`](Self::open) is done,
+    /// and for a peer that connected and showed none.
+    ///
+    /// Errors: `Gone`.
+    pub fn peer_certificate(&self) -> Result<Option<PeerCertificate>> {
+        self.shared().engine.peer_certificate(self.handle())
     }
 
     /// A whole minimal SDP that offers this session.

@@ -16,7 +16,8 @@ use super::options::ListenOptions;
 use super::trust::trust;
 use super::{Engine, validate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::listener::{accept, bind};
+use crate::net::listener::{Speaks, accept, bind};
+use crate::net::log::Log;
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
@@ -33,7 +34,8 @@ impl Engine {
             .then(|| trust(core, options.tls.as_ref()))
             .transpose()?;
         let advertise = options.advertise.as_ref();
-        let listener = Listener::open(core, &options.host, options.port, tls, advertise)?;
+        let speaks = tls.map_or(Speaks::Plain, Speaks::Current);
+        let listener = Listener::open(core, &options.host, options.port, speaks, advertise)?;
         let mut listeners = core.listeners.lock();
         let reserved = listeners.reserve()?;
         listeners.fill(reserved, Arc::new(listener));
@@ -67,7 +69,8 @@ pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// Host and port for the URIs of its sessions; none where that cannot be known.
     pub(super) authority: Option<(Host, u16)>,
-    pub(super) tls: Option<Arc<Tls>>,
+    /// What it speaks, and what its connections are told from now on.
+    speaks: Speaks,
     socket: Arc<TcpListener>,
     task: AbortHandle,
 }
@@ -78,11 +81,11 @@ impl Listener {
         core: &Core,
         host: &str,
         port: u16,
-        tls: Option<Arc<Tls>>,
+        speaks: Speaks,
         advertise: Option<&(String, u16)>,
     ) -> Result<Self> {
         validate::advertise(advertise)?;
-        if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
+        if speaks.tls().is_some_and(|tls| !tls.has_identity()) {
             return Err(Error::invalid_argument(
                 "tls: a listener needs cert and key",
             ));
@@ -104,13 +107,13 @@ impl Listener {
         let _entered = core.handle.enter();
         let socket = Arc::new(TcpListener::from_std(listener).map_err(failed)?);
         let context = Arc::clone(&core.shared.context);
-        let accepting = accept(context, Arc::clone(&socket), number, tls.clone());
+        let accepting = accept(context, Arc::clone(&socket), number, speaks.clone());
         let task = tokio::spawn(accepting).abort_handle();
         Ok(Self {
             number,
             address,
             authority,
-            tls,
+            speaks,
             socket,
             task,
         })
@@ -118,6 +121,14 @@ impl Listener {
 }
 
 impl Listener {
+    /// The TLS configuration that its connections meet now, if it is secure.
+    pub(super) fn tls(&self, log: &Log) -> Option<Arc<Tls>> {
+        if let Speaks::Current(configured) = &self.speaks {
+            return Some(configured.now(log));
+        }
+        self.speaks.tls()
+    }
+
     /// Lets sessions dial from its port. Its own address is in use for other listeners as before, but for those of this
     /// user that ask for the same.
     pub(super) fn share_port(&self) -> Result<()> {

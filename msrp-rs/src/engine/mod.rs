@@ -87,6 +87,7 @@ mod trust;
 mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
+pub use crate::net::tls::certificate::{PeerCertificate, PeerProof};
 pub use crate::proto::{Counts, Histogram, Traffic};
 pub use dialling::{DialAttempt, DialCheck, NameResolution, Resolution, Resolver, SystemResolver};
 pub use dialog::refuse;

@@ -9,6 +9,7 @@ use super::cema::{Cema, check_known, via};
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::tls::Tls;
 use crate::proto::{ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
 use crate::sdp::{
@@ -36,7 +37,7 @@ pub(super) struct Negotiation {
 /// What the host configured.
 #[derive(Debug)]
 pub(super) struct Local {
-    pub(super) accept_types: Vec<MediaRange>,
+    pub(super) accept_types: Arc<[MediaRange]>,
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
@@ -78,6 +79,16 @@ pub(super) struct Heard {
     pub(super) fallback: Option<Fallback>,
 }
 
+impl Heard {
+    /// Where the peer says that it is; behind a relay, where that is.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let media = &self.remote.media;
+        let first = media.path.first().host().clone();
+        let address = media.address.clone().filter(|address| *address != first);
+        std::iter::once(first).chain(address).collect()
+    }
+}
+
 impl Negotiation {
     /// A session with this URI that nobody was told yet.
     pub(super) fn new(uri: Uri, sdp_id: u64, local: Local) -> Result<Self> {
@@ -97,7 +108,7 @@ impl Negotiation {
     }
 
     fn options(&self) -> Result<LocalOptions> {
-        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.clone())?;
+        let mut options = LocalOptions::new(self.path.clone(), self.local.accept_types.to_vec())?;
         options
             .accept_wrapped_types
             .clone_from(&self.local.accept_wrapped_types);
@@ -314,7 +325,7 @@ impl Negotiation {
             session_match: treatment.session_match,
             pacing: treatment.pacing,
             dash_split: treatment.dash_split,
-            accept_types: self.local.accept_types.clone().into(),
+            accept_types: Arc::clone(&self.local.accept_types),
             max_size: self.local.max_size,
             reports: self.local.reports,
             methods: Arc::clone(&self.local.methods),
@@ -332,13 +343,21 @@ impl Negotiation {
             && self.local.treatment.session_match == SessionMatch::Uri
     }
 
-    /// The fingerprints that came with it.
+    /// The fingerprints that came with it, as far as they prove something: the certificate that is seen of a peer behind
+    /// a relay is the relay's (RFC 6135 §4.3).
     ///
     /// # Errors
-    /// `InvalidSdp` where they could prove nothing: the certificate that is seen is that of the peer's relay
-    /// (RFC 6135 §4.3).
-    pub(super) fn fingerprints<'a>(&self, heard: &'a Heard) -> Result<&'a [Fingerprint]> {
+    /// `InvalidSdp` where fingerprints are to prove the peer, it is behind a relay, and the host knows none of the
+    /// relay.
+    pub(super) fn fingerprints<'a>(
+        &self,
+        heard: &'a Heard,
+        tls: &Tls,
+    ) -> Result<&'a [Fingerprint]> {
         if heard.remote.media.has_relay() {
+            if !tls.is_pinned() || tls.has_known() {
+                return Ok(&[]);
+            }
             return Err(Error::remote(
                 ErrorKind::InvalidSdp,
                 "peer is behind a relay, whose certificate no fingerprint vouches for (RFC 6135 §4.3)",

@@ -20,6 +20,7 @@ use crate::net::dial::{self, Sharing, Source};
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::Entry;
+use crate::net::tls::certificate::PeerCertificate;
 use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
 use crate::wire::{Scheme, Uri};
 
@@ -173,6 +174,15 @@ impl Engine {
     /// Where the session is in its life.
     pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
         Ok(self.find(session)?.mailbox().phase().into())
+    }
+
+    /// The certificate that the peer showed on the connection that has the session, or had it last, and what proves it.
+    /// `None` without TLS, before the session is on a connection, and for a peer that connected and showed none.
+    ///
+    /// # Errors
+    /// `Gone`, `Forked`.
+    pub fn peer_certificate(&self, session: SessionHandle) -> Result<Option<PeerCertificate>> {
+        Ok(self.find(session)?.entry.peer_certificate())
     }
 
     /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
@@ -390,7 +400,11 @@ pub(super) async fn open(
         Ok(Ok(())) => return,
         Ok(Err(error)) => (CloseReason::ConnectionLost(error.context.clone()), error),
         Err(_) => {
-            let text = format!("session was not bound within {timeout:?}");
+            let mut text = format!("session was not bound within {timeout:?}");
+            if let Some(why) = entry.take_refused() {
+                text.push_str("; a TLS handshake at its port failed: ");
+                text.push_str(&why);
+            }
             (
                 CloseReason::BindTimeout,
                 Error::remote(ErrorKind::Timeout, text),

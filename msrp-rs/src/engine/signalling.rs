@@ -134,10 +134,10 @@ impl Weighed {
             return Err(Error::local(ErrorKind::Gone, "session is closed"));
         }
         let heard = take(negotiation)?;
-        let tls = session.entry.tls().filter(|tls| tls.is_pinned());
-        let pins = tls
-            .map(|tls| tls.pins(negotiation.fingerprints(&heard)?))
-            .transpose()?;
+        let pins = match session.entry.tls() {
+            Some(tls) => tls.pins(negotiation.fingerprints(&heard, tls)?, heard.hosts())?,
+            None => None,
+        };
         Ok(Self { heard, pins })
     }
 
@@ -151,9 +151,7 @@ impl Weighed {
                 return Ok(());
             }
         }
-        if let Some(pins) = pins {
-            session.entry.set_pins(pins);
-        }
+        session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
         match session.entry.set_ready(config) {

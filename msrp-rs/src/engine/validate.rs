@@ -3,7 +3,7 @@
 //! The bounds of `Limits` are checked in [`limits`](crate::limits), texts of the wire by `wire`.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::options::{
@@ -52,7 +52,7 @@ pub(super) fn trace(options: &TraceOptions) -> Result<()> {
 
 /// The types that a session takes, at the root and inside containers, and the methods that its host answers.
 pub(super) struct Types {
-    pub(super) accept: Vec<MediaRange>,
+    pub(super) accept: Arc<[MediaRange]>,
     pub(super) wrapped: Vec<MediaRange>,
     pub(super) methods: Arc<[Method]>,
 }
@@ -84,20 +84,25 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
         ));
     }
     let accept = match &options.accept_types {
-        Some(types) => ranges("accept_types", types)?,
-        None => std::iter::once("text/plain")
-            .chain(crate::sdp::MANDATORY_TYPES)
-            .map(|name| {
-                let wrong = |_| Error::local(ErrorKind::Internal, "default type");
-                MediaRange::parse(name).map_err(wrong)
-            })
-            .collect::<Result<_>>()?,
+        Some(types) => ranges("accept_types", types)?.into(),
+        None => default_types(),
     };
     Ok(Types {
         accept,
         wrapped: ranges("accept_wrapped_types", &options.accept_wrapped_types)?,
         methods: methods(&options.methods)?,
     })
+}
+
+/// What a session takes that says nothing of it: one list for all of them.
+fn default_types() -> Arc<[MediaRange]> {
+    static TYPES: LazyLock<Arc<[MediaRange]>> = LazyLock::new(|| {
+        std::iter::once("text/plain")
+            .chain(crate::sdp::MANDATORY_TYPES)
+            .map(|name| MediaRange::parse(name).expect("a media type"))
+            .collect()
+    });
+    Arc::clone(&TYPES)
 }
 
 /// How a connection is made and kept.

@@ -25,6 +25,7 @@ use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
 use super::registry::{Entry, Origin, Way};
+use super::tls::failure::{self, is_tls};
 use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
@@ -41,13 +42,15 @@ const WRITES: usize = 4;
 const SLICES: usize = 64;
 /// How long what is encoded may take to be written when the connection is to be closed.
 const FINISH: Duration = Duration::from_secs(1);
+/// Rooms of buffers and tables that are not used are given back that long after something happened.
+const TIDY: Duration = Duration::from_secs(3);
 /// How long the peer's side is read after ours has ended.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// One connection's task.
 pub(crate) struct Driver {
     connected: Connected,
-    from: Origin,
+    from: Arc<Origin>,
     /// Gone after a panic, and before the sessions are told the end: it holds content.
     connection: Option<Connection>,
     transport: Transport,
@@ -55,9 +58,15 @@ pub(crate) struct Driver {
     stage: Stage,
     /// Until when a session must have come.
     unbound_until: Option<Instant>,
+    /// When what is not used is given back; none if nothing happened since the last time.
+    tidy_at: Option<Instant>,
     was_used: bool,
     was_allowed: bool,
     is_short: bool,
+    /// Something came, and it was no TLS where none is spoken.
+    has_heard: bool,
+    /// Why TLS has failed.
+    tls_error: Option<Error>,
     timer: Pin<Box<Sleep>>,
     /// Kept between turns for their room.
     scratch: Scratch,
@@ -107,15 +116,18 @@ impl Driver {
         Self {
             connection: Some(connection),
             connected,
-            from,
+            from: Arc::new(from),
             transport,
             sessions: HashMap::new(),
             stage: Stage::Running,
             unbound_until,
+            tidy_at: None,
             // Who dials has a session for it.
             was_used: is_dialled,
             was_allowed: true,
             is_short: false,
+            has_heard: false,
+            tls_error: None,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             scratch: Scratch::default(),
         }
@@ -133,7 +145,7 @@ impl Driver {
     /// One round through everything. True when something moved.
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let now = Instant::now();
-        self.take_inbox(cx, now);
+        let mut moved = self.take_inbox(cx, now);
         let Some(connection) = &mut self.connection else {
             self.stage = Stage::Over;
             return false;
@@ -153,22 +165,44 @@ impl Driver {
         if connection.poll_timeout().is_some_and(|at| at <= now) {
             connection.handle_timeout(now);
         }
-        let mut moved = false;
+        let was_told = std::mem::take(&mut moved);
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
         }
         self.deliver();
         moved |= self.write(cx, now);
         self.deliver();
-        self.advance(cx, now) || moved
+        moved |= self.advance(cx, now);
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy();
+            self.tidy_at = None;
+        } else if moved || was_told {
+            self.tidy_at.get_or_insert(now + TIDY);
+        }
+        moved
     }
 
-    fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) {
+    /// Gives back the room that bursts have left in buffers and tables: most connections are idle most of the time.
+    fn tidy(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.shrink();
+        }
+        self.sessions.shrink_to_fit();
+        for entry in self.sessions.values() {
+            entry.mailbox().shrink();
+        }
+        self.scratch = Scratch::default();
+        self.connected.inbox.shrink();
+    }
+
+    /// True when there was something in it.
+    fn take_inbox(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         let mut dirty = std::mem::take(&mut self.scratch.dirty);
         let mut controls = std::mem::take(&mut self.scratch.controls);
         self.connected
             .inbox
             .take(cx.waker(), &mut dirty, &mut controls);
+        let was_told = !(dirty.is_empty() && controls.is_empty());
         for control in controls.drain(..) {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
@@ -190,12 +224,14 @@ impl Driver {
         }
         self.scratch.dirty = dirty;
         self.scratch.controls = controls;
+        was_told
     }
 
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
-        if !entry.trusts(&self.from) {
+        if let Err(why) = entry.judge(&self.from) {
             // What was held came from somebody else: nothing of it is used.
-            self.log(LogLevel::Warn, "certificate does not match");
+            self.log(LogLevel::Warn, &why);
+            entry.set_refused(&why);
             entry.give_back(config);
             self.finish(now);
             return;
@@ -212,7 +248,10 @@ impl Driver {
             ))
         };
         match attached {
-            Ok(()) => self.adopt(now, entry),
+            Ok(()) => {
+                entry.set_peer(&self.from);
+                self.adopt(now, entry);
+            }
             Err(error) => {
                 let reason = CloseReason::ConnectionLost(error.context.clone());
                 self.end(&entry, reason, Some(error));
@@ -278,10 +317,29 @@ impl Driver {
         match self.transport.poll_read(cx, &context.blocks) {
             Poll::Pending => return false,
             Poll::Ready(Ok(data)) if data.is_empty() => {
-                connection.handle_eof(now);
+                if self.transport.is_cut() && connection.is_within_message() {
+                    let text = "the peer's TLS ended inside of a message and without close_notify: it may have been \
+                                cut off on its way";
+                    self.tls_failed(now, text.to_owned());
+                } else {
+                    connection.handle_eof(now);
+                }
                 self.finish(now);
             }
+            // No MSRP begins so.
+            Poll::Ready(Ok(_))
+                if !self.has_heard
+                    && !self.transport.is_secure()
+                    && is_tls(&self.transport.heard()) =>
+            {
+                let text = "the peer speaks TLS, and this connection is without: for msrps it needs a URI or listener of \
+                            its own";
+                self.log(LogLevel::Info, text);
+                self.tls_failed(now, text.to_owned());
+                self.stage = Stage::Over;
+            }
             Poll::Ready(Ok(data)) => {
+                self.has_heard = true;
                 context
                     .memory
                     .bytes_received
@@ -326,7 +384,9 @@ impl Driver {
                 Decided::Bound => entry.set_bound(),
                 Decided::Closed(reason) => {
                     if let Some(entry) = self.sessions.remove(&key) {
-                        self.end(&entry, reason, None);
+                        let is_loss = matches!(reason, CloseReason::ConnectionLost(_));
+                        let error = self.tls_error.clone().filter(|_| is_loss);
+                        self.end(&entry, reason, error);
                     }
                 }
             }
@@ -381,10 +441,21 @@ impl Driver {
 
     /// The socket failed.
     fn lose(&mut self, now: Instant, error: &std::io::Error) {
-        if let Some(connection) = &mut self.connection {
+        if let Some(text) = failure::afterwards(error) {
+            self.log(LogLevel::Info, &text);
+            self.tls_failed(now, text);
+        } else if let Some(connection) = &mut self.connection {
             connection.handle_failure(now, CloseReason::ConnectionLost(error.to_string()));
         }
         self.stage = Stage::Over;
+    }
+
+    /// The sessions end with an error of TLS.
+    fn tls_failed(&mut self, now: Instant, text: String) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_failure(now, CloseReason::ConnectionLost(text.clone()));
+        }
+        self.tls_error = Some(Error::transport(ErrorKind::Tls, text));
     }
 
     /// Nothing new from now on: who dials for a session that could have come here dials anew.
@@ -471,7 +542,7 @@ impl Driver {
             Stage::Over => None,
         };
         let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
-        own.into_iter().chain(inner).min()
+        own.into_iter().chain(inner).chain(self.tidy_at).min()
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
@@ -571,7 +642,7 @@ fn kind_of(reason: &CloseReason) -> &'static str {
 struct Lookups<'a> {
     context: &'a Context,
     inbox: &'a Arc<Inbox>,
-    from: &'a Origin,
+    from: &'a Arc<Origin>,
     /// Sessions that were bound by it.
     bound: Vec<Arc<Entry>>,
 }
@@ -579,8 +650,17 @@ struct Lookups<'a> {
 impl Directory for Lookups<'_> {
     fn lookup(&mut self, uri: &Uri) -> Lookup {
         let (answer, entry) = self.context.registry.lookup(uri, self.inbox, self.from);
-        if let Lookup::Ready(..) = answer {
-            self.bound.extend(entry);
+        match (&answer, entry) {
+            (Lookup::Ready(..), entry) => self.bound.extend(entry),
+            (Lookup::Unknown, Some(entry)) => {
+                if let Err(why) = entry.judge(self.from) {
+                    let text = format_args!("{why}");
+                    let log = &self.context.log;
+                    log.connection(LogLevel::Info, self.inbox.id(), text);
+                    entry.set_refused(&why);
+                }
+            }
+            _ => {}
         }
         answer
     }

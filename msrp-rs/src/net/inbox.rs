@@ -106,6 +106,14 @@ impl Inbox {
         }
     }
 
+    /// Gives back room that is not used.
+    #[cfg(not(loom))]
+    pub(crate) fn shrink(&self) {
+        let mut lists = self.lists.lock();
+        lists.dirty.shrink_to_fit();
+        lists.controls.shrink_to_fit();
+    }
+
     /// Closes the list if no control waits in it. A session may be attached at the same moment: either
     /// it gets in before and this is false, or it is given back.
     pub(crate) fn close_if_idle(&self) -> bool {

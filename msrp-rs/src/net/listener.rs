@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
-use super::log::LogLevel;
+use super::log::{Log, LogLevel};
 use super::registry::{Origin, Way};
 use super::socket::PeerSocket;
-use super::tls::Tls;
+use super::tls::certificate::PeerProof;
+use super::tls::{Configured, Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -63,7 +63,38 @@ fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections until the task is aborted. `tls` is there for a secure listener.
+/// What a listener speaks.
+#[derive(Debug, Clone)]
+pub(crate) enum Speaks {
+    /// Cleartext.
+    Plain,
+    /// TLS, as it was when the one session was made that listens here: its SDP has told the fingerprint.
+    Fixed(Arc<Tls>),
+    /// TLS, as it is now.
+    Current(Arc<Configured>),
+}
+
+impl Speaks {
+    /// The TLS configuration as it was read last.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        match self {
+            Self::Plain => None,
+            Self::Fixed(tls) => Some(Arc::clone(tls)),
+            Self::Current(configured) => Some(configured.last()),
+        }
+    }
+
+    /// The TLS configuration for a connection that comes now.
+    async fn tls_now(&self, log: &Arc<Log>) -> Option<Arc<Tls>> {
+        match self {
+            Self::Plain => None,
+            Self::Fixed(tls) => Some(Arc::clone(tls)),
+            Self::Current(configured) => Some(configured.recent(log).await),
+        }
+    }
+}
+
+/// Accepts connections until the task is aborted.
 ///
 /// # Cancel safety
 /// Connections that were accepted live on.
@@ -71,7 +102,7 @@ pub(crate) async fn accept(
     context: Arc<Context>,
     listener: Arc<TcpListener>,
     number: u64,
-    tls: Option<Arc<Tls>>,
+    speaks: Speaks,
 ) {
     loop {
         match listener.accept().await {
@@ -85,7 +116,7 @@ pub(crate) async fn accept(
                     connected.inbox.id(),
                     format_args!("accepted from {peer}"),
                 );
-                tokio::spawn(serve(connected, stream, number, tls.clone()));
+                tokio::spawn(serve(connected, stream, number, speaks.clone()));
             }
             Err(error) => {
                 context
@@ -97,48 +128,46 @@ pub(crate) async fn accept(
     }
 }
 
-async fn serve(connected: Connected, stream: TcpStream, listener: u64, tls: Option<Arc<Tls>>) {
-    let way = Way::Accepted {
-        listener,
-        secure: tls.is_some(),
-    };
-    if connected.context.is_stopping() {
+async fn serve(connected: Connected, stream: TcpStream, listener: u64, speaks: Speaks) {
+    let context = Arc::clone(&connected.context);
+    if context.is_stopping() {
         return;
     }
     let Ok(stream) = PeerSocket::new(stream) else {
         return;
     };
-    let transport = match tls {
-        None => Transport::tcp(stream),
+    let (transport, proof) = match speaks.tls_now(&context.log).await {
+        None => (Transport::tcp(stream), PeerProof::Nothing),
         Some(tls) => {
-            let Some(config) = tls.server() else {
-                return;
-            };
-            let limit = connected.context.limits.tls_handshake;
-            let handshake = TlsAcceptor::from(config).accept(stream);
+            let limit = context.limits.tls_handshake;
+            let asked = Arc::clone(&context);
+            let expected =
+                Arc::new(move |certificate: &[u8]| asked.registry.expects(listener, certificate));
+            let handshake = handshake::accept(&tls, stream, expected, limit);
             tokio::select! {
-                done = tokio::time::timeout(limit, handshake) => match done {
-                    Ok(Ok(stream)) => {
-                        tls.count(&connected.context.memory);
-                        Transport::tls(stream.into())
+                done = handshake => match done {
+                    Ok(established) => {
+                        tls.count(&context.memory);
+                        (Transport::tls(established.stream), established.proof)
                     }
-                    Ok(Err(error)) => {
-                        connected.context.log.connection(
-                            LogLevel::Debug,
-                            connected.inbox.id(),
-                            format_args!("TLS handshake: {error}"),
-                        );
+                    Err(why) => {
+                        let text = format_args!("TLS handshake failed: {why}");
+                        context.log.connection(LogLevel::Info, connected.inbox.id(), text);
+                        context.registry.refused(listener, &why);
                         return;
                     }
-                    Err(_) => return,
                 },
                 () = told_to_close(&connected.inbox) => return,
             }
         }
     };
     let from = Origin {
-        way,
+        way: Way::Accepted {
+            listener,
+            secure: transport.is_secure(),
+        },
         certificate: transport.peer_certificate(),
+        proof,
     };
     Driver::new(connected, from, transport).await;
 }

@@ -92,12 +92,6 @@ impl Questions {
             number,
         }
     }
-
-    /// How many wait.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().waiting.len()
-    }
 }
 
 impl State {

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
+use super::tls::certificate::{PeerCertificate, PeerProof};
 use super::tls::verify::Pins;
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
@@ -27,6 +28,8 @@ pub(crate) struct Origin {
     pub(crate) way: Way,
     /// The peer's certificate, DER.
     pub(crate) certificate: Option<Vec<u8>>,
+    /// What the handshake has proven of it.
+    pub(crate) proof: PeerProof,
 }
 
 /// Who made a connection.
@@ -54,6 +57,8 @@ pub(crate) struct Entry {
     /// The session's own listener, if it has one.
     own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
+    /// Why the last handshake at the session's own listener failed.
+    refused: Mutex<Option<String>>,
     /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
     /// waits for it.
     pub(crate) decided: Notify,
@@ -69,6 +74,8 @@ struct State {
     pins: Option<Arc<Pins>>,
     /// Where the peer is dialled, if not at its path (RFC 6714).
     via: Option<(Host, u16)>,
+    /// Where the connection came from that has the session, or had it last.
+    peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
     spare: Option<Box<SessionConfig>>,
 }
@@ -120,9 +127,11 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 pins: None,
                 via: None,
+                peer: None,
                 spare: None,
             }),
             own: Mutex::new(own),
+            refused: Mutex::default(),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
         })
@@ -144,8 +153,35 @@ impl Entry {
     }
 
     /// The peer's certificate must match these from now on.
-    pub(crate) fn set_pins(&self, pins: Arc<Pins>) {
-        self.state.lock().pins = Some(pins);
+    pub(crate) fn set_pins(&self, pins: Option<Arc<Pins>>) {
+        self.state.lock().pins = pins;
+    }
+
+    /// Whether the peer is known by fingerprints.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_pinned())
+    }
+
+    /// What the peer has shown on the connection that has the session, or had it last.
+    pub(crate) fn peer_certificate(&self) -> Option<PeerCertificate> {
+        let peer = self.state.lock().peer.clone()?;
+        let certificate = peer.certificate.as_ref()?;
+        let proof = match (&peer.way, &self.tls) {
+            // Of an accepted one the session has compared more than the handshake could.
+            (Way::Accepted { .. }, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
+            (Way::Accepted { .. }, Some(tls))
+                if peer.proof == PeerProof::Ca && tls.config().peer_names =>
+            {
+                PeerProof::CaAndName
+            }
+            _ => peer.proof,
+        };
+        Some(PeerCertificate::read(certificate, proof))
+    }
+
+    /// The session is on the connection that came from there.
+    pub(crate) fn set_peer(&self, from: &Arc<Origin>) {
+        self.state.lock().peer = Some(Arc::clone(from));
     }
 
     /// What the peer's certificate must match.
@@ -164,16 +200,49 @@ impl Entry {
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
-    pub(crate) fn trusts(&self, from: &Origin) -> bool {
-        if !self.tls.as_ref().is_some_and(|tls| tls.is_pinned())
-            || mutant::on(Mutant::StrangerServed)
-        {
-            return true;
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(crate) fn judge(&self, from: &Origin) -> Result<(), String> {
+        if mutant::on(Mutant::StrangerServed) {
+            return Ok(());
         }
         match (self.pins(), &from.certificate) {
-            (Some(pins), Some(certificate)) => pins.match_certificate(certificate),
-            _ => false,
+            // The name of a server with a CA was compared in the handshake.
+            (Some(_), Some(_)) if from.proof == PeerProof::CaAndName => Ok(()),
+            (Some(pins), Some(certificate)) => pins.judge(certificate),
+            // A client that was asked may have shown none, unless fingerprints are to prove it.
+            _ if !self.is_pinned() => Ok(()),
+            (_, None) => Err("the peer showed no certificate".to_owned()),
+            (None, _) => Err("no fingerprint of the peer is known".to_owned()),
         }
+    }
+
+    /// Whether a peer with this certificate may come, as far as is known now.
+    fn expects(&self, certificate: &[u8]) -> bool {
+        if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
+            return true;
+        }
+        let pins = {
+            let state = self.state.lock();
+            if matches!(state.binding, Binding::NotReady(_)) {
+                return true;
+            }
+            state.pins.clone()
+        };
+        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+    }
+
+    /// A handshake at the session's own listener failed.
+    pub(crate) fn set_refused(&self, why: &str) {
+        if self.own.lock().is_some() {
+            *self.refused.lock() = Some(why.to_owned());
+        }
+    }
+
+    /// Why the last handshake at the session's own listener failed.
+    pub(crate) fn take_refused(&self) -> Option<String> {
+        self.refused.lock().take()
     }
 
     /// A connection that held requests for the session must not have it: the next one may.
@@ -305,8 +374,8 @@ impl Entry {
         !is_bound
     }
 
-    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Origin) -> Lookup {
-        let is_trusted = self.trusts(from);
+    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
+        let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
         let is_named = match self.session_match {
             SessionMatch::Uri => state.uri == *uri,
@@ -325,6 +394,7 @@ impl Entry {
             Binding::Ended => Lookup::Unknown,
             Binding::Ready(config) => {
                 state.binding = Binding::Bound(Arc::clone(asking));
+                state.peer = Some(Arc::clone(from));
                 Lookup::Ready(key, config)
             }
             Binding::NotReady(Some(holder))
@@ -361,7 +431,7 @@ impl Entry {
             }
             Way::Dialled(None) => !secure,
             Way::Dialled(Some(tls)) => {
-                secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))
+                secure && self.tls.as_ref().is_some_and(|own| own.trusts_as(tls))
             }
         }
     }
@@ -391,6 +461,8 @@ pub(crate) enum Bind {
 #[derive(Default)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<String, Arc<Entry>>>,
+    /// By listener those that have it alone, or whose peers are known by fingerprints.
+    waiting: Mutex<HashMap<u64, HashMap<SessionKey, Arc<Entry>>>>,
     /// Ends under way: sessions that are counted no more, and whose hosts are being told.
     ending: AtomicUsize,
     ended: Notify,
@@ -399,6 +471,13 @@ pub(crate) struct Registry {
 impl Registry {
     /// Adds a session under its session-id.
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
+        if entry.is_pinned() || entry.own.lock().is_some() {
+            self.waiting
+                .lock()
+                .entry(entry.listener)
+                .or_default()
+                .insert(entry.mailbox.key(), Arc::clone(&entry));
+        }
         self.sessions.lock().insert(entry.session_id.clone(), entry);
     }
 
@@ -407,6 +486,7 @@ impl Registry {
         // Who hears of the end may bind the port anew, and finds the session counted no more.
         self.ending.fetch_add(1, Ordering::Relaxed);
         let known = self.sessions.lock().remove(&entry.session_id);
+        self.wait_no_more(entry);
         let own = entry.own.lock().take();
         drop(own);
         entry.mailbox.end(reason, error);
@@ -424,6 +504,35 @@ impl Registry {
         self.ending.fetch_sub(1, Ordering::Release);
         self.ended.notify_waiters();
         drop(known);
+    }
+
+    fn wait_no_more(&self, entry: &Entry) {
+        let mut waiting = self.waiting.lock();
+        if let Some(at_listener) = waiting.get_mut(&entry.listener) {
+            at_listener.remove(&entry.mailbox.key());
+            if at_listener.is_empty() {
+                waiting.remove(&entry.listener);
+            }
+        }
+    }
+
+    fn waiting(&self, listener: u64) -> Vec<Arc<Entry>> {
+        let waiting = self.waiting.lock();
+        let at_listener = waiting.get(&listener);
+        at_listener.map_or_else(Vec::new, |all| all.values().cloned().collect())
+    }
+
+    /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
+    pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
+        let waiting = self.waiting(listener);
+        waiting.iter().any(|entry| entry.expects(certificate))
+    }
+
+    /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
+    pub(crate) fn refused(&self, listener: u64, why: &str) {
+        if let [entry] = self.waiting(listener).as_slice() {
+            entry.set_refused(why);
+        }
     }
 
     /// How many there are.
@@ -456,7 +565,7 @@ impl Registry {
         &self,
         uri: &Uri,
         asking: &Arc<Inbox>,
-        from: &Origin,
+        from: &Arc<Origin>,
     ) -> (Lookup, Option<Arc<Entry>>) {
         let entry = uri
             .session_id()

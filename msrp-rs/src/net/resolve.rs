@@ -139,6 +139,11 @@ impl Names {
         name: &str,
     ) -> Result<Vec<IpAddr>> {
         let failed = |text: String| {
+            let text = if text.is_empty() {
+                "the resolver does not say why"
+            } else {
+                &text
+            };
             let text = format!("cannot resolve {name}: {text}");
             Error::transport(ErrorKind::Connect, text)
         };

@@ -5,6 +5,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use socket2::SockRef;
@@ -23,9 +25,42 @@ const FLAGS: i32 = if cfg!(target_vendor = "apple") {
     libc::MSG_NOSIGNAL
 };
 
+/// Octets that are remembered of what the peer said first: enough to tell TLS from other things.
+const HEARD: usize = 7;
+
+/// What a peer said first. Clones are the same: it can be asked while something else has the socket.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<AtomicU64>);
+
+impl Heard {
+    /// The first octets that were read, at most seven.
+    pub(crate) fn octets(&self) -> Vec<u8> {
+        let [len, octets @ ..] = self.0.load(Relaxed).to_be_bytes();
+        octets[..usize::from(len).min(HEARD)].to_vec()
+    }
+
+    /// Only the task that has the socket does this.
+    fn hear(&self, octets: &[u8]) {
+        let mut word = self.0.load(Relaxed).to_be_bytes();
+        let from = 1 + usize::from(word[0]);
+        for (place, octet) in word[from..].iter_mut().zip(octets) {
+            *place = *octet;
+        }
+        word[0] += octets.len().min(HEARD + 1 - from) as u8;
+        self.0.store(u64::from_be_bytes(word), Relaxed);
+    }
+
+    fn is_full(&self) -> bool {
+        usize::from(self.0.load(Relaxed).to_be_bytes()[0]) >= HEARD
+    }
+}
+
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) struct PeerSocket(TcpStream);
+pub(crate) struct PeerSocket {
+    stream: TcpStream,
+    heard: Heard,
+}
 
 impl PeerSocket {
     /// Takes a new connection and sets its options.
@@ -35,12 +70,20 @@ impl PeerSocket {
         SockRef::from(&stream).set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
         #[cfg(target_vendor = "apple")]
         SockRef::from(&stream).set_nosigpipe(true)?;
-        Ok(Self(stream))
+        Ok(Self {
+            stream,
+            heard: Heard::default(),
+        })
+    }
+
+    /// What the peer said first.
+    pub(crate) fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// For its readiness, reads and options; not for writes.
     pub(crate) fn stream(&self) -> &TcpStream {
-        &self.0
+        &self.stream
     }
 }
 
@@ -50,7 +93,12 @@ impl AsyncRead for PeerSocket {
         cx: &mut TaskContext<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        let from = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if !self.heard.is_full() {
+            self.heard.hear(&buffer.filled()[from..]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -69,9 +117,9 @@ impl AsyncWrite for PeerSocket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.poll_write_ready(cx))?;
-            let send = || SockRef::from(&self.0).send_vectored_with_flags(slices, FLAGS);
-            match self.0.try_io(Interest::WRITABLE, send) {
+            ready!(self.stream.poll_write_ready(cx))?;
+            let send = || SockRef::from(&self.stream).send_vectored_with_flags(slices, FLAGS);
+            match self.stream.try_io(Interest::WRITABLE, send) {
                 // Not ready after all: now the waker is told.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -89,6 +137,6 @@ impl AsyncWrite for PeerSocket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Transport {
     unflushed: usize,
     /// TLS may have plaintext although the socket is not readable.
     may_hold_input: bool,
+    /// The peer's side ended without a `close_notify`: somebody else may have ended it.
+    is_cut: bool,
 }
 
 enum Stream {
@@ -44,6 +46,7 @@ impl Transport {
             stream: Stream::Tcp(stream),
             unflushed: 0,
             may_hold_input: false,
+            is_cut: false,
         }
     }
 
@@ -58,6 +61,7 @@ impl Transport {
             stream: Stream::Tls(Box::new(stream)),
             unflushed: 0,
             may_hold_input: true,
+            is_cut: false,
         }
     }
 
@@ -89,6 +93,16 @@ impl Transport {
     /// Whether it is TLS.
     pub(crate) fn is_secure(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// Whether the peer's side of TLS ended without a word.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// What the peer said first, before TLS.
+    pub(crate) fn heard(&self) -> Vec<u8> {
+        self.socket().heard().octets()
     }
 
     /// The certificate that the peer showed, DER.
@@ -130,6 +144,7 @@ impl Transport {
             Ok(_) => Poll::Ready(Ok(octets)),
             // A peer that does not say goodbye in TLS: MSRP's own framing shows whether something is missing.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.is_cut = self.is_secure();
                 Poll::Ready(Ok(Bytes::new()))
             }
             Err(error) => Poll::Ready(Err(error)),

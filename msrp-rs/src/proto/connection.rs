@@ -18,6 +18,7 @@ use super::counters::Counters;
 use super::credit::Pausing;
 use super::early::Early;
 use super::inbound::Current;
+use super::index::{Index, RandomKey};
 use super::outbound::Schedule;
 use super::receive::Gather;
 use super::session::Session;
@@ -47,12 +48,12 @@ pub struct Connection {
     pub(super) parser: Parser,
     pub(super) sessions: Slab<Session>,
     next_serial: u64,
-    pub(super) by_key: HashMap<SessionKey, usize>,
-    pub(super) by_uri: HashMap<Uri, usize>,
+    pub(super) by_key: HashMap<SessionKey, usize, RandomKey>,
+    pub(super) by_uri: Index,
     /// Those for which the session-id decides.
-    pub(super) by_session_id: HashMap<String, usize>,
+    pub(super) by_session_id: Index,
     /// To-Paths as they came, of requests that found their session: the last of each.
-    pub(super) by_text: HashMap<Bytes, usize>,
+    pub(super) by_text: Index,
     /// Requests for sessions whose remote side is not known.
     pub(super) early: Early,
     /// The request or response whose body is being read.
@@ -103,10 +104,10 @@ impl Connection {
             parser,
             sessions: Slab::new(),
             next_serial: 0,
-            by_key: HashMap::new(),
-            by_uri: HashMap::new(),
-            by_session_id: HashMap::new(),
-            by_text: HashMap::new(),
+            by_key: HashMap::default(),
+            by_uri: Index::default(),
+            by_session_id: Index::default(),
+            by_text: Index::default(),
             early: Early::default(),
             current: Current::Nothing,
             gather: None,
@@ -148,8 +149,8 @@ impl Connection {
         }
         let session_id = config.local_uri.session_id().unwrap_or_default();
         if self.by_key.contains_key(&key)
-            || self.by_uri.contains_key(&config.local_uri)
-            || self.by_session_id.contains_key(session_id)
+            || self.by_uri(&config.local_uri).is_some()
+            || self.by_session_id(session_id).is_some()
         {
             return Err(Error::invalid_argument(
                 "a session of this key or URI is on the connection already",
@@ -170,13 +171,6 @@ impl Connection {
         };
         self.next_serial += 1;
         self.by_key.insert(key, reference.index);
-        self.by_uri
-            .insert(config.local_uri.clone(), reference.index);
-        if config.session_match == SessionMatch::SessionId
-            && let Some(id) = config.local_uri.session_id()
-        {
-            self.by_session_id.insert(id.to_owned(), reference.index);
-        }
         if config.pacing == Pacing::One {
             self.output.separate_frames();
         }
@@ -184,7 +178,13 @@ impl Connection {
             self.timers.set(now + interval, Timer::KeepAlive(reference));
         }
         let active = config.active;
+        let is_found_by_id = config.session_match == SessionMatch::SessionId;
         entry.insert(Session::new(reference, key, config, &self.limits, now));
+        self.by_uri.insert(reference.index, uri_at(&self.sessions));
+        if is_found_by_id {
+            let session_id_at = session_id_at(&self.sessions);
+            self.by_session_id.insert(reference.index, session_id_at);
+        }
         if active && !mutant::on(Mutant::NoFirstSend) {
             self.queue_bodiless(reference.index, Purpose::Bind, None, Continuation::Complete);
         }
@@ -257,6 +257,15 @@ impl Connection {
         self.update_pausing(now);
     }
 
+    /// Whether a request or response is there in part, or a message lacks chunks: an end now leaves something out.
+    pub fn is_within_message(&self) -> bool {
+        self.parser.finish().is_err()
+            || self
+                .sessions
+                .iter()
+                .any(|(_, session)| !session.incoming.open.is_empty())
+    }
+
     /// The peer ended its side. Every session on the connection has failed (RFC 4975 §5.4).
     pub fn handle_eof(&mut self, _now: Instant) {
         let reason = match self.parser.finish() {
@@ -309,6 +318,25 @@ impl Connection {
         self.write_deadline = (self.output.len() > 0).then(|| now + self.limits.write_stall);
         self.handle_marks(now);
         self.update_pausing(now);
+    }
+
+    /// Gives back room that is not used. Worth it when the connection has been busy and may be idle for long now; it
+    /// takes time in proportion to the sessions.
+    pub fn shrink(&mut self) {
+        for (_, session) in &mut self.sessions {
+            session.shrink();
+        }
+        self.sessions.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+        self.by_uri.shrink(uri_at(&self.sessions));
+        self.by_session_id.shrink(session_id_at(&self.sessions));
+        self.by_text.shrink(spelling_at(&self.sessions));
+        self.parser.shrink();
+        self.events.shrink_to_fit();
+        self.output.shrink();
+        self.schedule.shrink();
+        self.transactions.shrink();
+        self.timers.shrink();
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
@@ -439,14 +467,13 @@ impl Connection {
             .collect();
         self.schedule.forget(index);
         self.by_key.remove(&key);
-        self.by_uri.remove(&session.config.local_uri);
-        if let Some(id) = session.config.local_uri.session_id()
-            && self.by_session_id.get(id) == Some(&index)
-        {
-            self.by_session_id.remove(id);
+        let uri = &session.config.local_uri;
+        self.by_uri.remove(uri, index);
+        if let Some(id) = uri.session_id() {
+            self.by_session_id.remove(id, index);
         }
         if let Some(spelling) = &session.spelling {
-            self.by_text.remove(spelling);
+            self.by_text.remove(&spelling[..], index);
         }
         self.events.push_back((
             key,
@@ -482,6 +509,21 @@ impl Connection {
             self.events.push_back((session.key, Event::Bound));
             self.wake(index);
         }
+    }
+
+    /// The session with this URI of its own.
+    pub(super) fn by_uri(&self, uri: &Uri) -> Option<usize> {
+        self.by_uri.get(uri, uri_at(&self.sessions))
+    }
+
+    /// The session with this session-id, if that decides.
+    pub(super) fn by_session_id(&self, id: &str) -> Option<usize> {
+        self.by_session_id.get(id, session_id_at(&self.sessions))
+    }
+
+    /// The session whose URI the peer wrote so the last time.
+    pub(super) fn by_text(&self, text: &[u8]) -> Option<usize> {
+        self.by_text.get(text, spelling_at(&self.sessions))
     }
 
     pub(super) fn index_of(&self, reference: SessionRef) -> Option<usize> {
@@ -544,4 +586,21 @@ impl Connection {
         };
         self.timers.set(now + rest, Timer::Incomplete(reference));
     }
+}
+
+/// Keys of the tables, by a session's place.
+fn uri_at<'a>(sessions: &'a Slab<Session>) -> impl Fn(usize) -> &'a Uri {
+    move |index| &sessions[index].config.local_uri
+}
+
+fn session_id_at<'a>(sessions: &'a Slab<Session>) -> impl Fn(usize) -> &'a str {
+    move |index| {
+        let uri = &sessions[index].config.local_uri;
+        uri.session_id().unwrap_or_default()
+    }
+}
+
+/// See [`uri_at`].
+pub(super) fn spelling_at<'a>(sessions: &'a Slab<Session>) -> impl Fn(usize) -> &'a [u8] {
+    move |index| sessions[index].spelling.as_deref().unwrap_or_default()
 }

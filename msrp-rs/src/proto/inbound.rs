@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::connection::Connection;
+use super::connection::{Connection, spelling_at};
 use super::counters::{Counters, FrameKind};
 use super::receive::Chunk;
 use super::request::Request;
@@ -156,7 +156,7 @@ impl Connection {
         head: &Head,
         directory: &mut dyn Directory,
     ) -> Result<usize, Unrouted> {
-        if let Some(&index) = head.to_path_text().and_then(|text| self.by_text.get(text)) {
+        if let Some(index) = head.to_path_text().and_then(|text| self.by_text(text)) {
             return Ok(index);
         }
         let path = head
@@ -166,11 +166,12 @@ impl Connection {
             return Err(Unrouted::Answer(StatusCode::NO_SUCH_SESSION));
         }
         let uri = path.first();
-        let by_id = || self.by_session_id.get(uri.session_id()?);
-        let known = self.by_uri.get(uri).or_else(by_id);
-        let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.values().next());
+        let known = self
+            .by_uri(uri)
+            .or_else(|| self.by_session_id(uri.session_id()?));
+        let known = mutant::swap(Mutant::AnySession, known, || self.by_uri.any());
         let index = match known {
-            Some(&index) => index,
+            Some(index) => index,
             None => {
                 if let Some(key) = self.early.find(uri) {
                     // Whatever became of it meanwhile: first come, first served.
@@ -190,10 +191,10 @@ impl Connection {
     fn remember_spelling(&mut self, index: usize, text: &[u8]) {
         let text = Bytes::copy_from_slice(text);
         let session = &mut self.sessions[index];
-        if let Some(before) = session.spelling.replace(text.clone()) {
-            self.by_text.remove(&before);
+        if let Some(before) = session.spelling.replace(text) {
+            self.by_text.remove(&before[..], index);
         }
-        self.by_text.insert(text, index);
+        self.by_text.insert(index, spelling_at(&self.sessions));
     }
 
     /// The session of a URI that was not used on this connection before.

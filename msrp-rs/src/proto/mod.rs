@@ -15,6 +15,7 @@ mod early;
 mod event;
 mod ids;
 mod inbound;
+mod index;
 mod message;
 mod outbound;
 mod pacing;

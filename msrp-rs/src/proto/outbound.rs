@@ -47,6 +47,12 @@ struct Turn {
 }
 
 impl Schedule {
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.fresh.shrink_to_fit();
+        self.ring.shrink_to_fit();
+    }
+
     pub(super) fn is_open_for(&self, session: usize) -> bool {
         self.open
             .as_ref()

@@ -28,7 +28,7 @@ impl Connection {
         }
         let session = &mut self.sessions[index];
         let key = session.key;
-        let Some(&transfer) = session.outgoing.by_id.get(&id) else {
+        let Some(transfer) = session.outgoing.by_id(&id) else {
             return;
         };
         let outgoing = &mut session.outgoing.transfers[transfer];

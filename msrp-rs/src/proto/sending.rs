@@ -38,7 +38,7 @@ impl Connection {
         sending.by_key.insert(key, transfer);
         // REPORTs are about messages only.
         if is_message {
-            sending.by_id.insert(id, transfer);
+            sending.enter_id(transfer);
             if let Some(refused) = sending.refused.refusing(&sending.transfers[transfer]) {
                 self.fail_transfer(index, transfer, Failure::TypeRefused(refused));
                 return;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::bounded::BoundedMap;
+use super::index::{Index, RandomKey};
 use super::message::Incoming;
 use super::pacing::Quiet;
 use super::ranges::RangeSet;
@@ -49,8 +50,8 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) transfers: Slab<Outgoing>,
-    pub(super) by_key: HashMap<TransferKey, usize>,
-    pub(super) by_id: HashMap<MessageId, usize>,
+    pub(super) by_key: HashMap<TransferKey, usize, RandomKey>,
+    by_id: Index,
     /// Acknowledged ones about which a late REPORT may come, oldest first.
     pub(super) remembered: VecDeque<usize>,
     /// Messages up to `Limits::small_message`, in send order.
@@ -84,7 +85,7 @@ pub(super) struct Sending {
 /// The incoming side.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    pub(super) open: HashMap<MessageId, Incoming>,
+    pub(super) open: HashMap<MessageId, Incoming, RandomKey>,
     /// Of messages that are over.
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
@@ -158,8 +159,8 @@ impl Session {
             closing: false,
             outgoing: Sending {
                 transfers: Slab::new(),
-                by_key: HashMap::new(),
-                by_id: HashMap::new(),
+                by_key: HashMap::default(),
+                by_id: Index::default(),
                 remembered: VecDeque::new(),
                 max_remembered: limits.remembered_ids,
                 small: VecDeque::new(),
@@ -177,7 +178,7 @@ impl Session {
                 max_unanswered: limits.max_transactions,
             },
             incoming: Receiving {
-                open: HashMap::new(),
+                open: HashMap::default(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
                 unanswered: VecDeque::new(),
@@ -197,6 +198,12 @@ impl Session {
     /// §5.4), since only that tells who connected.
     pub(super) fn may_send(&self) -> bool {
         self.config.active || self.bound || mutant::on(Mutant::PassiveSpeaksFirst)
+    }
+
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.outgoing.shrink();
+        self.incoming.shrink();
     }
 
     /// Whether a chunk could be opened now.
@@ -232,6 +239,27 @@ impl Session {
 }
 
 impl Sending {
+    /// The last message with this Message-ID.
+    pub(super) fn by_id(&self, id: &MessageId) -> Option<usize> {
+        self.by_id.get(id, |index| &self.transfers[index].id)
+    }
+
+    /// REPORTs may name this message.
+    pub(super) fn enter_id(&mut self, index: usize) {
+        self.by_id.insert(index, |index| &self.transfers[index].id);
+    }
+
+    /// Gives back room that is not used.
+    fn shrink(&mut self) {
+        self.transfers.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+        self.by_id.shrink(|index| &self.transfers[index].id);
+        self.remembered.shrink_to_fit();
+        self.small.shrink_to_fit();
+        self.large.shrink_to_fit();
+        self.aborts.shrink_to_fit();
+    }
+
     /// Puts a message into its lane, if it has something ready.
     pub(super) fn enqueue(&mut self, index: usize, full_chunk: u64) {
         let transfer = &mut self.transfers[index];
@@ -293,13 +321,19 @@ impl Sending {
     pub(super) fn remove(&mut self, index: usize) {
         let transfer = self.transfers.remove(index);
         self.by_key.remove(&transfer.key);
-        if self.by_id.get(&transfer.id) == Some(&index) {
-            self.by_id.remove(&transfer.id);
-        }
+        self.by_id.remove(&transfer.id, index);
     }
 }
 
 impl Receiving {
+    /// Gives back room that is not used.
+    fn shrink(&mut self) {
+        self.open.shrink_to_fit();
+        self.finished.shrink();
+        self.reportable.shrink();
+        self.unanswered.shrink_to_fit();
+    }
+
     /// Whether the consumer takes this Content-Type; `None`: it is no media type.
     pub(super) fn accepts(&mut self, content_type: &str, accept: &[MediaRange]) -> Option<bool> {
         if let Some((judged, accepted)) = &self.judged

@@ -3,7 +3,8 @@
 //! The time of transactions is kept in `transaction`, that of pauses in `credit`, that of stalled output in
 //! `connection`.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use super::SessionKey;
@@ -30,24 +31,29 @@ pub(super) enum Timer {
 /// The pending timers, earliest first.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    due: BTreeSet<(Instant, Timer)>,
+    due: BinaryHeap<Reverse<(Instant, Timer)>>,
 }
 
 impl Timers {
     pub(super) fn set(&mut self, at: Instant, timer: Timer) {
-        self.due.insert((at, timer));
+        self.due.push(Reverse((at, timer)));
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|&(at, _)| at)
+        self.due.peek().map(|&Reverse((at, _))| at)
     }
 
     /// Takes the next timer that is due.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Timer> {
-        let &(at, _) = self.due.first()?;
+        let &Reverse((at, _)) = self.due.peek()?;
         if at > now {
             return None;
         }
-        self.due.pop_first().map(|(_, timer)| timer)
+        self.due.pop().map(|Reverse((_, timer))| timer)
+    }
+
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        self.due.shrink_to_fit();
     }
 }

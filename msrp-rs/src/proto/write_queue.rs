@@ -60,6 +60,20 @@ impl<M> WriteQueue<M> {
         self.one_frame = true;
     }
 
+    /// Gives back room that is not used.
+    pub(super) fn shrink(&mut self) {
+        for buffer in [&mut self.control, &mut self.flat] {
+            if buffer.is_empty() {
+                *buffer = BytesMut::new();
+            }
+        }
+        self.control_marks.shrink_to_fit();
+        self.control_ends.shrink_to_fit();
+        self.queue.shrink_to_fit();
+        self.marks.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     /// Octets in the control lane.
     pub(super) fn control_len(&self) -> usize {
         self.control.len()

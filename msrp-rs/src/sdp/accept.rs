@@ -91,7 +91,7 @@ pub(super) fn parse_list(value: &str) -> impl Iterator<Item = MediaRange> {
 }
 
 /// The entries between runs of blanks; a quoted value may hold blanks.
-fn entries(value: &str) -> impl Iterator<Item = &str> {
+pub(super) fn entries(value: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     value
         .split(move |c: char| {

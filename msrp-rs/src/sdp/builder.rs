@@ -426,7 +426,7 @@ fn parse_path(value: &str, line: Protocol) -> Result<UriPath, String> {
 
 /// `max-size` is digits without an upper bound; anything else is as if it were not there
 /// (RFC 4975 §8.6). What does not fit is "huge".
-fn parse_max_size(value: &str) -> Option<u64> {
+pub(super) fn parse_max_size(value: &str) -> Option<u64> {
     let value = value.trim();
     if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
         return None;

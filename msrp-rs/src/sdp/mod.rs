@@ -19,6 +19,7 @@ pub mod cema;
 mod compose;
 mod direction;
 mod fingerprint;
+pub mod lint;
 mod media;
 mod negotiate;
 mod origin;
@@ -39,6 +40,7 @@ pub use session::{MediaLine, SessionDescription};
 pub use setup::{Setup, SetupAttribute};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::Redacted;
 
 /// Largest SDP text in octets; a longer one is an error of kind `Limit`.
 pub const MAX_SDP_LEN: usize = 256 * 1024;
@@ -86,10 +88,9 @@ fn invalid(context: impl Into<String>) -> Error {
     Error::remote(ErrorKind::InvalidSdp, context)
 }
 
-/// The first characters of a peer's text, for an error.
-fn excerpt(text: &str) -> &str {
+/// The first characters of a peer's text, for an error: without what gives access to a session.
+fn excerpt(text: &str) -> String {
     const MAX_CHARS: usize = 40;
-    text.char_indices()
-        .nth(MAX_CHARS)
-        .map_or(text, |(end, _)| &text[..end])
+    let end = text.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
+    Redacted(&text[..end.unwrap_or(text.len())]).to_string()
 }

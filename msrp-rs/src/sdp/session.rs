@@ -76,7 +76,7 @@ fn pairs(
 }
 
 /// Type letters of RFC 8866 §5; a description with any other is ignored as a whole.
-const TYPE_LETTERS: &[u8] = b"vosiuepcbtrzkam";
+pub(super) const TYPE_LETTERS: &[u8] = b"vosiuepcbtrzkam";
 
 impl fmt::Debug for SessionDescription {
     /// Without the text: session-ids stand in it.

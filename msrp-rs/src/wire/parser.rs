@@ -194,6 +194,12 @@ impl Parser {
         }
     }
 
+    /// Gives back room that is not used.
+    pub fn shrink(&mut self) {
+        self.blocks.shrink_to_fit();
+        self.ready.shrink_to_fit();
+    }
+
     /// The next piece of a frame, or `None` if more octets are needed first.
     ///
     /// # Errors

@@ -21,7 +21,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::context::{Connected, Context};
 use super::driver::Driver;
@@ -30,7 +29,8 @@ use super::question::Questions;
 use super::registry::{Bind, Claim, Entry, Origin, Way};
 use super::resolve::Names;
 use super::socket::PeerSocket;
-use super::tls::Tls;
+use super::tls::certificate::PeerProof;
+use super::tls::{Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -102,7 +102,7 @@ pub(crate) async fn connect(
     }
     let via = entry.via();
     let peer = Peer {
-        named: hop.host(),
+        named: (hop.host(), port),
         host: via.as_ref().map_or(hop.host(), |(host, _)| host),
         port: via.as_ref().map_or(port, |(_, port)| *port),
     };
@@ -114,8 +114,7 @@ pub(crate) async fn connect(
         source: source.clone(),
     });
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share =
-        sharing != Sharing::Alone && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
+    let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
     let reuse = share && sharing == Sharing::Shared;
     let _gate = if reuse {
         Some(place.gate.lock().await)
@@ -132,7 +131,7 @@ pub(crate) async fn connect(
         return Ok(());
     }
     let connected = context.enter();
-    let (transport, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
+    let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
         let text = format_args!("dialled {address}");
@@ -140,15 +139,16 @@ pub(crate) async fn connect(
         if share {
             place.share(Shared { inbox, address });
         }
-        spawn(connected, tls, transport);
+        spawn(connected, tls, secured);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
+fn spawn(connected: Connected, tls: Option<Arc<Tls>>, (transport, proof): Secured) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
+        proof,
     };
     tokio::spawn(Driver::new(connected, from, transport));
 }
@@ -156,8 +156,8 @@ fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
 /// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
 struct Peer<'a> {
-    /// The host of the URI, whoever is dialled.
-    named: &'a Host,
+    /// Host and port of the URI, whoever is dialled.
+    named: (&'a Host, u16),
     host: &'a Host,
     port: u16,
 }
@@ -174,12 +174,15 @@ async fn dial(
     peer: Peer<'_>,
     source: &Source,
     tls: Option<&Arc<Tls>>,
-) -> Result<(Transport, SocketAddr)> {
+) -> Result<(Secured, SocketAddr)> {
     // Under way until the connection can be used.
     let reached = peer.reach(context, entry, source).await?;
-    let transport = secure(context, entry, peer, reached.stream, tls).await?;
-    Ok((transport, reached.address))
+    let secured = secure(context, entry, peer, reached.stream, tls).await?;
+    Ok((secured, reached.address))
 }
+
+/// A connection that may be used, and what is proven of the peer.
+type Secured = (Transport, PeerProof);
 
 async fn secure(
     context: &Context,
@@ -187,40 +190,23 @@ async fn secure(
     peer: Peer<'_>,
     stream: TcpStream,
     tls: Option<&Arc<Tls>>,
-) -> Result<Transport> {
+) -> Result<Secured> {
     let failed = |error: std::io::Error| {
         Error::transport(ErrorKind::Connect, format!("socket to {peer}: {error}"))
     };
     let stream = PeerSocket::new(stream).map_err(failed)?;
     let Some(tls) = tls else {
-        return Ok(Transport::tcp(stream));
+        return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
     // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
-    let named = mutant::swap(Mutant::CemaNameChecked, peer.named, || peer.host);
-    let name = tls.name_for(named)?;
-    let pins = entry.pins();
-    let config = match &pins {
-        Some(pins) => tls.client_for(Arc::clone(pins))?,
-        None => tls.client(),
-    };
-    let handshake = TlsConnector::from(config).connect(name, stream);
+    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
+        (peer.host, peer.port)
+    });
     let limit = context.limits.tls_handshake;
-    let refused = |text: String| {
-        let text = format!("TLS with {peer}: {text}");
-        Error::transport(ErrorKind::Tls, text)
-    };
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => {
-            tls.count(&context.memory);
-            Ok(Transport::tls(stream.into()))
-        }
-        Ok(Err(error)) if pins.is_some() => Err(refused(format!(
-            "{error} (the certificate must match the SDP's fingerprint)"
-        ))),
-        Ok(Err(error)) => Err(refused(error.to_string())),
-        Err(_) => Err(refused(format!("no handshake within {limit:?}"))),
-    }
+    let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
+    tls.count(&context.memory);
+    Ok((Transport::tls(established.stream), established.proof))
 }
 
 /// A connection that was made.
@@ -284,7 +270,7 @@ impl Peer<'_> {
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
         }
-        let mut race = Race::new(addresses);
+        let mut race = Race::new(addresses, self.host.ip().is_none());
         let attempt = |address| self.attempt(context, entry, source, address, turn.take());
         match timeout_at(deadline, race.run(attempt)).await {
             Ok(Some(Attempt {

@@ -24,18 +24,24 @@ pub(super) struct Race<F> {
     waiting: VecDeque<SocketAddr>,
     running: Vec<(SocketAddr, Pin<Box<F>>)>,
     failed: Vec<(SocketAddr, String)>,
+    /// Whether the text says which address each reason is of.
+    names_addresses: bool,
 }
 
 impl<F, T> Race<F>
 where
     F: Future<Output = Result<T, String>>,
 {
-    /// Nothing is tried before [`run`](Self::run).
-    pub(super) fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+    /// Nothing is tried before [`run`](Self::run). Whoever reads of the failure knows the addresses or wants them named.
+    pub(super) fn new(
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        names_addresses: bool,
+    ) -> Self {
         Self {
             waiting: addresses.into_iter().collect(),
             running: Vec::new(),
             failed: Vec::new(),
+            names_addresses,
         }
     }
 
@@ -98,7 +104,11 @@ impl<F> fmt::Display for Race<F> {
         let mut all = failed.chain(running).chain(waiting);
         for (index, (address, reason)) in all.by_ref().take(NAMED).enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{address}: {reason}")?;
+            f.write_str(separator)?;
+            if self.names_addresses {
+                write!(f, "{address}: ")?;
+            }
+            f.write_str(reason)?;
         }
         match all.count() {
             0 => Ok(()),
@@ -183,7 +193,7 @@ mod tests {
         let begin = Instant::now();
         let tried = Rc::<RefCell<Vec<_>>>::default();
         let given_up = Rc::<RefCell<Vec<_>>>::default();
-        let mut race = Race::new((0..peers.len()).map(address));
+        let mut race = Race::new((0..peers.len()).map(address), true);
         let attempt = |to: SocketAddr| {
             let number = (0..peers.len())
                 .position(|n| address(n) == to)

@@ -111,6 +111,16 @@ impl Mailbox {
         self.state.lock().phase
     }
 
+    /// Gives back room that is not used.
+    #[cfg(not(loom))]
+    pub(crate) fn shrink(&self) {
+        let mut state = self.state.lock();
+        state.commands.shrink_to_fit();
+        state.items.shrink_to_fit();
+        state.transfers.live.shrink_to_fit();
+        state.transfers.settled.shrink_to_fit();
+    }
+
     /// The numbers that a later session in the same slot starts with.
     pub(crate) fn next_numbers(&self) -> (u32, u32) {
         let state = self.state.lock();
@@ -250,7 +260,7 @@ impl Mailbox {
                 source,
                 error: None,
             };
-            transfers.live.insert(key, transfer);
+            transfers.live.insert(key, Box::new(transfer));
             if let Some(message) = message.take() {
                 state.queue(Command::Send(TransferKey(key), message), after);
             }

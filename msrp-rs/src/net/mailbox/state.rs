@@ -238,6 +238,7 @@ impl State {
         self.transfers
             .live
             .get_mut(&key.0)
+            .map(Box::as_mut)
             .ok_or_else(|| Error::local(ErrorKind::Gone, "transfer has ended"))
     }
 

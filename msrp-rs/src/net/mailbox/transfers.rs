@@ -11,7 +11,7 @@ use crate::proto::RefusedTypes;
 
 /// Outgoing messages of a session.
 pub(super) struct Transfers {
-    pub(super) live: HashMap<u32, Transfer>,
+    pub(super) live: HashMap<u32, Box<Transfer>>,
     /// Settled ones whose numbers are still known, oldest first.
     pub(super) settled: VecDeque<u32>,
     pub(super) next: u32,
