@@ -44,7 +44,7 @@ pub unsafe extern "C" fn libmsrp_session_prepare_remote(
 
 /// Whether a new offer is to be sent: *out is 1 when, with CEMA, the answer that libmsrp_session_set_remote() took last
 /// said that no connection would come about (RFC 6714 §4.2), else 0. Nothing of that answer was taken;
-/// libmsrp_session_create_offer() and libmsrp_session_local_media() give the new offer, without a=msrp-cema.
+/// libmsrp_session_create_offer() and libmsrp_session_offer_media() give the new offer, without a=msrp-cema.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

@@ -11,3 +11,6 @@ struct Tls;
 
 #[doc = include_str!("../../docs/cema.md")]
 struct Cema;
+
+#[doc = include_str!("../../docs/offer-answer.md")]
+struct OfferAnswer;

@@ -56,14 +56,14 @@ impl Engine {
     }
 
     /// Whether a new offer is due: an answer said that CEMA cannot work with this peer (RFC 6714 §4.2). That answer was
-    /// not taken; `create_offer` and `local_media` give the new offer, without `a=msrp-cema`, and it is sent in the same
+    /// not taken; `create_offer` and `offer_media` give the new offer, without `a=msrp-cema`, and it is sent in the same
     /// way as the first one. `false` again once it was made.
     ///
     /// # Errors
     /// `Gone`, `Forked`.
     pub fn offer_due(&self, session: SessionHandle) -> Result<bool> {
         let session = self.find(session)?;
-        let due = session.negotiation.lock().cema.due.is_some();
+        let due = session.negotiation.lock().cema.is_due();
         Ok(due)
     }
 
@@ -103,6 +103,11 @@ impl Cema {
     /// Whether descriptions of ours have the attribute.
     pub(super) fn is_on(&self) -> bool {
         self.is_on
+    }
+
+    /// Whether a new offer is to be made.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_some()
     }
 
     /// What was looked up.
