@@ -21,6 +21,8 @@ NAMES = """
 
 #: Of the modules that are asked for by name.
 MODULES = {
+    "sdp": """Attribute AttributesIn Direction Fingerprint MediaDescription MediaLine
+        SessionDescription SessionsIn Setup answer offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
         Request Response Uri UriPath new_id""",
     "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
@@ -31,9 +33,10 @@ MEMBERS = {
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    "Session": """close close_reason create_answer create_offer events id local_media local_path
-        open recv recv_many recv_request remote_path request send send_nowait set_remote
-        set_remote_path state""",
+    "Session": """close close_reason create_answer create_offer events id local_attributes
+        local_media local_path open recv recv_many recv_request remote_description remote_path
+        request send send_nowait set_attributes set_remote set_remote_attributes set_remote_path
+        state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

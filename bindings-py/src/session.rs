@@ -17,7 +17,8 @@ use pyo3::types::{PyBytes, PyString};
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
-use crate::options::{named, send_options};
+use crate::options::{self, named, send_options};
+use crate::sdp::{self, Line, Media, Pair};
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -35,6 +36,14 @@ impl Session {
             domain,
             handle,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn session_handle(&self) -> SessionHandle {
+        self.handle
     }
 
     fn admit(
@@ -102,6 +111,41 @@ impl Session {
         self.core
             .get()
             .set_remote(self.handle, sdp, index)
+            .or_raise(py)
+    }
+
+    /// Our m= section: an offer, or the answer to what the peer's was set to.
+    fn local_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().local_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// What the peer's m= section said last.
+    fn remote_description(&self, py: Python<'_>) -> PyResult<Option<Media>> {
+        let theirs = self.core.get().remote_description(self.handle);
+        Ok(theirs.or_raise(py)?.map(Media))
+    }
+
+    /// The peer's m= section by its values, with attributes of the session part.
+    fn set_remote_attributes(
+        &self,
+        py: Python<'_>,
+        line: Line,
+        defaults: Vec<Pair>,
+    ) -> PyResult<()> {
+        let theirs = sdp::builder(py, &line, &defaults)?;
+        self.core
+            .get()
+            .set_remote_attributes(self.handle, theirs)
+            .or_raise(py)
+    }
+
+    /// Replaces the attributes that the host adds to our m= section.
+    fn set_attributes(&self, py: Python<'_>, attributes: Vec<Pair>) -> PyResult<()> {
+        let attributes = options::attributes(attributes)?;
+        self.core
+            .get()
+            .set_attributes(self.handle, attributes)
             .or_raise(py)
     }
 

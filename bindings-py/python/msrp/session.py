@@ -14,6 +14,7 @@ from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
+from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, _pairs
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
 from .types import CloseReason, State, Uri
 
@@ -102,6 +103,44 @@ class Session(SessionBase):
         self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
+
+    def local_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:
+        what `local_media` says as text.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.local_description().line())
+
+    def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
+        """The peer's ``m=`` section value by value: as `set_remote`, without a text. `defaults`:
+        the attributes of the session part; those that are no defaults of sections are passed over.
+
+        Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
+        """
+        self._check_loop()
+        self._core.set_remote_attributes(_line(line), _pairs(defaults))
+        self._remote_path = ()
+
+    @property
+    def remote_description(self) -> MediaDescription | None:
+        """What the peer's ``m=`` section said last, attributes that are unknown here among it. None
+        before, and where there is only a path.
+
+        Raises `SessionClosed`.
+        """
+        theirs = self._core.remote_description()
+        return None if theirs is None else MediaDescription._of(theirs)
+
+    def set_attributes(self, attributes: AttributesIn) -> None:
+        """Replaces the `attributes` of `Engine.session` from the next offer or answer on: an answer
+        may need others than an offer, once the offer is known.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_attributes(_pairs(attributes))
 
     def set_remote_path(
         self,
