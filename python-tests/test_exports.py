@@ -11,30 +11,30 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream
-    EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded
-    Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Request
-    Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace
-    Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
-    __version__
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Engine Event
+    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
+    LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate Profile
+    ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
+    StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
+    TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
 MODULES = {
     "sdp": """Attribute AttributesIn Direction Fingerprint MediaDescription MediaLine
-        SessionDescription SessionsIn Setup answer offer parse refuse""",
+        SessionDescription Setup answer offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
         Request Response Uri UriPath new_id""",
     "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
 }
 
 MEMBERS = {
-    "Engine": "aclose listen session set_trace stats",
+    "Engine": "aclose listen reload_tls session set_trace stats",
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer events id local_attributes
-        local_media local_path open recv recv_many recv_request remote_description remote_path
+        local_media local_path open peer_certificate recv recv_many recv_request remote_description remote_path
         request send send_nowait set_attributes set_remote set_remote_attributes set_remote_path
         state""",
     "Request": "body content_type headers message_id method respond",
@@ -76,6 +76,7 @@ def test_options_are_keywords() -> None:
         (msrp.Session.send, 3),
         (msrp.TLSConfig, 0),
         (msrp.Limits, 0),
+        (msrp.ConnectionOptions, 0),
     ):
         kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
         assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) == positional

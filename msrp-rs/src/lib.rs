@@ -74,14 +74,13 @@ mod api;
 #[cfg(all(feature = "net", not(loom)))]
 pub mod engine;
 
-#[cfg(all(doctest, feature = "net"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
 pub mod error;
 pub mod limits;
 mod mutant;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(all(doctest, feature = "net"))]
+mod pages;
 pub mod proto;
 pub mod sdp;
 pub mod wire;

@@ -44,7 +44,6 @@ __all__ = [
     "MediaDescription",
     "MediaLine",
     "SessionDescription",
-    "SessionsIn",
     "Setup",
     "answer",
     "offer",
@@ -57,9 +56,6 @@ Attribute: TypeAlias = tuple[str, str | None]
 
 AttributesIn: TypeAlias = Mapping[str, str | None] | Iterable[tuple[str, str | None]]
 """Attributes by name, or pairs where one is repeated."""
-
-SessionsIn: TypeAlias = "Mapping[int, Session] | Sequence[Session]"
-"""Sessions by the 0-based index of their ``m=`` line, or a sequence for the first lines."""
 
 
 class Direction(enum.StrEnum):
@@ -285,8 +281,9 @@ def parse(text: str) -> SessionDescription:
     return SessionDescription(media, tuple(attributes), is_whole, text)
 
 
-def offer(sessions: SessionsIn, *, last: str | None = None) -> str:
-    """One SDP that offers several sessions of one engine, each on the ``m=`` line of its index.
+def offer(sessions: Mapping[int, Session] | Sequence[Session], *, last: str | None = None) -> str:
+    """One SDP that offers several sessions of one engine, each on the ``m=`` line of its 0-based
+    index; a sequence takes the first lines.
 
     Without `last` a minimal one: its lines are those of the sessions. `last` is the last SDP, offer
     or answer, that this side sent in the same dialog: its session part and its other media are
@@ -300,7 +297,9 @@ def offer(sessions: SessionsIn, *, last: str | None = None) -> str:
     return _msrp.sdp_offer(_streams(sessions), last)
 
 
-def answer(offer: str, sessions: SessionsIn, *, last: str | None = None) -> str:
+def answer(
+    offer: str, sessions: Mapping[int, Session] | Sequence[Session], *, last: str | None = None
+) -> str:
     """Takes an offer with several ``m=message`` lines, each for the session of its index, and gives
     the one SDP that answers it: as many lines as the offer, all others refused with port 0.
 
@@ -331,11 +330,13 @@ def _pairs(attributes: AttributesIn) -> list[Attribute]:
     return list(attributes.items() if isinstance(attributes, Mapping) else attributes)
 
 
-def _values(sessions: SessionsIn) -> Iterable[Session]:
+def _values(sessions: Mapping[int, Session] | Sequence[Session]) -> Iterable[Session]:
     return sessions.values() if isinstance(sessions, Mapping) else sessions
 
 
-def _streams(sessions: SessionsIn) -> list[tuple[int, _msrp.Session]]:
+def _streams(
+    sessions: Mapping[int, Session] | Sequence[Session],
+) -> list[tuple[int, _msrp.Session]]:
     items = sessions.items() if isinstance(sessions, Mapping) else enumerate(sessions)
     streams = []
     for index, session in items:
