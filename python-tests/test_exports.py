@@ -34,9 +34,9 @@ MEMBERS = {
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer events id local_attributes
-        local_media local_path open peer_certificate recv recv_many recv_request remote_description remote_path
-        request send send_nowait set_attributes set_remote set_remote_attributes set_remote_path
-        state""",
+        local_media local_path open peer_certificate recv recv_many recv_request
+        remote_description remote_path request send send_nowait set_attributes set_remote
+        set_remote_attributes set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
