@@ -419,8 +419,9 @@ pub unsafe extern "C" fn libmsrp_sdp_refuse(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
 /// index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
-/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+/// peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+/// and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_offer(
     engine: *mut libmsrp_engine,
@@ -449,13 +450,14 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
 /// as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
 /// in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
 ///
-/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+/// whose line has port 0 ends, and its line is answered with port 0.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
 /// UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
-/// none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
-/// Legal in callbacks and from any thread.
+/// none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+/// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_answer(
     engine: *mut libmsrp_engine,
@@ -530,12 +532,13 @@ pub unsafe extern "C" fn libmsrp_session_remote_sdp(
 }
 
 /// Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
-/// libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+/// libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+/// host's, for libmsrp_sdp_free().
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
 /// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
-/// ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_set_remote_sdp(
     engine: *mut libmsrp_engine,

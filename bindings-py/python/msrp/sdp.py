@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from . import _msrp
 from ._msrp import Uri
+from .types import Direction
 
 if TYPE_CHECKING:
     from .session import Session
@@ -56,29 +57,6 @@ Attribute: TypeAlias = tuple[str, str | None]
 
 AttributesIn: TypeAlias = Mapping[str, str | None] | Iterable[tuple[str, str | None]]
 """Attributes by name, or pairs where one is repeated."""
-
-
-class Direction(enum.StrEnum):
-    """Who sends ordinary messages, seen from the side whose description it is (RFC 4975 §8.9)."""
-
-    SENDRECV = "sendrecv"
-    """Both sides; also what no attribute means."""
-    SENDONLY = "sendonly"
-    """Only the side that says so."""
-    RECVONLY = "recvonly"
-    """Only the other side."""
-    INACTIVE = "inactive"
-    """Neither."""
-
-    @property
-    def sends(self) -> bool:
-        """Whether the side that says this sends messages."""
-        return self in (Direction.SENDRECV, Direction.SENDONLY)
-
-    @property
-    def receives(self) -> bool:
-        """Whether the side that says this takes messages."""
-        return self in (Direction.SENDRECV, Direction.RECVONLY)
 
 
 class Setup(enum.StrEnum):
