@@ -960,7 +960,7 @@ typedef struct libmsrp_engine libmsrp_engine;
  * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
  * its attributes one by one.
  *
- * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
  * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
  * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
  * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
@@ -2787,6 +2787,18 @@ libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
+ * Our m= section as values, as a later offer, which is open until the peer's section is given. What
+ * libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+ * the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_sdp(struct libmsrp_engine *engine,
                                          libmsrp_session session,
                                          struct libmsrp_sdp **out);
 

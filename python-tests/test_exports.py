@@ -34,7 +34,7 @@ MEMBERS = {
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer direction events id
-        local_attributes local_media local_path offer_media open peer_certificate recv recv_many
+        local_attributes local_media local_path offer_attributes offer_media open peer_certificate recv recv_many
         recv_request remote_description remote_direction remote_path request rollback_offer send
         send_nowait set_attributes set_direction set_remote set_remote_attributes set_remote_path
         state""",

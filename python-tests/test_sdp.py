@@ -174,7 +174,21 @@ async def test_attribute_by_attribute() -> None:
         await asyncio.gather(alice.open(), bob.open())
         await alice.send("hello")
         assert await (await bob.recv()).text() == "hello"
-    covers("S-149", "S-153")
+
+        # A later offer of the same way: a hold, and its answer.
+        bob.set_direction("sendonly")
+        alice.set_remote_attributes(bob.offer_attributes())
+        held = alice.local_attributes()
+        assert held.values("recvonly") == [None]
+        bob.set_remote_attributes(held)
+        assert alice.direction is msrp.Direction.RECVONLY
+        # Port 0: the stream is over, whatever else is said.
+        bob.set_remote_attributes(sdp.MediaLine(port=0, protocol="TCP/MSRP"))
+        with pytest.raises(msrp.SessionClosed):
+            await bob.recv()
+        assert bob.close_reason is not None
+        assert bob.close_reason.kind == "stream-ended"
+    covers("S-142", "S-144", "S-149", "S-153")
 
 
 async def test_attributes_of_ours_cannot_be_added() -> None:

@@ -150,6 +150,12 @@ impl Session {
         ours.or_raise(py).map(Media)
     }
 
+    /// Our m= section as a later offer.
+    fn offer_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().offer_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
     /// What the peer's m= section said last.
     fn remote_description(&self, py: Python<'_>) -> PyResult<Option<Media>> {
         let theirs = self.core.get().remote_description(self.handle);

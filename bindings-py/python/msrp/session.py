@@ -149,9 +149,18 @@ class Session(SessionBase):
         self._check_loop()
         return _media_line(self._core.local_description().line())
 
+    def offer_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, as a later offer: what `offer_media` says as
+        text.
+
+        Raises `ConcurrencyError`, `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.offer_description().line())
+
     def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
-        """The peer's ``m=`` section value by value: as `set_remote`, without a text. `defaults`:
-        the attributes of the session part; those that are no defaults of sections are passed over.
+        """The peer's ``m=`` section value by value: as `set_remote`, without a text. Port 0 ends
+        the session: the stream was refused or is over. `defaults`: the attributes of the session part; those that are no defaults of sections are passed over.
 
         Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
         """

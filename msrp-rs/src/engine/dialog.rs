@@ -12,7 +12,7 @@ use super::Engine;
 use super::handle::SessionHandle;
 use super::negotiation::Negotiation;
 use super::session::Session;
-use super::signalling::Weighed;
+use super::signalling::{Weighed, check_alive};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sdp::{Attribute, MediaBuilder, MediaDescription, Origin, SessionDescription};
@@ -28,6 +28,20 @@ impl Engine {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
         let description = negotiation.describe()?.clone();
+        session.entry.set_uri(negotiation.uri().clone());
+        Ok(description)
+    }
+
+    /// Our m= section as values, as an offer, which is open until the peer's section is given: what
+    /// [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// # Errors
+    /// As `offer_media`.
+    pub fn offer_description(&self, session: SessionHandle) -> Result<MediaDescription> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let mut negotiation = session.negotiation.lock();
+        let description = negotiation.offer()?.clone();
         session.entry.set_uri(negotiation.uri().clone());
         Ok(description)
     }
@@ -100,10 +114,14 @@ impl Engine {
         let streams = self.streams(sessions)?;
         let mut locked = lock(&streams);
         // Before anybody is told: whether the lines fit.
-        let ours: Vec<_> = locked
-            .iter()
-            .map(|stream| Ok((stream.index, stream.negotiation.next_offer()?)))
-            .collect::<Result<_>>()?;
+        let mut ours = Vec::with_capacity(locked.len());
+        for stream in &locked {
+            let offer = check_alive(stream.session).and_then(|()| stream.negotiation.next_offer());
+            ours.push((
+                stream.index,
+                offer.map_err(|error| on_line(error, stream.index))?,
+            ));
+        }
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
         let text = match (&last, locked.first_mut()) {
             (Some(last), _) => last.reoffer(&borrowed)?,
