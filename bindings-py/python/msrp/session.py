@@ -160,7 +160,8 @@ class Session(SessionBase):
 
     def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
         """The peer's ``m=`` section value by value: as `set_remote`, without a text. Port 0 ends
-        the session: the stream was refused or is over. `defaults`: the attributes of the session part; those that are no defaults of sections are passed over.
+        the session: the stream was refused or is over. `defaults`: the attributes of the session
+        part; those that are no defaults of sections are passed over.
 
         Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
         """
