@@ -145,7 +145,7 @@ def test_c_block_compiles_and_runs(block: Block) -> None:
 @of("rust")
 def test_rust_block_is_a_doctest(block: Block) -> None:
     """Cargo runs it: the crate includes the document as documentation of a doctest item."""
-    pages = (ROOT / "msrp-rs" / "src" / "pages.rs").read_text()
+    pages = text_of("msrp-rs/src/pages.rs")
     assert f'include_str!("../../{block.document}")' in pages
 
 
@@ -352,27 +352,15 @@ def command_help(*arguments: str) -> str:
     return run([sys.executable, "-m", "msrp", *arguments, "--help"])
 
 
-def commands_in(text: str) -> set[str]:
-    listed = text.partition("Commands:")[2].partition("Options:")[0]
-    return set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
-
-
-def options_of(*command: str) -> set[str]:
-    text = command_help(*command)
-    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
-    for below in commands_in(text):
-        options |= options_of(*command, below)
-    return options
-
-
 def test_command_options_are_those_of_the_help() -> None:
-    commands = commands_in(command_help())
+    listed = command_help().partition("Commands:")[2].partition("Options:")[0]
+    commands = set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
     document = text_of("docs/command.md")
     titles = set(re.findall(r"^## (.*)$", document, re.MULTILINE))
     assert {word for title in titles for word in title.split(" and ")} == commands
     options = {"--help"}
     for command in commands:
-        options |= options_of(command)
+        options |= set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", command_help(command), re.M))
     assert set(re.findall(r"(?<![-\w])(--[a-z][\w-]+)", document)) - {"--release"} == options
     codes = re.findall(r"^  (\d+)  +(.*)$", command_help().partition("EXIT CODES")[2], re.M)
     assert re.findall(r"^\| (\d+) \| (.*) \|$", document.replace("`", ""), re.M) == codes

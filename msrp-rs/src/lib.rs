@@ -105,6 +105,10 @@ pub use proto::{
 };
 pub use wire::{FailureReport, StatusCode};
 
+#[cfg(all(feature = "net", not(loom)))]
+#[doc(hidden)]
+pub use net::tls::probe::{Probe as CertificateProbe, Probed as ProbedCertificate};
+
 /// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can
 /// make long: for tests that prove its cost linear. Always 0 where debug assertions are off.
 #[doc(hidden)]

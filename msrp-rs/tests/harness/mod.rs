@@ -9,6 +9,7 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod certificate;
 pub mod connection;
 pub mod frames;
 pub mod headers;
@@ -29,4 +30,5 @@ pub const TARGETS: &[Target] = &[
     ("reassembly", reassembly::run),
     ("sdp", sdp::run),
     ("connection", connection::run),
+    ("certificate", certificate::run),
 ];
