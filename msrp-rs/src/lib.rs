@@ -92,7 +92,7 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, Directions,
     EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
     Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
     SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
@@ -103,6 +103,7 @@ pub use limits::Limits;
 pub use proto::{
     Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
 };
+pub use sdp::Direction;
 pub use wire::{FailureReport, StatusCode};
 
 #[cfg(all(feature = "net", not(loom)))]
