@@ -14,6 +14,7 @@ mod held;
 mod message;
 mod options;
 mod session;
+mod text;
 mod tls;
 mod uri;
 mod wire;
