@@ -12,6 +12,7 @@ use msrp::sdp::{
 use msrp::wire::{Host, MediaRange};
 
 use super::input::Input;
+use super::lint;
 
 /// The first octet says what our side is, the rest is the peer's text.
 pub fn run(data: &[u8]) {
@@ -20,6 +21,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(input.0) else {
         return;
     };
+    lint::agrees(text);
     let origin = Origin::new(1, 1, Host::V4([192, 0, 2, 2].into())).expect("in range");
     if let Ok(session) = SessionDescription::parse(text) {
         let lines = session.media_lines().len();
