@@ -42,6 +42,12 @@ mutants! {
     /// C-048: `Content-*` headers stand among the others
     ContentHeadersAmongOthers,
 
+    // Directions
+    /// S-145: ordinary messages are sent while the peer takes none
+    HoldIgnored,
+    /// S-145: ordinary messages are taken while the peer may send none
+    HeldPeerServed,
+
     // Framing and headers, read
     /// C-001: `msrp` is taken for `MSRP`
     ProtocolCase,

@@ -75,8 +75,8 @@ impl Dialler {
     }
 }
 
-/// Connects the session to the first URI of its remote path, or puts it on a connection that is there and may
-/// be shared. When this returns, a driver has the session.
+/// Connects the session to the first URI of its remote path, as this exchange of SDP says, or puts it on a connection
+/// that is there and may be shared. When this returns, a driver has the session.
 ///
 /// # Errors
 /// `InvalidUri` for a URI that cannot be dialled, `Connect`, `Tls`.
@@ -89,6 +89,7 @@ pub(crate) async fn connect(
     hop: &Uri,
     sharing: Sharing,
     source: &Source,
+    exchange: u64,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
@@ -130,7 +131,7 @@ pub(crate) async fn connect(
             Some((of, allowed)) if of == address => allowed,
             _ => may_use(address).await,
         }
-        && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
+        && entry.bind_to(&inbox, Claim::Shared, exchange) != Bind::ConnectionClosed
     {
         let text = format_args!("shared by another session");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
@@ -139,7 +140,7 @@ pub(crate) async fn connect(
     let connected = context.enter();
     let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
-    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
+    if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
