@@ -269,6 +269,40 @@ typedef int32_t libmsrp_proof;
 #endif // __cplusplus
 
 /**
+ * Who sends ordinary messages, seen from our side (RFC 4975 §8.9). Bodiless requests, REPORTs, requests of other
+ * methods, and messages that carry control or reports (libmsrp_send_options.control) pass in every state.
+ */
+enum libmsrp_direction
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Both sides.
+     */
+    LIBMSRP_DIRECTION_SENDRECV = 0,
+    /**
+     * Only we: the peer is held.
+     */
+    LIBMSRP_DIRECTION_SENDONLY = 1,
+    /**
+     * Only the peer.
+     */
+    LIBMSRP_DIRECTION_RECVONLY = 2,
+    /**
+     * Neither.
+     */
+    LIBMSRP_DIRECTION_INACTIVE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_direction libmsrp_direction;
+#else
+typedef int32_t libmsrp_direction;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Where the host's functions run.
  */
 enum libmsrp_dispatch
@@ -756,6 +790,10 @@ enum libmsrp_close_reason
      * The peer did not come, or did not answer the first request, in time.
      */
     LIBMSRP_CLOSE_REASON_BIND_TIMEOUT = 6,
+    /**
+     * The SDP ended the stream with port 0 (RFC 3264 §8.2).
+     */
+    LIBMSRP_CLOSE_REASON_STREAM_ENDED = 7,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1710,6 +1748,10 @@ typedef struct libmsrp_session_options {
      * How its connection is made and kept, copied. Default: NULL, all defaults.
      */
     const struct libmsrp_connection_options *connection;
+    /**
+     * Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Default: both sides.
+     */
+    libmsrp_direction direction;
 } libmsrp_session_options;
 
 /**
@@ -2075,6 +2117,11 @@ typedef struct libmsrp_send_options {
      * the transfer's handle. Default: NULL, nowhere.
      */
     struct libmsrp_text **message_id_out;
+    /**
+     * Not 0: it is control or a report rather than a message for a reader, and the direction of the session does not
+     * stop it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim. Default: 0.
+     */
+    int32_t control;
 } libmsrp_send_options;
 
 /**
@@ -2227,6 +2274,40 @@ libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
 libmsrp_result libmsrp_dial_done(struct libmsrp_engine *engine,
                                  libmsrp_query query,
                                  int32_t allow);
+
+/**
+ * Says what our next offer or answer wishes: a hold is LIBMSRP_DIRECTION_SENDONLY or _INACTIVE, its end
+ * LIBMSRP_DIRECTION_SENDRECV. It holds when that exchange is done; in a session without SDP at once. Ordinary messages
+ * that are under way when we must not send any more wait until we may, large ones at the end of a chunk; new ones are
+ * refused with LIBMSRP_ERR_STATUS, 403. What the peer began before goes on to its end; what it begins then gets 403.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or direction is unknown; LIBMSRP_ERR_GONE: the
+ * session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_direction(struct libmsrp_engine *engine,
+                                             libmsrp_session session,
+                                             libmsrp_direction direction);
+
+/**
+ * Who sends ordinary messages now: what the last exchange of SDP agreed on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_direction(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         libmsrp_direction *out);
+
+/**
+ * What the peer's SDP said last, seen from our side: LIBMSRP_DIRECTION_RECVONLY where it holds us. Before its first
+ * SDP, and without SDP, LIBMSRP_DIRECTION_SENDRECV.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_direction(struct libmsrp_engine *engine,
+                                                libmsrp_session session,
+                                                libmsrp_direction *out);
 
 /**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -2772,8 +2853,9 @@ libmsrp_result libmsrp_session_local_path(struct libmsrp_engine *engine,
                                           struct libmsrp_text **out);
 
 /**
- * Our m= block with its attributes, for a host that builds its own SDP: an offer, or the answer to what
- * libmsrp_session_set_remote() was given. *out is for libmsrp_text_free().
+ * Our m= block with its attributes, for a host that builds its own SDP: the answer to an offer that
+ * libmsrp_session_set_remote() was given, our open offer, else our side as it stands. The first time it is an offer;
+ * later ones come from libmsrp_session_offer_media(). *out is for libmsrp_text_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2783,23 +2865,53 @@ libmsrp_result libmsrp_session_local_media(struct libmsrp_engine *engine,
                                            struct libmsrp_text **out);
 
 /**
- * A whole minimal SDP with our m= block as an offer. *out is for libmsrp_text_free().
+ * Our m= block as an offer, which is open until libmsrp_session_set_remote() is given its answer, or
+ * libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same. The version in
+ * the host's o= line grows when its text differs from the last one (RFC 3264 §8). *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, as for
+ * libmsrp_session_create_offer(); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_media(struct libmsrp_engine *engine,
+                                           libmsrp_session session,
+                                           struct libmsrp_text **out);
+
+/**
+ * Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491). An offer of the peer that
+ * libmsrp_session_set_remote() was given is not waited for any more either. Nothing happens where none is open.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_rollback_offer(struct libmsrp_engine *engine,
+                                              libmsrp_session session);
+
+/**
+ * A whole minimal SDP with our m= block as an offer, which is open until libmsrp_session_set_remote() is given its
+ * answer, or libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same
+ * text. The version in o= grows with every change (RFC 3264 §8); streams of the peer's offers that we refused keep
+ * their lines, with port 0. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours,
+ * and this one would differ, or one of the peer that libmsrp_session_local_media() has not answered (RFC 3264 §4);
+ * LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
+ * any thread.
  */
 libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
                                             libmsrp_session session,
                                             struct libmsrp_text **out);
 
 /**
- * Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
- * from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
+ * Takes the peer's offer as the remote side and makes the whole SDP answer. An offer that repeats the last one gets the
+ * same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
+ * or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
  * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
- * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
- * has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+ * ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
                                              libmsrp_session session,
@@ -2810,14 +2922,13 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
 
 /**
  * Takes the peer's SDP, whole or only its m= block: the answer to our offer, or an offer that
- * libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
- * LIBMSRP_FIRST_MEDIA.
+ * libmsrp_session_local_media() then answers. May be called again. Port 0 ends the session. index: which m= line, from
+ * 0, or LIBMSRP_FIRST_MEDIA.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
  * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
- * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
- * has port 0; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
                                           libmsrp_session session,

@@ -11,10 +11,10 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Engine Event
-    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
-    LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate Profile
-    ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Direction
+    Engine Event EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp
+    InvalidUri LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate
+    Profile ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
     StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
     TransferUnconfirmed UnacceptedType Uri __version__
 """
@@ -31,9 +31,10 @@ MEMBERS = {
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    "Session": """close close_reason create_answer create_offer events id local_media local_path
-        open peer_certificate recv recv_many recv_request remote_path request send send_nowait
-        set_remote set_remote_path state""",
+    """close "Session": close_reason create_answer create_offer direction events id local_media
+    local_path offer_media open peer_certificate recv recv_many recv_request remote_direction
+    remote_path request rollback_offer send send_nowait set_direction set_remote set_remote_path
+    state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

@@ -168,6 +168,8 @@ pub enum libmsrp_close_reason {
     Status = 5,
     /// The peer did not come, or did not answer the first request, in time.
     BindTimeout = 6,
+    /// The SDP ended the stream with port 0 (RFC 3264 §8.2).
+    StreamEnded = 7,
 }
 
 /// Why a session ended, with what belongs to it. Borrowed until the callback returns.
@@ -215,6 +217,7 @@ impl<'a> CloseView<'a> {
             CloseReason::Protocol { .. } => (libmsrp_close_reason::Protocol, 0),
             CloseReason::Status { code, .. } => (libmsrp_close_reason::Status, code.0),
             CloseReason::BindTimeout => (libmsrp_close_reason::BindTimeout, 0),
+            CloseReason::StreamEnded => (libmsrp_close_reason::StreamEnded, 0),
         };
         Self {
             reason,

@@ -62,6 +62,9 @@ pub struct libmsrp_send_options {
     /// Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
     /// the transfer's handle. Default: NULL, nowhere.
     pub message_id_out: *mut *mut libmsrp_text,
+    /// Not 0: it is control or a report rather than a message for a reader, and the direction of the session does not
+    /// stop it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim. Default: 0.
+    pub control: i32,
 }
 
 /// Where the host wants the Message-ID of what it sends, if it does.
@@ -266,6 +269,7 @@ impl libmsrp_send_options {
                 libmsrp_failure_report::Partial => FailureReport::Partial,
             },
             headers,
+            control: self.control != 0,
         };
         Ok((options, id_out))
     }

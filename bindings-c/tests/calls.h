@@ -366,6 +366,27 @@ static libmsrp_result call_session_new(caller *self) {
     }
 CALL_FOR_TEXT(session_local_path)
 CALL_FOR_TEXT(session_local_media)
+CALL_FOR_TEXT(session_offer_media)
+
+static libmsrp_result call_session_rollback_offer(caller *self) {
+    return libmsrp_session_rollback_offer(self->engine, self->session);
+}
+
+static libmsrp_result call_session_set_direction(caller *self) {
+    const int32_t direction = some_number(self, (int32_t)below(self, 4));
+    return libmsrp_session_set_direction(self->engine, self->session, (libmsrp_direction)direction);
+}
+
+static libmsrp_result call_session_direction(caller *self) {
+    libmsrp_direction direction = LIBMSRP_DIRECTION_SENDRECV;
+    return libmsrp_session_direction(self->engine, self->session, MAYBE_NULL(libmsrp_direction *, self, &direction));
+}
+
+static libmsrp_result call_session_remote_direction(caller *self) {
+    libmsrp_direction direction = LIBMSRP_DIRECTION_SENDRECV;
+    return libmsrp_session_remote_direction(self->engine, self->session,
+                                            MAYBE_NULL(libmsrp_direction *, self, &direction));
+}
 
 static libmsrp_result call_session_create_offer(caller *self) {
     self->new_sdp = NULL;
@@ -975,6 +996,11 @@ static function functions[] = {
     FUNCTION(certificate_free, ON_NOTHING, 1),
     FUNCTION(session_local_path, ON_SESSION, 3),
     FUNCTION(session_local_media, ON_SESSION, 3),
+    FUNCTION(session_offer_media, ON_SESSION, 3),
+    FUNCTION(session_rollback_offer, ON_SESSION, 3),
+    FUNCTION(session_set_direction, ON_SESSION, 3),
+    FUNCTION(session_direction, ON_SESSION, 3),
+    FUNCTION(session_remote_direction, ON_SESSION, 3),
     FUNCTION(session_create_offer, ON_SESSION, 3),
     FUNCTION(session_create_answer, ON_SESSION, 5),
     FUNCTION(session_set_remote, ON_SESSION, 5),

@@ -267,5 +267,11 @@ fn close_reason(reason: CloseReason) -> (&'static str, String, Option<u16>, Opti
             None,
             None,
         ),
+        CloseReason::StreamEnded => (
+            "stream-ended",
+            "the SDP ended the stream with port 0".to_owned(),
+            None,
+            None,
+        ),
     }
 }

@@ -9,6 +9,7 @@ use msrp::engine::{
     MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
 };
 use msrp::proto::Answer;
+use msrp::sdp::Direction;
 use msrp::wire::StatusCode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -18,7 +19,7 @@ use crate::certificate;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
-use crate::options::{named, send_options};
+use crate::options::{self, named, send_options};
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -93,6 +94,29 @@ impl Session {
         self.core.get().local_media(self.handle).or_raise(py)
     }
 
+    fn offer_media(&self, py: Python<'_>) -> PyResult<String> {
+        self.core.get().offer_media(self.handle).or_raise(py)
+    }
+
+    fn rollback_offer(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get().rollback_offer(self.handle).or_raise(py)
+    }
+
+    /// What the peer said last, and what was agreed on, by the names of SDP.
+    fn directions(&self, py: Python<'_>) -> PyResult<(Option<&'static str>, &'static str)> {
+        let directions = self.core.get().directions(self.handle).or_raise(py)?;
+        let remote = directions.remote.map(Direction::name);
+        Ok((remote, directions.agreed.name()))
+    }
+
+    fn set_direction(&self, py: Python<'_>, direction: &str) -> PyResult<()> {
+        let direction = options::direction(direction)?;
+        self.core
+            .get()
+            .set_direction(self.handle, direction)
+            .or_raise(py)
+    }
+
     fn create_offer(&self, py: Python<'_>) -> PyResult<String> {
         self.core.get().create_offer(self.handle).or_raise(py)
     }
@@ -150,7 +174,7 @@ impl Session {
     }
 
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
-    #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(
         clippy::too_many_arguments,
         reason = "positional arguments are the fast way from Python"
@@ -164,6 +188,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -171,13 +196,14 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         let body = self.body(body)?;
         self.admit(py, options, SendBody::Bytes(body))
     }
 
     /// Admits a file, which the engine reads.
-    #[pyo3(signature = (path, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (path, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
     fn send_file(
         &self,
@@ -188,6 +214,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -195,6 +222,7 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         let engine = self.core.get();
         // A disk may be slow.
@@ -206,7 +234,7 @@ impl Session {
     }
 
     /// Admits a body that is pushed as it is wanted.
-    #[pyo3(signature = (size, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (size, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
     fn send_stream(
         &self,
@@ -217,6 +245,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -224,6 +253,7 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         self.admit(py, options, SendBody::Stream(named("size", size)?))
     }

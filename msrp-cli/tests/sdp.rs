@@ -123,6 +123,10 @@ fn texts_of_all_kinds_are_judged() {
             0,
             &["3 name-empty", "11 types-mandatory"],
         ),
+        ("sofia-offer.sdp", &["--offer"], 0, &["10 types-mandatory"]),
+        ("sofia-answer.sdp", &["--answer"], 0, &[]),
+        ("libre-offer.sdp", &["--offer"], 0, &["12 types-mandatory"]),
+        ("libre-answer.sdp", &["--answer"], 0, &[]),
         (
             "broken.sdp",
             &["--offer"],
@@ -181,6 +185,11 @@ fn an_answer_is_looked_at_beside_its_offer() {
     let offer = offer.to_str().expect("UTF-8");
     let (found, code) = check(&["--answer-to", offer], "rfc4975-answer.sdp");
     assert_eq!((found.len(), code), (3, 0));
+    for stack in ["sofia", "libre"] {
+        let offer = sample(&format!("{stack}-offer.sdp"));
+        let args = ["--answer-to", offer.to_str().expect("UTF-8")];
+        assert_eq!(check(&args, &format!("{stack}-answer.sdp")), (vec![], 0));
+    }
     let (found, code) = check(&["--answer-to", offer], "rfc5547-offer.sdp");
     assert!(found.contains(&"1 answer-lines".to_owned()), "{found:?}");
     assert!(found.contains(&"6 answer-media".to_owned()), "{found:?}");

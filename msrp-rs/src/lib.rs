@@ -92,7 +92,7 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, Directions,
     EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
     Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
     SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
@@ -103,7 +103,12 @@ pub use limits::Limits;
 pub use proto::{
     Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
 };
+pub use sdp::Direction;
 pub use wire::{FailureReport, StatusCode};
+
+#[cfg(all(feature = "net", not(loom)))]
+#[doc(hidden)]
+pub use net::tls::probe::{Probe as CertificateProbe, Probed as ProbedCertificate};
 
 /// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can
 /// make long: for tests that prove its cost linear. Always 0 where debug assertions are off.

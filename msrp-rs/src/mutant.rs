@@ -42,6 +42,12 @@ mutants! {
     /// C-048: `Content-*` headers stand among the others
     ContentHeadersAmongOthers,
 
+    // Directions
+    /// S-145: ordinary messages are sent while the peer takes none
+    HoldIgnored,
+    /// S-145: ordinary messages are taken while the peer may send none
+    HeldPeerServed,
+
     // Framing and headers, read
     /// C-001: `msrp` is taken for `MSRP`
     ProtocolCase,
@@ -219,6 +225,12 @@ mutants! {
     // Connections
     /// C-079: an `msrps` URI is dialled without TLS
     CleartextDialled,
+    /// C-092: whatever port the URI says, the registered one is dialled
+    PortAssumed,
+    /// C-093: the port is taken for a part of the name
+    PortResolved,
+    /// C-094: only the first address of a name is tried
+    FirstAddressOnly,
     /// C-190: sessions never share a connection
     NeverShared,
     /// C-274: every certificate matches every fingerprint

@@ -8,3 +8,6 @@ struct Connections;
 
 #[doc = include_str!("../../docs/tls.md")]
 struct Tls;
+
+#[doc = include_str!("../../docs/offer-answer.md")]
+struct OfferAnswer;

@@ -22,7 +22,7 @@ from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
 from .tls import TLSConfig, _tls
-from .types import ConnectionOptions, Limits, Profile, Stats, Trace, _stats, _trace
+from .types import ConnectionOptions, Direction, Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -119,6 +119,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
+        direction: Direction = "sendrecv",
         max_size: int | None = None,
         title: str | None = None,
         attributes: AttributesIn = (),
@@ -140,7 +141,9 @@ class Engine:
         `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
-        side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        side we want to be (RFC 6135). `direction`: who sends ordinary messages, as our first offer
+        or answer wishes it; later `Session.set_direction`. `max_size`: the largest message that we
+        take, in octets.
         `title` and `attributes`: an ``i=`` line and further attributes of our ``m=`` section
         (``label``, ``content``, ...); `Session.set_attributes` replaces them.
         `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
@@ -180,6 +183,7 @@ class Engine:
                 "accept_types": None if accept_types is None else list(accept_types),
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
+                "direction": direction,
                 "max_size": max_size,
                 "title": title,
                 "attributes": sdp._pairs(attributes),

@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
 from .events import EventStream
@@ -16,7 +16,7 @@ from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
-from .types import CloseReason, State, Uri
+from .types import CloseReason, Direction, State, Uri
 
 __all__ = ["Session"]
 
@@ -79,36 +79,61 @@ class Session(SessionBase):
     # SDP.
 
     def create_offer(self) -> str:
-        """A whole minimal SDP with our ``m=message`` block as an offer. A host with an SDP of its
-        own takes `local_media`.
+        """A whole minimal SDP with our ``m=message`` block as an offer. It is open until
+        `set_remote` is given its answer, or `rollback_offer` takes it back; called again while
+        nothing has changed, it is the same text. The version in ``o=`` grows with every change (RFC
+        3264 §8). A host with an SDP of its own takes `offer_media`.
 
-        Raises `SessionClosed`.
+        Raises `ConcurrencyError` while another offer is open, ours or one of the peer that
+        `local_media` has not answered, and `SessionClosed`.
         """
         self._check_loop()
         return self._core.create_offer()
 
     def create_answer(self, offer: str, *, index: int | None = None) -> str:
-        """Takes the peer's offer, and gives a whole SDP that answers it. `index` is the 0-based
-        number of the media block, if it is not the first one of MSRP.
+        """Takes the peer's offer, and gives a whole SDP that answers it. An offer that repeats the
+        last one gets the same answer; one with port 0 ends the session and is answered with port 0.
+        `index` is the 0-based number of the media block, if it is not the first one of MSRP.
 
-        Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
+        Raises `InvalidSdp`, `InvalidUri`, `UnacceptedType`, `SessionClosed`, and
+        `ConcurrencyError` while an offer of ours is open (RFC 3264 §4).
         """
         self._check_loop()
         return self._core.create_answer(offer, index)
 
     def local_media(self) -> str:
-        """Our ``m=message`` block: an offer, or the answer to what `set_remote` was given.
+        """Our ``m=message`` block: the answer to an offer that `set_remote` was given, our open
+        offer, else our side as it stands. The first time it is an offer; later ones come from
+        `offer_media`.
 
         Raises `SessionClosed`.
         """
         self._check_loop()
         return self._core.local_media()
 
+    def offer_media(self) -> str:
+        """As `create_offer`, only the ``m=message`` block, for a host that builds its own SDP.
+
+        Raises what `create_offer` raises.
+        """
+        self._check_loop()
+        return self._core.offer_media()
+
+    def rollback_offer(self) -> None:
+        """Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491).
+        Does nothing where none is open.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.rollback_offer()
+
     def set_remote(self, sdp: str, *, index: int | None = None) -> None:
         """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
-        `local_media` then answers. May be called again. `index` as for `create_answer`.
+        `local_media` then answers. May be called again. Port 0 ends the session. `index` as for
+        `create_answer`.
 
-        Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
+        Raises `InvalidSdp`, `InvalidUri`, `UnacceptedType`, `SessionClosed`.
         """
         self._check_loop()
         self._core.set_remote(sdp, index)
@@ -129,6 +154,40 @@ class Session(SessionBase):
         self._check_loop()
         self._core.set_remote_path(path, active, accept_types)
         self._remote_path = ()
+
+    # Direction.
+
+    @property
+    def direction(self) -> Direction:
+        """Who sends ordinary messages now, as the last exchange agreed on it: ``sendonly`` is what
+        only we send. ``inactive`` when the session is over.
+        """
+        return self._directions()[1]
+
+    @property
+    def remote_direction(self) -> Direction | None:
+        """What the peer said last, seen from our side: ``recvonly`` where it holds us. None before,
+        without SDP, and when the session is over.
+        """
+        return self._directions()[0]
+
+    def _directions(self) -> tuple[Direction | None, Direction]:
+        if self._state is not State.CLOSED:
+            with contextlib.suppress(SessionClosed):
+                return cast("tuple[Direction | None, Direction]", self._core.directions())
+        return None, "inactive"
+
+    def set_direction(self, direction: Direction) -> None:
+        """What our next offer or answer says of the direction: a hold is ``sendonly`` or
+        ``inactive``, its end ``sendrecv``. It holds when that exchange is done; without SDP at
+        once. Ordinary messages that are under way when we must not send any more wait until we
+        may, large ones at the end of a chunk; new ones raise `StatusError` (403). What the peer
+        began before goes on to its end; what it begins then gets 403.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_direction(direction)
 
     # Life.
 
@@ -214,6 +273,7 @@ class Session(SessionBase):
         headers: HeadersIn | None = None,
         size: int | None = None,
         progress: Progress | None = None,
+        control: bool = False,
     ) -> Transfer:
         """Sends a message. Returns when it is admitted: it is in the send window, or has one of the
         transfer slots; waits while these are full.
@@ -223,9 +283,12 @@ class Session(SessionBase):
         takes them; `size` announces their length where it is known. Immutable `bytes` are not
         copied if they are long. `success_report` and `failure_report` ask the peer for REPORTs (RFC
         4975 §7.1.2). `progress` is called on the loop's thread with octets written and the total.
+        `control`: it is control or a report rather than a message for a reader, and the direction
+        does not stop it (RFC 4975 §8.9); IMDN and isComposing are known by their types.
 
-        Raises `UnacceptedType`, `TooLarge`, `ValueError`, `TypeError`, `OSError` for a file that
-        cannot be read, and `SessionClosed` or why the session ended.
+        Raises `StatusError` (403) while the direction forbids it, `UnacceptedType`, `TooLarge`,
+        `ValueError`, `TypeError`, `OSError` for a file that cannot be read, and `SessionClosed` or
+        why the session ended.
 
         Cancellation: before it returns, nothing was sent.
         """
@@ -246,6 +309,7 @@ class Session(SessionBase):
                     headers,
                     size,
                     progress,
+                    control,
                 )
             except QueueFull:
                 pass
@@ -264,6 +328,7 @@ class Session(SessionBase):
                             headers,
                             size,
                             progress,
+                            control,
                         )
                     except QueueFull:
                         await self._until_writable()
@@ -281,13 +346,22 @@ class Session(SessionBase):
         headers: HeadersIn | None = None,
         size: int | None = None,
         progress: Progress | None = None,
+        control: bool = False,
     ) -> Transfer:
         """The same as `send`, but raises `QueueFull` where that waits."""
         self._check_loop()
         if self._senders:
             raise QueueFull("other senders wait for the send window")
         return self._admit(
-            body, content_type, message_id, success_report, failure_report, headers, size, progress
+            body,
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+            size,
+            progress,
+            control,
         )
 
     def _admit(
@@ -300,6 +374,7 @@ class Session(SessionBase):
         headers: HeadersIn | None,
         size: int | None,
         progress: Progress | None,
+        control: bool,
     ) -> Transfer:
         if self._state is State.CLOSED:
             raise self._closed_error()
@@ -316,7 +391,7 @@ class Session(SessionBase):
             if size is not None and size != total:
                 raise ValueError(f"size {size} was announced for a body of {total} octets")
             handle, message_id = core.send(
-                data, content_type, message_id, success_report, failure_report, fields
+                data, content_type, message_id, success_report, failure_report, fields, control
             )
             if total <= self._small:
                 state = ACCEPTED
@@ -330,6 +405,7 @@ class Session(SessionBase):
                     success_report,
                     failure_report,
                     fields,
+                    control,
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
@@ -340,7 +416,7 @@ class Session(SessionBase):
             blocks = source(body)
             total = size
             handle, message_id = core.send_stream(
-                size, content_type, message_id, success_report, failure_report, fields
+                size, content_type, message_id, success_report, failure_report, fields, control
             )
         transfer = Transfer(self, handle, message_id, total, state, success_report, progress)
         if blocks is not None:

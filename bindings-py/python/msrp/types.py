@@ -14,6 +14,7 @@ from ._msrp import Uri
 __all__ = [
     "CloseReason",
     "ConnectionOptions",
+    "Direction",
     "Event",
     "EventsLost",
     "Headers",
@@ -29,6 +30,11 @@ __all__ = [
     "TransferFailed",
     "Uri",
 ]
+
+
+#: Who sends ordinary messages, seen from our side (RFC 4975 §8.9): ``sendonly`` is what only we
+#: send.
+Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 
 class State(enum.Enum):
@@ -73,6 +79,7 @@ class CloseReason:
 
     #: ``local``: by us. ``peer-closed``: by the peer between two messages. ``status``: the peer's
     #: response or REPORT ended the session. ``bind-timeout``: the first request was not answered.
+    #: ``stream-ended``: port 0 in an SDP.
     kind: Literal[
         "local",
         "peer-closed",
@@ -81,6 +88,7 @@ class CloseReason:
         "protocol",
         "status",
         "bind-timeout",
+        "stream-ended",
     ]
     #: For people.
     text: str

@@ -68,7 +68,7 @@ impl Engine {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
         let weighed = Weighed::new(&session, &negotiation, |it| it.take(&theirs))?;
-        weighed.settle(&session, &mut negotiation)
+        weighed.settle(self.core()?, &session, &mut negotiation)
     }
 
     /// Replaces [`SessionOptions::attributes`](super::SessionOptions::attributes) from the next offer or answer on: an
@@ -108,7 +108,7 @@ impl Engine {
             .map(|stream| Ok((stream.index, stream.negotiation.next_offer()?)))
             .collect::<Result<_>>()?;
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
-        let text = match (&last, locked.first()) {
+        let text = match (&last, locked.first_mut()) {
             (Some(last), _) => last.reoffer(&borrowed)?,
             (None, Some(first)) => {
                 if let Some(at) = (0..borrowed.len()).find(|&at| borrowed[at].0 != at) {
@@ -117,7 +117,8 @@ impl Engine {
                     )));
                 }
                 let medias: Vec<_> = borrowed.iter().map(|(_, media)| *media).collect();
-                SessionDescription::offer(&medias, first.negotiation.origin())?
+                let text = |origin: &Origin| SessionDescription::offer(&medias, origin);
+                first.negotiation.say(text)?
             }
             (None, None) => return Err(none()),
         };
@@ -134,11 +135,11 @@ impl Engine {
     /// that this side sent in the same dialog, if there is one: the answer goes on with its `o=` line.
     ///
     /// Either all sessions take their line, or none is changed: the error names the line whose fault it is, and the host
-    /// may answer again without its session.
+    /// may answer again without its session. A session whose line has port 0 ends.
     ///
     /// # Errors
-    /// `InvalidArgument` without any session, for an index or session given twice or an index without a line; otherwise
-    /// as [`set_remote`](Self::set_remote).
+    /// `InvalidArgument` without any session, for an index or session given twice or an index without a line; `Busy` while
+    /// an offer of one of them is open; otherwise as [`set_remote`](Self::set_remote).
     pub fn answer_sessions(
         &self,
         offer: &str,
@@ -151,24 +152,38 @@ impl Engine {
         let mut locked = lock(&streams);
         let mut weighed = Vec::with_capacity(locked.len());
         for stream in &locked {
-            let (_, theirs) = offer.select(Some(stream.index))?;
-            let heard = Weighed::new(stream.session, &stream.negotiation, |negotiation| {
-                negotiation.take_offer(&theirs)
+            let theirs = match offer.select(Some(stream.index)) {
+                Ok((_, theirs)) => Some(theirs),
+                // The stream is over.
+                Err(error) if error.kind == ErrorKind::Gone => None,
+                Err(error) => return Err(error),
+            };
+            let heard = theirs.map(|theirs| {
+                Weighed::new(stream.session, &stream.negotiation, |negotiation| {
+                    negotiation.check_answerable()?;
+                    negotiation.take_offer(&theirs)
+                })
             });
+            let heard = heard.transpose();
             weighed.push(heard.map_err(|error| on_line(error, stream.index))?);
         }
-        for (stream, weighed) in locked.iter_mut().zip(weighed) {
-            let settled = weighed.settle(stream.session, &mut stream.negotiation);
-            settled.map_err(|error| on_line(error, stream.index))?;
-        }
+        let core = self.core()?;
         let mut ours = Vec::with_capacity(locked.len());
-        for stream in &mut locked {
+        for (stream, weighed) in locked.iter_mut().zip(weighed) {
+            let Some(weighed) = weighed else {
+                self.end_stream(stream.session)?;
+                continue;
+            };
+            let settled = weighed.settle(core, stream.session, &mut stream.negotiation);
+            settled.map_err(|error| on_line(error, stream.index))?;
             ours.push((stream.index, stream.negotiation.describe()?.clone()));
         }
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
-        match (&last, locked.first()) {
+        match (&last, locked.first_mut()) {
             (Some(last), _) => offer.answer_after(&borrowed, last),
-            (None, Some(first)) => offer.answer(&borrowed, first.negotiation.origin()),
+            (None, Some(first)) => first
+                .negotiation
+                .say(|origin| offer.answer(&borrowed, origin)),
             (None, None) => Err(none()),
         }
     }

@@ -15,7 +15,7 @@ pub use crate::net::options::ConnectionOptions;
 pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
-use crate::sdp::Attribute;
+use crate::sdp::{Attribute, Direction};
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -166,6 +166,9 @@ pub struct SessionOptions {
     pub accept_wrapped_types: Vec<String>,
     /// Which side we want to be.
     pub setup: SetupPreference,
+    /// Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Later
+    /// [`Engine::set_direction`](super::Engine::set_direction).
+    pub direction: Direction,
     /// The largest message that we take.
     pub max_size: Option<u64>,
     /// Title of our m= section (`i=`), at most 1024 octets.
@@ -213,6 +216,7 @@ impl Default for SessionOptions {
             accept_types: None,
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
+            direction: Direction::SendRecv,
             max_size: None,
             title: None,
             attributes: Vec::new(),
@@ -245,6 +249,9 @@ pub struct SendOptions {
     /// Further headers.
     #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
+    /// Whether it is control or a report rather than a message for a reader: the direction of the session does not stop
+    /// it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim, and need no mark.
+    pub control: bool,
 }
 
 impl Default for SendOptions {
@@ -255,6 +262,7 @@ impl Default for SendOptions {
             success_report: false,
             failure_report: FailureReport::Yes,
             headers: Vec::new(),
+            control: false,
         }
     }
 }

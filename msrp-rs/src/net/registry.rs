@@ -70,6 +70,8 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 struct State {
     uri: Uri,
     binding: Binding,
+    /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
+    exchange: u64,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// Where the connection came from that has the session, or had it last.
@@ -123,6 +125,7 @@ impl Entry {
             state: Mutex::new(State {
                 uri,
                 binding: Binding::NotReady(None),
+                exchange: 0,
                 pins: None,
                 peer: None,
                 spare: None,
@@ -256,6 +259,7 @@ impl Entry {
                     }
                     Binding::NotReady(None) | Binding::Ready(_) => {
                         state.binding = Binding::Ready(config);
+                        state.exchange += 1;
                         return SetReady::Waiting;
                     }
                 }
@@ -277,10 +281,23 @@ impl Entry {
         }
     }
 
-    /// Gives the session to a connection that we dialled or share.
-    pub(crate) fn bind_to(self: &Arc<Self>, connection: &Arc<Inbox>, claim: Claim) -> Bind {
+    /// The exchange of SDP for which somebody is to connect now.
+    pub(crate) fn exchange(&self) -> u64 {
+        self.state.lock().exchange
+    }
+
+    /// Gives the session to a connection that we dialled or share for this exchange of SDP.
+    pub(crate) fn bind_to(
+        self: &Arc<Self>,
+        connection: &Arc<Inbox>,
+        claim: Claim,
+        exchange: u64,
+    ) -> Bind {
         let config = {
             let mut state = self.state.lock();
+            if state.exchange != exchange {
+                return Bind::NotNeeded;
+            }
             match std::mem::replace(&mut state.binding, Binding::Bound(Arc::clone(connection))) {
                 Binding::Ready(config) => {
                     state.spare = (claim == Claim::Shared).then(|| config.clone());

@@ -229,6 +229,15 @@ impl MediaDescription {
         matches!(&self.address, Some(Host::V4(address)) if address.is_unspecified())
     }
 
+    /// Who sends ordinary messages, from the describing side's view, as the attribute and the `c=` line say it together:
+    /// a side that is [on hold](Self::is_on_hold) takes none.
+    pub fn effective_direction(&self) -> Direction {
+        Direction::new(
+            self.direction.sends(),
+            self.direction.receives() && !self.is_on_hold(),
+        )
+    }
+
     /// The fingerprints one of which the certificate of this side must match: those of the first
     /// function of `known` (most preferred first) that was given; empty if none is usable. They
     /// say nothing about a relay: with one, its certificate is checked by name (RFC 6135 §4.3).

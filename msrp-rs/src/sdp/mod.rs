@@ -29,6 +29,7 @@ mod setup;
 pub use accept::MANDATORY_TYPES;
 pub use attribute::Attribute;
 pub use builder::MediaBuilder;
+pub(crate) use compose::{RefusedLines, offer_among};
 pub use direction::Direction;
 pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
 pub use media::{MediaDescription, Protocol};

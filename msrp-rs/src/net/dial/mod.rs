@@ -14,7 +14,7 @@ mod throttle;
 pub(crate) use check::{Check, Function};
 pub(crate) use source::Source;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,8 +75,8 @@ impl Dialler {
     }
 }
 
-/// Connects the session to the first URI of its remote path, or puts it on a connection that is there and may
-/// be shared. When this returns, a driver has the session.
+/// Connects the session to the first URI of its remote path, as this exchange of SDP says, or puts it on a connection
+/// that is there and may be shared. When this returns, a driver has the session.
 ///
 /// # Errors
 /// `InvalidUri` for a URI that cannot be dialled, `Connect`, `Tls`.
@@ -89,6 +89,7 @@ pub(crate) async fn connect(
     hop: &Uri,
     sharing: Sharing,
     source: &Source,
+    exchange: u64,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
@@ -113,6 +114,12 @@ pub(crate) async fn connect(
     // A certificate that one SDP vouches for proves nothing to another session.
     let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
     let reuse = share && sharing == Sharing::Shared;
+    let may_use = |address| peer.is_allowed(context, entry, source, address);
+    // Asked before others have to wait for the answer.
+    let asked = match place.shared().filter(|_| reuse) {
+        Some(Shared { address, .. }) => Some((address, may_use(address).await)),
+        None => None,
+    };
     let _gate = if reuse {
         Some(place.gate.lock().await)
     } else {
@@ -120,8 +127,11 @@ pub(crate) async fn connect(
     };
     if reuse
         && let Some(Shared { inbox, address }) = place.shared()
-        && peer.is_allowed(context, entry, source, address).await
-        && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
+        && match asked {
+            Some((of, allowed)) if of == address => allowed,
+            _ => may_use(address).await,
+        }
+        && entry.bind_to(&inbox, Claim::Shared, exchange) != Bind::ConnectionClosed
     {
         let text = format_args!("shared by another session");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
@@ -130,7 +140,7 @@ pub(crate) async fn connect(
     let connected = context.enter();
     let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
-    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
+    if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
@@ -245,6 +255,7 @@ impl Peer<'_> {
                 let Dialler {
                     names, questions, ..
                 } = dialler;
+                let name = &mutant::swap(Mutant::PortResolved, name.clone(), || self.to_string());
                 let asked = names.addresses(&context.limits, questions, entry.mailbox(), name);
                 let addresses = timeout_at(deadline, asked)
                     .await
@@ -257,7 +268,13 @@ impl Peer<'_> {
         let addresses: Vec<SocketAddr> = addresses
             .into_iter()
             .filter(fitting)
-            .map(|address| (address, self.port).into())
+            .map(|address| {
+                (
+                    address,
+                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
+                )
+                    .into()
+            })
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
@@ -294,11 +311,16 @@ impl Peer<'_> {
             questions,
             ..
         } = &context.dialler;
+        let ip = address.ip();
+        // The system would take the wildcard for this machine.
+        if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err("no address of a host".into());
+        }
         let ended = |error: Error| error.context;
         let of_address = match turn {
             Some(turn) => turn,
             None => {
-                let host = Host::from(address.ip());
+                let host = Host::from(ip);
                 let turn = throttle.turn(&host, self.port);
                 turn.await.map_err(ended)?
             }

@@ -29,7 +29,7 @@ use super::sync::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{
-    Answer, Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType,
+    Answer, Body, CloseReason, Command, Event, Flow, MessageKey, OutgoingMessage, RefusedType,
     RequestHead, SessionKey, TransferKey, send_cost,
 };
 use crate::wire::Method;
@@ -423,7 +423,30 @@ impl Mailbox {
             if state.close_cause.is_none() {
                 state.close_cause = cause;
             }
-            state.queue(Command::CloseNow, after);
+            let ended = CloseReason::StreamEnded;
+            let command = match state
+                .close_cause
+                .as_ref()
+                .is_some_and(|(reason, _)| *reason == ended)
+            {
+                true => Command::EndStream,
+                false => Command::CloseNow,
+            };
+            state.queue(command, after);
+        });
+    }
+
+    /// Who sends ordinary messages from now on.
+    pub(crate) fn set_flow(self: &Arc<Self>, flow: Flow) {
+        self.with(|state, after| {
+            if std::mem::replace(&mut state.flow, flow) == flow || state.phase == Phase::Closed {
+                return;
+            }
+            // What was said before and not heard counts no more.
+            if let Some(Command::SetFlow(_)) = state.commands.back() {
+                state.commands.pop_back();
+            }
+            state.queue(Command::SetFlow(flow), after);
         });
     }
 
