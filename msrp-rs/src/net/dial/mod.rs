@@ -136,18 +136,23 @@ pub(crate) async fn connect(
         if share {
             place.share(Shared { inbox, address });
         }
-        spawn(connected, tls, secured);
+        spawn(connected, tls, secured, source.options().idle);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, (transport, proof): Secured) {
+fn spawn(
+    connected: Connected,
+    tls: Option<Arc<Tls>>,
+    (transport, proof): Secured,
+    idle: Option<Duration>,
+) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
         proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport));
+    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
 }
 
 /// Who is dialled, as the URI says.
