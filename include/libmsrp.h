@@ -236,6 +236,39 @@ typedef int32_t libmsrp_result;
 #endif // __cplusplus
 
 /**
+ * What proves the certificate of a peer.
+ */
+enum libmsrp_proof
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing: LIBMSRP_VERIFY_NONE.
+     */
+    LIBMSRP_PROOF_NOTHING = 0,
+    /**
+     * A trusted CA has signed it. For which peer was not asked: it connected to us.
+     */
+    LIBMSRP_PROOF_CA = 1,
+    /**
+     * A trusted CA has signed it, and it names the peer's host.
+     */
+    LIBMSRP_PROOF_CA_AND_NAME = 2,
+    /**
+     * A fingerprint: of the peer's SDP, of the configuration, or of both.
+     */
+    LIBMSRP_PROOF_FINGERPRINT = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_proof libmsrp_proof;
+#else
+typedef int32_t libmsrp_proof;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Where the host's functions run.
  */
 enum libmsrp_dispatch
@@ -875,6 +908,12 @@ typedef int32_t libmsrp_tls_version;
 typedef struct libmsrp_body libmsrp_body;
 
 /**
+ * The certificate of a peer, which the host owns. Not changed after it was made, so any thread may read it; it does not
+ * depend on the engine.
+ */
+typedef struct libmsrp_certificate libmsrp_certificate;
+
+/**
  * An MSRP engine. Made by libmsrp_engine_new(), ended by libmsrp_engine_free(). Any thread may use it.
  */
 typedef struct libmsrp_engine libmsrp_engine;
@@ -905,6 +944,72 @@ typedef struct libmsrp_text libmsrp_text;
  * may use it; it belongs to no engine.
  */
 typedef struct libmsrp_tls libmsrp_tls;
+
+/**
+ * Names a session of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_session;
+
+/**
+ * Octets or UTF-8 text, borrowed, not NUL-terminated.
+ *
+ * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
+ * borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
+ */
+typedef struct libmsrp_slice {
+    /**
+     * The first octet.
+     */
+    const uint8_t *ptr;
+    /**
+     * How many octets.
+     */
+    size_t len;
+} libmsrp_slice;
+
+/**
+ * What stands in a certificate, borrowed from it. Subject, issuer and names are its own words, claims where nothing
+ * proves them; characters that cannot be printed are escaped, and long ones are cut.
+ */
+typedef struct libmsrp_certificate_info {
+    /**
+     * sizeof(libmsrp_certificate_info), set by LIBMSRP_CERTIFICATE_INFO_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The certificate, DER.
+     */
+    struct libmsrp_slice der;
+    /**
+     * The subject, as in "CN=alice.example, O=Example".
+     */
+    struct libmsrp_slice subject;
+    /**
+     * The issuer, in the same form.
+     */
+    struct libmsrp_slice issuer;
+    /**
+     * The names for which it was issued, one in a line: "DNS:alice.example", "IP:192.0.2.1",
+     * "URI:im:alice@example.com", "email:alice@example.com".
+     */
+    struct libmsrp_slice names;
+    /**
+     * Its SHA-256 fingerprint, as libmsrp_tls_add_fingerprint() takes it.
+     */
+    struct libmsrp_slice fingerprint;
+    /**
+     * From when it is valid, in seconds since 1970, UTC.
+     */
+    int64_t not_before;
+    /**
+     * Until when.
+     */
+    int64_t not_after;
+    /**
+     * What proves it.
+     */
+    libmsrp_proof proof;
+} libmsrp_certificate_info;
 
 /**
  * Names a question of the library to the host. 0 is none. Valid until it is answered, its time is over, or its session
@@ -1079,11 +1184,6 @@ typedef void (*libmsrp_engine_closed_fn)(struct libmsrp_engine *engine, void *us
  * The destructor of user data that the host gave. Runs once, where callbacks run.
  */
 typedef void (*libmsrp_release_fn)(void *user);
-
-/**
- * Names a session of an engine. 0 is none.
- */
-typedef uint64_t libmsrp_session;
 
 /**
  * The addresses of a name in the session's remote path are wanted, to connect: libmsrp_resolve_done() or
@@ -1354,23 +1454,6 @@ typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, siz
  * further while octets of it are not consumed or it is retained.
  */
 typedef uint64_t libmsrp_message;
-
-/**
- * Octets or UTF-8 text, borrowed, not NUL-terminated.
- *
- * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
- * borrowed until the callback returns. LIBMSRP_SLICE("literal or char *") makes one.
- */
-typedef struct libmsrp_slice {
-    /**
-     * The first octet.
-     */
-    const uint8_t *ptr;
-    /**
-     * How many octets.
-     */
-    size_t len;
-} libmsrp_slice;
 
 /**
  * A header, an attribute of an SDP, or another pair of texts.
@@ -2080,6 +2163,34 @@ size_t libmsrp_body_len(const struct libmsrp_body *body);
  * once.
  */
 void libmsrp_body_release(struct libmsrp_body *body);
+
+/**
+ * The certificate that the peer showed on the connection that has the session, or had it last. *out is NULL without
+ * TLS, before the session is on a connection, and for a peer that connected and showed none; else it is for
+ * libmsrp_certificate_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_peer_certificate(struct libmsrp_engine *engine,
+                                                libmsrp_session session,
+                                                struct libmsrp_certificate **out);
+
+/**
+ * Says what stands in a certificate. What info points to is valid until libmsrp_certificate_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: certificate or info is NULL, or its struct_size is too small;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_certificate_read(const struct libmsrp_certificate *certificate,
+                                        struct libmsrp_certificate_info *info);
+
+/**
+ * Ends a certificate. NULL is allowed and does nothing.
+ *
+ * Cannot fail; legal in callbacks, from any thread, in a forked child, and after libmsrp_engine_free(). Call it once.
+ */
+void libmsrp_certificate_free(struct libmsrp_certificate *certificate);
 
 /**
  * Answers on_resolve: the addresses of the name, separated by spaces, in the order in which they are to be tried; the
@@ -3025,6 +3136,17 @@ libmsrp_result libmsrp_tls_fingerprint(const struct libmsrp_tls *tls,
                                        struct libmsrp_text **out);
 
 /**
+ * Reads the files of all TLS configurations of an engine again, and the system's CAs, for those who are told that they
+ * changed; the engine looks by itself when sessions and connections are made. New handshakes use what is there now;
+ * connections that are there live on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or a file cannot be used, whose old content stays in
+ * use, while all others are read; LIBMSRP_ERR_GONE: after libmsrp_engine_shutdown(); LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; reads files on the calling thread.
+ */
+libmsrp_result libmsrp_engine_reload_tls(struct libmsrp_engine *engine);
+
+/**
  * Ends a TLS configuration; what was made with it keeps its copy. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks and from any thread. Call it once.
@@ -3161,6 +3283,7 @@ uint32_t libmsrp_abi_version(void);
 #else
 #define LIBMSRP_INIT_(type) { .struct_size = sizeof(type) }
 #endif
+#define LIBMSRP_CERTIFICATE_INFO_INIT LIBMSRP_INIT_(libmsrp_certificate_info)
 #define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)

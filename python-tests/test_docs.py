@@ -145,8 +145,8 @@ def test_c_block_compiles_and_runs(block: Block) -> None:
 @of("rust")
 def test_rust_block_is_a_doctest(block: Block) -> None:
     """Cargo runs it: the crate includes the document as documentation of a doctest item."""
-    library = (ROOT / "msrp-rs" / "src" / "lib.rs").read_text()
-    assert f'include_str!("../../{block.document}")' in library
+    pages = text_of("msrp-rs/src/pages.rs")
+    assert f'include_str!("../../{block.document}")' in pages
 
 
 @of("sh")

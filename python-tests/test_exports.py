@@ -11,12 +11,12 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError Engine Event EventStream
-    EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri LimitExceeded
-    Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull Report Request
-    Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace
-    Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri
-    __version__
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Engine Event
+    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
+    LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate Profile
+    ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
+    StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
+    TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
@@ -27,13 +27,13 @@ MODULES = {
 }
 
 MEMBERS = {
-    "Engine": "aclose listen session set_trace stats",
+    "Engine": "aclose listen reload_tls session set_trace stats",
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer events id local_media local_path
-        open recv recv_many recv_request remote_path request send send_nowait set_remote
-        set_remote_path state""",
+        open peer_certificate recv recv_many recv_request remote_path request send send_nowait
+        set_remote set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
@@ -73,6 +73,7 @@ def test_options_are_keywords() -> None:
         (msrp.Session.send, 3),
         (msrp.TLSConfig, 0),
         (msrp.Limits, 0),
+        (msrp.ConnectionOptions, 0),
     ):
         kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
         assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) == positional

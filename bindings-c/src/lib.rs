@@ -69,7 +69,7 @@
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
 // - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`, `dialling`: what a program sets up once;
-// - `session`, `callbacks`, `message`, `body`, `transfer`, `stream`, `request`: MSRP itself;
+// - `session`, `certificate`, `callbacks`, `message`, `body`, `transfer`, `stream`, `request`: MSRP itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
 // Nothing here decides about MSRP: what needs logic stands in the core.
 
@@ -78,6 +78,7 @@
 
 pub mod body;
 pub mod callbacks;
+pub mod certificate;
 pub mod dialling;
 pub mod engine;
 pub mod error;

@@ -116,6 +116,13 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_stats, chunk_received_bytes, 1184);
     CHECK_OFFSET(libmsrp_stats, tls_unverified, 1360);
 
+    CHECK(sizeof(libmsrp_certificate_info) == 112);
+    CHECK_OFFSET(libmsrp_certificate_info, der, 8);
+    CHECK_OFFSET(libmsrp_certificate_info, subject, 24);
+    CHECK_OFFSET(libmsrp_certificate_info, fingerprint, 72);
+    CHECK_OFFSET(libmsrp_certificate_info, not_before, 88);
+    CHECK_OFFSET(libmsrp_certificate_info, proof, 104);
+
     CHECK(sizeof(libmsrp_trace_options) == 48);
     CHECK_OFFSET(libmsrp_trace_options, path, 8);
     CHECK_OFFSET(libmsrp_trace_options, secrets, 24);

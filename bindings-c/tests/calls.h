@@ -246,6 +246,10 @@ static libmsrp_result call_engine_set_log(caller *self) {
     return result;
 }
 
+static libmsrp_result call_engine_reload_tls(caller *self) {
+    return libmsrp_engine_reload_tls(self->engine);
+}
+
 static libmsrp_result call_engine_responses(caller *self) {
     uint64_t count = UINT64_MAX;
     const libmsrp_result result =
@@ -575,6 +579,33 @@ static libmsrp_result call_session_abort(caller *self) {
 static libmsrp_result call_session_state(caller *self) {
     libmsrp_state state = LIBMSRP_STATE_NEW;
     return libmsrp_session_state(self->engine, self->session, MAYBE_NULL(libmsrp_state *, self, &state));
+}
+
+static libmsrp_result call_session_peer_certificate(caller *self) {
+    libmsrp_certificate *certificate = NULL;
+    const libmsrp_result result = libmsrp_session_peer_certificate(
+        self->engine, self->session, MAYBE_NULL(libmsrp_certificate **, self, &certificate));
+    if (certificate != NULL) {
+        libmsrp_certificate_info info = LIBMSRP_CERTIFICATE_INFO_INIT;
+        CHECK_OK(libmsrp_certificate_read(certificate, &info));
+        CHECK(info.der.len > 0 && info.fingerprint.len > 0);
+    }
+    libmsrp_certificate_free(certificate);
+    return result;
+}
+
+/* Of what is none; call_session_peer_certificate reads what is one. */
+static libmsrp_result call_certificate_read(caller *self) {
+    libmsrp_certificate_info info = LIBMSRP_CERTIFICATE_INFO_INIT;
+    const libmsrp_result result =
+        libmsrp_certificate_read(NULL, MAYBE_NULL(libmsrp_certificate_info *, self, &info));
+    return result == LIBMSRP_ERR_INVALID_ARGUMENT ? LIBMSRP_OK : LIBMSRP_ERR_INTERNAL;
+}
+
+static libmsrp_result call_certificate_free(caller *self) {
+    (void)self;
+    libmsrp_certificate_free(NULL);
+    return LIBMSRP_OK;
 }
 
 static libmsrp_result call_session_pause(caller *self) {
@@ -927,6 +958,7 @@ static function functions[] = {
     FUNCTION(engine_fd, ON_ENGINE, 3),
     FUNCTION(engine_process, ON_ENGINE, 150),
     FUNCTION(engine_wakeup, ON_ENGINE, 3),
+    FUNCTION(engine_reload_tls, ON_ENGINE, 1),
     FUNCTION(engine_stats, ON_ENGINE, 3),
     FUNCTION(engine_set_log, ON_ENGINE, 3),
     FUNCTION(engine_responses, ON_ENGINE, 3),
@@ -938,6 +970,9 @@ static function functions[] = {
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
     FUNCTION(session_new, ON_ENGINE, 10),
+    FUNCTION(session_peer_certificate, ON_SESSION, 3),
+    FUNCTION(certificate_read, ON_NOTHING, 1),
+    FUNCTION(certificate_free, ON_NOTHING, 1),
     FUNCTION(session_local_path, ON_SESSION, 3),
     FUNCTION(session_local_media, ON_SESSION, 3),
     FUNCTION(session_create_offer, ON_SESSION, 3),

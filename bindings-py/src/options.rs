@@ -32,6 +32,8 @@ where
                 PyValueError::new_err(format!("{name} {value} is out of range"))
             } else if error.is_instance_of::<PyTypeError>(py) {
                 PyTypeError::new_err(format!("{name}: {}", error.value(py)))
+            } else if error.is_instance_of::<PyValueError>(py) {
+                PyValueError::new_err(format!("{name}: {}", error.value(py)))
             } else {
                 error
             }
@@ -172,7 +174,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
-        connection: ConnectionOptions::default(),
+        connection: connection(&keywords.get::<Bound<'_, PyAny>>("connection")?)?,
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,
@@ -191,6 +193,24 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
+    })
+}
+
+/// The options in a `msrp.ConnectionOptions`.
+fn connection(object: &Bound<'_, PyAny>) -> PyResult<ConnectionOptions> {
+    let get = |name: &str| object.getattr(name);
+    let timeout = "connection.connect_timeout";
+    Ok(ConnectionOptions {
+        source_address: named("connection.source_address", &get("source_address")?)?,
+        source_port: named("connection.source_port", &get("source_port")?)?,
+        source_port_from_path: named(
+            "connection.source_port_from_path",
+            &get("source_port_from_path")?,
+        )?,
+        connect_timeout: named::<Option<f64>>(timeout, &get("connect_timeout")?)?
+            .map(|value| seconds(timeout, value))
+            .transpose()?,
+        ..ConnectionOptions::default()
     })
 }
 

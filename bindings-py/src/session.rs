@@ -14,6 +14,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::certificate;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
@@ -81,6 +82,11 @@ impl Session {
     fn remote_path(&self, py: Python<'_>) -> PyResult<Option<Vec<Uri>>> {
         let path = self.core.get().remote_path(self.handle).or_raise(py)?;
         Ok(path.as_ref().map(uri::from_path))
+    }
+
+    fn peer_certificate<'py>(&self, py: Python<'py>) -> PyResult<Option<certificate::Values<'py>>> {
+        let shown = self.core.get().peer_certificate(self.handle).or_raise(py)?;
+        Ok(shown.map(|shown| certificate::values(py, shown)))
     }
 
     fn local_media(&self, py: Python<'_>) -> PyResult<String> {

@@ -219,6 +219,12 @@ mutants! {
     // Connections
     /// C-079: an `msrps` URI is dialled without TLS
     CleartextDialled,
+    /// C-092: whatever port the URI says, the registered one is dialled
+    PortAssumed,
+    /// C-093: the port is taken for a part of the name
+    PortResolved,
+    /// C-094: only the first address of a name is tried
+    FirstAddressOnly,
     /// C-190: sessions never share a connection
     NeverShared,
     /// C-274: every certificate matches every fingerprint

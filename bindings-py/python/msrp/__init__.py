@@ -41,10 +41,11 @@ from .exceptions import (
 from .message import Message
 from .requests import Answer, Request
 from .session import Session
-from .tls import TLSConfig
+from .tls import PeerCertificate, TLSConfig
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,
+    ConnectionOptions,
     Event,
     EventsLost,
     Headers,
@@ -68,6 +69,7 @@ __all__ = [
     "CloseReason",
     "ConcurrencyError",
     "ConnectError",
+    "ConnectionOptions",
     "Engine",
     "Event",
     "EventStream",
@@ -84,6 +86,7 @@ __all__ = [
     "Message",
     "MessageAborted",
     "MsrpError",
+    "PeerCertificate",
     "Profile",
     "ProtocolError",
     "QueueFull",

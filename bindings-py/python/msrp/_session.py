@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _msrp
+from ._dialling import Questions
 from ._loop import Dispatcher, Handlers
 from .events import EventStream, wake
 from .exceptions import SessionClosed
@@ -63,6 +64,7 @@ class SessionBase:
         "_loop",
         "_open_waiter",
         "_opened",
+        "_questions",
         "_queue",
         "_receiver",
         "_remembered",
@@ -98,6 +100,7 @@ class SessionBase:
         self._queue: deque[tuple[Any, ...] | Incoming] = deque()
         self._incoming: dict[int, Incoming] = {}
         self._requests = Requests()
+        self._questions = Questions(self)
         self._receiver: asyncio.Future[None] | None = None
         self._credit = 0
         self._taken: list[int] = []
@@ -222,6 +225,12 @@ class SessionBase:
     def _on_response(self, event: tuple[int, int, int, int, str, list[tuple[str, str]]]) -> None:
         _, _, handle, status, comment, headers = event
         self._requests.answered(handle, Answer(status, comment, Headers(headers)))
+
+    def _on_resolve(self, event: tuple[int, int, int, str]) -> None:
+        self._questions.resolve(event[2], event[3])
+
+    def _on_dial(self, event: tuple[int, int, int, str, int]) -> None:
+        self._questions.dial(event[2], event[3], event[4])
 
     def _on_writable(self, event: tuple[int, int]) -> None:
         wake(self._writable)
@@ -348,6 +357,7 @@ class SessionBase:
         self._reported.clear()
         self._acked.clear()
         self._requests.end(self._closed_error())
+        self._questions.end()
         self._tell(StateChanged(State.CLOSED))
         for stream in self._streams:
             stream._end()

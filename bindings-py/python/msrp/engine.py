@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from . import _msrp, sdp
+from ._dialling import AllowDial, Resolver
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
@@ -21,7 +22,7 @@ from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
 from .tls import TLSConfig, _tls
-from .types import Limits, Profile, Stats, Trace, _stats, _trace
+from .types import ConnectionOptions, Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -41,7 +42,13 @@ class Engine:
 
     `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
     for sessions and listeners that ask for TLS without a configuration of their own. `trace`: the
-    path of a masked pcapng file of all that goes over its connections, or a `Trace`.
+    path of a masked pcapng file of all that goes over its connections, or a `Trace`. `resolver`:
+    called with a name in a remote path, gives its addresses, in the order in which they are to be
+    tried, or an awaitable of them; what it raises goes into the `ConnectError`. Default: the
+    operating system. `allow_dial`: called with a session, an address and a port before anything is
+    sent there, says whether the session may be connected to it, or gives an awaitable of that. Both
+    run on the session's event loop, and are cancelled with the session; `docs/connections.md` tells
+    when they are asked.
 
     An engine may serve several event loops; a session belongs to the loop that made it. After
     `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
@@ -50,6 +57,7 @@ class Engine:
 
     __slots__ = (
         "__weakref__",
+        "_allow_dial",
         "_closed",
         "_core",
         "_dispatchers",
@@ -58,6 +66,7 @@ class Engine:
         "_limits",
         "_lock",
         "_pid",
+        "_resolver",
     )
 
     def __init__(
@@ -67,12 +76,26 @@ class Engine:
         limits: Limits | None = None,
         tls: TLSConfig | None = None,
         trace: str | os.PathLike[str] | Trace | None = None,
+        resolver: Resolver | None = None,
+        allow_dial: AllowDial | None = None,
     ) -> None:
         self._closed = True
+        for name, function in (("resolver", resolver), ("allow_dial", allow_dial)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is a function, not {type(function).__name__}")
         if limits is not None and not isinstance(limits, Limits):
             raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
-        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1], _trace(trace))
+        self._core = _msrp.Engine(
+            worker_threads,
+            self._limits,
+            _tls(tls)[1],
+            _trace(trace),
+            resolver is not None,
+            allow_dial is not None,
+        )
+        self._resolver = resolver
+        self._allow_dial = allow_dial
         self._pid = os.getpid()
         # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
         self._dispatchers: weakref.WeakKeyDictionary[
@@ -105,6 +128,7 @@ class Engine:
         pacing: Literal["pipelined", "one"] | None = None,
         dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
+        connection: ConnectionOptions | None = None,
         reports: Literal["auto", "manual"] = "auto",
         methods: Sequence[str] = (),
         keep_alive: float | None = None,
@@ -125,7 +149,8 @@ class Engine:
         requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
         holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
-        connection of its own, for bulk. `reports`: who makes REPORTs.
+        connection of its own, for bulk. `connection`: how its connection is made and kept.
+        `reports`: who makes REPORTs.
         `methods`: those beside SEND and REPORT whose requests come by `Session.recv_request` (RFC
         4975 §12). `keep_alive`: bodiless SENDs
         after so many seconds without anything sent. `report_timeout`: our own time for success
@@ -139,6 +164,8 @@ class Engine:
             raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
         if any(isinstance(names, str) for names in (accept_types, accept_wrapped_types, methods)):
             raise TypeError("accept_types, accept_wrapped_types and methods are sequences of str")
+        if connection is not None and not isinstance(connection, ConnectionOptions):
+            raise TypeError(f"connection is a ConnectionOptions, not {type(connection).__name__}")
         secure, config = _tls(tls)
         dispatcher = self._dispatcher()
         core = self._core.session(
@@ -162,6 +189,7 @@ class Engine:
                 "pacing": pacing,
                 "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
+                "connection": connection or ConnectionOptions(),
                 "reports": reports,
                 "methods": list(methods),
                 "keep_alive": keep_alive,
@@ -208,6 +236,16 @@ class Engine:
         Raises `ValueError` for options out of their range and for a file that cannot be made.
         """
         self._core.set_trace(_trace(trace))
+
+    def reload_tls(self) -> None:
+        """Reads the files of all TLS configurations again, and the system's CAs, for those who are
+        told that they changed; the engine looks by itself when sessions and connections are made.
+        New handshakes use what is there now; connections that are there live on.
+
+        Raises `ValueError` naming the first file that cannot be used: its old content stays in use;
+        `SessionClosed` when the engine is closed.
+        """
+        self._core.reload_tls()
 
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""

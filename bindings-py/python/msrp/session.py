@@ -14,6 +14,7 @@ from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
+from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
 from .types import CloseReason, State, Uri
 
@@ -61,6 +62,16 @@ class Session(SessionBase):
     def close_reason(self) -> CloseReason | None:
         """Why the session ended; None before it did."""
         return self._close_reason
+
+    @property
+    def peer_certificate(self) -> PeerCertificate | None:
+        """The certificate that the peer showed, and what proves it: None without TLS, before `open`
+        is done, after the session has ended, and for a peer that connected and showed none.
+        """
+        try:
+            return _peer_certificate(self._core.peer_certificate())
+        except SessionClosed:
+            return None
 
     def __repr__(self) -> str:
         return f"<Session {self._short_id()} {self._state.value}>"

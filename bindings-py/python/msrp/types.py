@@ -6,12 +6,14 @@ import enum
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal, TypeAlias
 
 from ._msrp import Uri
 
 __all__ = [
     "CloseReason",
+    "ConnectionOptions",
     "Event",
     "EventsLost",
     "Headers",
@@ -198,6 +200,27 @@ class Limits:
     engine_memory: int = 256 * 1024 * 1024
     #: Entries of `Session.events` that nobody reads. Beyond: the oldest are dropped and counted.
     event_stream: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """How a session's connection is made and kept. Times are seconds.
+
+    Sessions share a connection that we dialled only where all of these are equal. `ValueError` when
+    a session is made with what cannot be.
+    """
+
+    #: The address of this machine that we dial from; only peer addresses of the same family are
+    #: dialled then. None: what the system's routes say.
+    source_address: str | IPv4Address | IPv6Address | None = None
+    #: The port that we dial from; it serves one connection to each peer address at a time. 0: any
+    #: free one.
+    source_port: int = 0
+    #: Dial from the port on which the session listens, for peers that let only it in.
+    source_port_from_path: bool = False
+    #: Most time for the connection to the peer, over all its addresses, without a TLS handshake.
+    #: None: `Limits.connect`, which a longer one does not exceed.
+    connect_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
+use crate::sdp::{Attribute, MediaBuilder, MediaDescription};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -136,6 +137,70 @@ impl Session {
     pub fn set_remote_media(&self, sdp: &str, index: usize) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, Some(index))
+    }
+
+    /// Our `m=` section as values, for a host whose SIP stack keeps an SDP as objects: what
+    /// [`local_media`](Self::local_media) says as text. [`MediaDescription::written_attributes`] has its attributes one by
+    /// one.
+    ///
+    /// Errors: as `local_media`.
+    pub fn local_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.local_description(self.handle())
+    }
+
+    /// What the peer's `m=` section said last, attributes that are unknown here among it. `None` before, and where there
+    /// is only a path.
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_description(&self) -> Result<Option<MediaDescription>> {
+        self.shared().engine.remote_description(self.handle())
+    }
+
+    /// Takes the peer's `m=` section, given attribute by attribute: as [`set_remote`](Self::set_remote), without a text.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> msrp::Result<()> {
+    /// use msrp::sdp::MediaBuilder;
+    ///
+    /// # let engine = msrp::Engine::new(msrp::EngineOptions::default())?;
+    /// # let options = msrp::SessionOptions::default;
+    /// # let (alice, bob) = (engine.session(options())?, engine.session(options())?);
+    /// let offer = alice.local_description()?;
+    /// let (port, protocol) = (offer.port, offer.protocol.name());
+    /// // Between them, objects of a SIP stack, on either side.
+    /// let mut theirs = MediaBuilder::new("message", port, protocol, "*")?;
+    /// for attribute in offer.written_attributes() {
+    ///     theirs.attribute(attribute.name(), attribute.value())?;
+    /// }
+    /// bob.set_remote_attributes(theirs)?;
+    /// assert_eq!(bob.remote_path()?, Some(alice.local_path()?));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Errors: as `set_remote`; `InvalidSdp` names the attribute that is missing.
+    pub fn set_remote_attributes(&self, attributes: MediaBuilder) -> Result<()> {
+        let shared = self.shared();
+        shared
+            .engine
+            .set_remote_attributes(shared.session, attributes)
+    }
+
+    /// Takes the peer's `m=` section as a value: as [`set_remote`](Self::set_remote), which parses one.
+    ///
+    /// Errors: as `set_remote`.
+    pub fn set_remote_description(&self, theirs: MediaDescription) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_remote_description(shared.session, theirs)
+    }
+
+    /// Replaces [`SessionOptions::attributes`](crate::SessionOptions::attributes) from the next offer or answer on: an
+    /// answer may need others than an offer, once the offer is known.
+    ///
+    /// Errors: `InvalidArgument` for more than are allowed, `Gone`.
+    pub fn set_attributes(&self, attributes: Vec<Attribute>) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_attributes(shared.session, attributes)
     }
 
     /// Takes the peer's path without any SDP: two paths are enough for a session. `active` says whether we are the

@@ -53,7 +53,7 @@ impl Engine {
         session: SessionHandle,
         attributes: MediaBuilder,
     ) -> Result<()> {
-        self.set_remote_description(session, &attributes.build()?)
+        self.set_remote_description(session, attributes.build()?)
     }
 
     /// The peer's m= section as a value: as [`set_remote`](Self::set_remote), which parses one.
@@ -63,11 +63,11 @@ impl Engine {
     pub fn set_remote_description(
         &self,
         session: SessionHandle,
-        theirs: &MediaDescription,
+        theirs: MediaDescription,
     ) -> Result<()> {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        let weighed = Weighed::new(&session, &negotiation, |it| it.take(theirs))?;
+        let weighed = Weighed::new(&session, &negotiation, |it| it.take(&theirs))?;
         weighed.settle(&session, &mut negotiation)
     }
 

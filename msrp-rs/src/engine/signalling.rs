@@ -83,7 +83,7 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        self.set_remote_description(session, &MediaDescription::parse(sdp, index)?)
+        self.set_remote_description(session, MediaDescription::parse(sdp, index)?)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.

@@ -236,12 +236,15 @@ impl SessionDescription {
 /// A whole minimal SDP with these streams, of which there is one at least.
 pub(super) fn offer(streams: &[&MediaDescription], origin: &Origin) -> String {
     let first = streams.first();
-    let address = first.map_or(origin.address(), |first| {
-        first
-            .address
-            .as_ref()
-            .unwrap_or_else(|| first.path.last().host())
-    });
+    let address = first.map_or_else(
+        || origin.address(),
+        |first| {
+            first
+                .address
+                .as_ref()
+                .unwrap_or_else(|| first.path.last().host())
+        },
+    );
     let mut out = String::new();
     write_session_part(&mut out, &origin_line(origin), Some(address), FOREVER);
     for stream in streams {

@@ -6,6 +6,7 @@ pub(crate) mod names;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod tls;
+pub(crate) mod tls_peer;
 
 pub(crate) use raw::RawPeer;
 

@@ -9,6 +9,7 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod certificate;
 pub mod connection;
 pub mod frames;
 pub mod headers;
@@ -28,4 +29,5 @@ pub const TARGETS: &[Target] = &[
     ("reassembly", reassembly::run),
     ("sdp", sdp::run),
     ("connection", connection::run),
+    ("certificate", certificate::run),
 ];

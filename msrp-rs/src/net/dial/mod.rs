@@ -14,7 +14,7 @@ mod throttle;
 pub(crate) use check::{Check, Function};
 pub(crate) use source::Source;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +113,12 @@ pub(crate) async fn connect(
     // A certificate that one SDP vouches for proves nothing to another session.
     let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
     let reuse = share && sharing == Sharing::Shared;
+    let may_use = |address| peer.is_allowed(context, entry, source, address);
+    // Asked before others have to wait for the answer.
+    let asked = match place.shared().filter(|_| reuse) {
+        Some(Shared { address, .. }) => Some((address, may_use(address).await)),
+        None => None,
+    };
     let _gate = if reuse {
         Some(place.gate.lock().await)
     } else {
@@ -120,7 +126,10 @@ pub(crate) async fn connect(
     };
     if reuse
         && let Some(Shared { inbox, address }) = place.shared()
-        && peer.is_allowed(context, entry, source, address).await
+        && match asked {
+            Some((of, allowed)) if of == address => allowed,
+            _ => may_use(address).await,
+        }
         && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
     {
         let text = format_args!("shared by another session");
@@ -250,6 +259,7 @@ impl Peer<'_> {
                 let Dialler {
                     names, questions, ..
                 } = dialler;
+                let name = &mutant::swap(Mutant::PortResolved, name.clone(), || self.to_string());
                 let asked = names.addresses(&context.limits, questions, entry.mailbox(), name);
                 let addresses = timeout_at(deadline, asked)
                     .await
@@ -262,7 +272,13 @@ impl Peer<'_> {
         let addresses: Vec<SocketAddr> = addresses
             .into_iter()
             .filter(fitting)
-            .map(|address| (address, self.port).into())
+            .map(|address| {
+                (
+                    address,
+                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
+                )
+                    .into()
+            })
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
@@ -299,11 +315,16 @@ impl Peer<'_> {
             questions,
             ..
         } = &context.dialler;
+        let ip = address.ip();
+        // The system would take the wildcard for this machine.
+        if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err("no address of a host".into());
+        }
         let ended = |error: Error| error.context;
         let of_address = match turn {
             Some(turn) => turn,
             None => {
-                let host = Host::from(address.ip());
+                let host = Host::from(ip);
                 let turn = throttle.turn(&host, self.port);
                 turn.await.map_err(ended)?
             }

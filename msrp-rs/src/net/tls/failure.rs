@@ -121,7 +121,7 @@ fn incompatible(config: &TlsConfig, reason: &PeerIncompatible) -> String {
         PeerIncompatible::NoKxGroupsInCommon
         | PeerIncompatible::NamedGroupsExtensionRequired
         | PeerIncompatible::KeyShareExtensionRequired => {
-            "no way of exchanging keys in common".to_owned()
+            "no cipher suite or key exchange in common".to_owned()
         }
         PeerIncompatible::NoSignatureSchemesInCommon
         | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => {

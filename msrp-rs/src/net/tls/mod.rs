@@ -13,6 +13,7 @@ pub(crate) mod config;
 pub(crate) mod failure;
 pub(crate) mod handshake;
 mod keylog;
+pub(crate) mod probe;
 mod reload;
 pub(crate) mod verify;
 
