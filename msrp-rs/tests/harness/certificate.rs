@@ -61,6 +61,10 @@ pub fn run(data: &[u8]) {
     }
     if probed.as_server.is_ok() {
         let is_wild = |name: &String| name.eq_ignore_ascii_case("DNS:*.example");
-        assert!(is_named || seen.names.iter().any(is_wild), "{:?}", seen.names);
+        assert!(
+            is_named || seen.names.iter().any(is_wild),
+            "{:?}",
+            seen.names
+        );
     }
 }
