@@ -253,8 +253,8 @@ mutants! {
     CemaNoFallback,
     /// S-100: an offer without CEMA is taken though `c=` and `m=` line do not match
     CemaMismatchTaken,
-    /// S-104: requests go to the address of the middlebox, and not to the path
-    CemaToPath,
+    /// S-105: the certificate has to name the middlebox
+    CemaNameChecked,
 }
 
 /// What is right, or what is wrong when this fault is switched on.

@@ -20,7 +20,7 @@ use super::tls::verify::{Pins, Shown};
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ struct State {
     exchange: u64,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -127,6 +129,7 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 exchange: 0,
                 pins: None,
+                via: None,
                 peer: None,
                 spare: None,
             }),
@@ -187,6 +190,16 @@ impl Entry {
     /// What the peer's certificate must match.
     pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
         self.state.lock().pins.clone()
+    }
+
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
