@@ -33,7 +33,7 @@ MEMBERS = {
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    """close "Session": close_reason create_answer create_offer direction events id local_attributes
+    "Session": """close close_reason create_answer create_offer direction events id local_attributes
     local_media local_path offer_attributes offer_due offer_media open peer_certificate
     prepare_remote recv recv_many recv_request remote_description remote_direction
     remote_fingerprints remote_path request rollback_offer send send_nowait set_attributes
