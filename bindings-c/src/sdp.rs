@@ -17,7 +17,8 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 /// its attributes one by one.
 ///
 /// Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
-/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. sendrecv, the
+/// default, is not among them: a host whose session part has a direction adds it. The peer's is
 /// made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
 /// libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
 ///

@@ -214,8 +214,11 @@ static void several_sessions(void) {
     size_t count = 0;
     party_new(&alice, engine, 1, NULL);
     party_new(&bob, engine, 1, NULL);
-    party_new(&carol, engine, 1, NULL);
-    party_new(&dave, engine, 1, NULL);
+    /* Those of the answerer share a port. */
+    libmsrp_session_options options = party_options();
+    CHECK_OK(libmsrp_listener_new(engine, LIBMSRP_TEXT("127.0.0.1"), 0, NULL, &options.listener));
+    party_new(&carol, engine, 1, &options);
+    party_new(&dave, engine, 1, &options);
     const libmsrp_sdp_stream ours[] = {{alice.session, 0}, {bob.session, 1}};
     const libmsrp_sdp_stream theirs[] = {{carol.session, 0}, {dave.session, 2}};
 
