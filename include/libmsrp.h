@@ -41,6 +41,7 @@
  *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
@@ -1753,6 +1754,11 @@ typedef struct libmsrp_session_options {
      * Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Default: both sides.
      */
     libmsrp_direction direction;
+    /**
+     * Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+     * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+     */
+    int32_t cema;
 } libmsrp_session_options;
 
 /**
@@ -2077,6 +2083,13 @@ typedef struct libmsrp_session_callbacks {
                         libmsrp_transfer transfer,
                         const struct libmsrp_response *response,
                         void *user);
+    /**
+     * The names of an SDP were looked up, as libmsrp_session_prepare_remote() asked; lookup is its number.
+     */
+    void (*on_prepared)(struct libmsrp_engine *engine,
+                        libmsrp_session session,
+                        uint64_t lookup,
+                        void *user);
 } libmsrp_session_callbacks;
 
 /**
@@ -2211,6 +2224,47 @@ size_t libmsrp_body_len(const struct libmsrp_body *body);
  * once.
  */
 void libmsrp_body_release(struct libmsrp_body *body);
+
+/**
+ * Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
+ * libmsrp_session_set_remote() and libmsrp_session_create_answer(), which do not wait. Returns at once; on_prepared with
+ * the number in *lookup follows in any case: a name that the resolver does not find in its time has no address. Without
+ * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended, or the m=
+ * line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_prepare_remote(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const uint8_t *sdp,
+                                              size_t sdp_len,
+                                              int32_t index,
+                                              uint64_t *lookup);
+
+/**
+ * Whether a new offer is to be sent: *out is 1 when, with CEMA, the answer that libmsrp_session_set_remote() took last
+ * said that no connection would come about (RFC 6714 §4.2), else 0. Nothing of that answer was taken;
+ * libmsrp_session_create_offer() and libmsrp_session_offer_media() give the new offer, without a=msrp-cema.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_due(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         int32_t *out);
+
+/**
+ * The fingerprints in the peer's SDP as they stand there, `sha-256 AB:CD:...`, one per line without a line end after the
+ * last; empty until the remote side is known. A host that stores them with the peer's identity can warn when the next
+ * session brings others (RFC 6714 §7.7). *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_fingerprints(struct libmsrp_engine *engine,
+                                                   libmsrp_session session,
+                                                   struct libmsrp_text **out);
 
 /**
  * The certificate that the peer showed on the connection that has the session, or had it last. *out is NULL without
@@ -2661,8 +2715,8 @@ libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
 /**
  * How many m= lines an SDP text has: a whole SDP, or m= blocks.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
- * it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
+ * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_count(const uint8_t *text,
@@ -2674,7 +2728,7 @@ libmsrp_result libmsrp_sdp_count(const uint8_t *text,
  * first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
  * libmsrp_sdp_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
  * the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
  * from any thread, in a forked child.
@@ -2724,7 +2778,7 @@ void libmsrp_sdp_free(struct libmsrp_sdp *sdp);
  * or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks, from any thread, in a forked child.
  */
@@ -2744,7 +2798,7 @@ libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
  * lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
  * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
  * peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
@@ -2765,8 +2819,8 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
  * whose line has port 0 ends, and its line is answered with port 0.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
- * UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
+ * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
  * none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2923,9 +2977,10 @@ libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
  * same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
  * or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
- * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
- * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+ * peer's path changed after the session was bound, or names have to be looked up first
+ * (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+ * is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
  * ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -2941,8 +2996,11 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
  * libmsrp_session_local_media() then answers. May be called again. Port 0 ends the session. index: which m= line, from
  * 0, or LIBMSRP_FIRST_MEDIA.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
- * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+ * With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+ * path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+ * LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
  * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -2974,7 +3032,8 @@ libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
  *
  * A passive session is bound by its peer also without it, once the remote side is known.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+ * is due (libmsrp_session_offer_due());
  * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */

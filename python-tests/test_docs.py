@@ -367,15 +367,27 @@ def command_help(*arguments: str) -> str:
     return run([sys.executable, "-m", "msrp", *arguments, "--help"])
 
 
+def commands_in(text: str) -> set[str]:
+    listed = text.partition("Commands:")[2].partition("Options:")[0]
+    return set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
+
+
+def options_of(*command: str) -> set[str]:
+    text = command_help(*command)
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
+    for below in commands_in(text):
+        options |= options_of(*command, below)
+    return options
+
+
 def test_command_options_are_those_of_the_help() -> None:
-    listed = command_help().partition("Commands:")[2].partition("Options:")[0]
-    commands = set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
+    commands = commands_in(command_help())
     document = text_of("docs/command.md")
     titles = set(re.findall(r"^## (.*)$", document, re.MULTILINE))
     assert {word for title in titles for word in title.split(" and ")} == commands
     options = {"--help"}
     for command in commands:
-        options |= set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", command_help(command), re.M))
+        options |= options_of(command)
     assert set(re.findall(r"(?<![-\w])(--[a-z][\w-]+)", document)) - {"--release"} == options
     codes = re.findall(r"^  (\d+)  +(.*)$", command_help().partition("EXIT CODES")[2], re.M)
     assert re.findall(r"^\| (\d+) \| (.*) \|$", document.replace("`", ""), re.M) == codes

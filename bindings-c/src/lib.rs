@@ -40,6 +40,7 @@
 //!   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
 //!   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
 //!   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
+//!   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
 //!   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
 //!   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
 //!   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
@@ -79,6 +80,7 @@
 
 pub mod body;
 pub mod callbacks;
+pub mod cema;
 pub mod certificate;
 pub mod dialling;
 pub mod direction;

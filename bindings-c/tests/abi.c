@@ -160,6 +160,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
     CHECK_OFFSET(libmsrp_session_options, connection, 200);
     CHECK_OFFSET(libmsrp_session_options, direction, 208);
+    CHECK_OFFSET(libmsrp_session_options, cema, 212);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
@@ -173,7 +174,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_sdp_line, port, 104);
     CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 104);
+    CHECK(sizeof(libmsrp_session_callbacks) == 112);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -186,6 +187,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
     CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_prepared, 104);
 
     CHECK(sizeof(libmsrp_send_options) == 80);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);

@@ -408,6 +408,28 @@ static libmsrp_result call_session_set_remote(caller *self) {
     return libmsrp_session_set_remote(self->engine, self->session, sdp, len, some_number(self, LIBMSRP_FIRST_MEDIA));
 }
 
+static libmsrp_result call_session_prepare_remote(caller *self) {
+    size_t len;
+    uint64_t lookup;
+    const uint8_t *sdp = some_text(self, sdp_of(self), &len);
+    return libmsrp_session_prepare_remote(self->engine, self->session, sdp, len,
+                                          some_number(self, LIBMSRP_FIRST_MEDIA),
+                                          MAYBE_NULL(uint64_t *, self, &lookup));
+}
+
+static libmsrp_result call_session_offer_due(caller *self) {
+    int32_t due;
+    return libmsrp_session_offer_due(self->engine, self->session, MAYBE_NULL(int32_t *, self, &due));
+}
+
+static libmsrp_result call_session_remote_fingerprints(caller *self) {
+    libmsrp_text *text = NULL;
+    const libmsrp_result result = libmsrp_session_remote_fingerprints(
+        self->engine, self->session, MAYBE_NULL(libmsrp_text **, self, &text));
+    libmsrp_text_free(text);
+    return result;
+}
+
 static libmsrp_result call_session_set_remote_path(caller *self) {
     size_t len, types_len;
     const uint8_t *path = some_text(self, self->path == NULL ? "msrp://127.0.0.1:9/none;tcp" : self->path, &len);
@@ -1008,6 +1030,9 @@ static function functions[] = {
     FUNCTION(session_create_answer, ON_SESSION, 5),
     FUNCTION(session_set_remote, ON_SESSION, 5),
     FUNCTION(session_set_remote_path, ON_SESSION, 3),
+    FUNCTION(session_prepare_remote, ON_SESSION, 3),
+    FUNCTION(session_offer_due, ON_SESSION, 3),
+    FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
     FUNCTION(session_local_sdp, ON_SESSION, 3),
     FUNCTION(session_offer_sdp, ON_SESSION, 3),
     FUNCTION(session_remote_sdp, ON_SESSION, 3),

@@ -15,6 +15,7 @@ mod message;
 mod options;
 mod sdp;
 mod session;
+mod text;
 mod tls;
 mod uri;
 mod wire;

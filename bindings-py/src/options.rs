@@ -181,6 +181,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "session" => ConnectionSharing::Session,
             other => return Err(unknown("connection_sharing", other, "'peer' or 'session'")),
         },
+        cema: keywords.get("cema")?,
         reports: match keywords.get::<String>("reports")?.as_str() {
             "auto" => ReportMode::Auto,
             "manual" => ReportMode::Manual,

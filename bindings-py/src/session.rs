@@ -21,6 +21,7 @@ use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options::{self, named, send_options};
 use crate::sdp::{self, Line, Media, Pair};
+use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -130,18 +131,41 @@ impl Session {
         self.core.get().create_offer(self.handle).or_raise(py)
     }
 
-    fn create_answer(&self, py: Python<'_>, offer: &str, index: Option<usize>) -> PyResult<String> {
+    fn create_answer(
+        &self,
+        py: Python<'_>,
+        offer: SdpText,
+        index: Option<usize>,
+    ) -> PyResult<String> {
         self.core
             .get()
-            .create_answer(self.handle, offer, index)
+            .create_answer(self.handle, offer.as_str(), index)
             .or_raise(py)
     }
 
-    fn set_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<()> {
+    fn set_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<()> {
         self.core
             .get()
-            .set_remote(self.handle, sdp, index)
+            .set_remote(self.handle, sdp.as_str(), index)
             .or_raise(py)
+    }
+
+    /// Begins to look up names; the event has the number that this gives.
+    fn prepare_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<u64> {
+        self.core
+            .get()
+            .prepare_remote(self.handle, sdp.as_str(), index)
+            .or_raise(py)
+    }
+
+    fn offer_due(&self, py: Python<'_>) -> PyResult<bool> {
+        self.core.get().offer_due(self.handle).or_raise(py)
+    }
+
+    fn remote_fingerprints(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let prints = self.core.get().remote_fingerprints(self.handle);
+        let prints = prints.or_raise(py)?;
+        Ok(prints.iter().map(ToString::to_string).collect())
     }
 
     /// Our m= section: an offer, or the answer to what the peer's was set to.

@@ -129,6 +129,7 @@ class Engine:
         pacing: Literal["pipelined", "one"] | None = None,
         dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
+        cema: bool = False,
         connection: ConnectionOptions | None = None,
         reports: Literal["auto", "manual"] = "auto",
         methods: Sequence[str] = (),
@@ -153,12 +154,13 @@ class Engine:
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
         holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
         connection of its own, for bulk. `connection`: how its connection is made and kept.
-        `reports`: who makes REPORTs.
-        `methods`: those beside SEND and REPORT whose requests come by `Session.recv_request` (RFC
-        4975 §12). `keep_alive`: bodiless SENDs
-        after so many seconds without anything sent. `report_timeout`: our own time for success
-        REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
-        then `TransferUnconfirmed`. None: they may come as long as the session lasts.
+        `cema`: connections go through middleboxes that rewrite
+        addresses in SDP (RFC 6714); best with `tls`. `reports`: who makes REPORTs. `methods`: those
+        beside SEND and REPORT whose requests come by `Session.recv_request` (RFC 4975 §12).
+        `keep_alive`: bodiless SENDs after so many seconds without anything sent.
+        `report_timeout`: our own time for success REPORTs, in seconds from the last octet of a
+        message that asked for them (RFC 4975 §7.1.1); then `TransferUnconfirmed`. None: they may
+        come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -193,6 +195,7 @@ class Engine:
                 "pacing": pacing,
                 "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
+                "cema": cema,
                 "connection": connection or ConnectionOptions(),
                 "reports": reports,
                 "methods": list(methods),

@@ -91,7 +91,7 @@ class Session(SessionBase):
         self._check_loop()
         return self._core.create_offer()
 
-    def create_answer(self, offer: str, *, index: int | None = None) -> str:
+    def create_answer(self, offer: str | bytes, *, index: int | None = None) -> str:
         """Takes the peer's offer, and gives a whole SDP that answers it. An offer that repeats the
         last one gets the same answer; one with port 0 ends the session and is answered with port 0.
         `index` is the 0-based number of the media block, if it is not the first one of MSRP.
@@ -129,16 +129,59 @@ class Session(SessionBase):
         self._check_loop()
         self._core.rollback_offer()
 
-    def set_remote(self, sdp: str, *, index: int | None = None) -> None:
+    def set_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
         """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
         `local_media` then answers. May be called again. Port 0 ends the session. `index` as for
-        `create_answer`.
+        `create_answer`. With CEMA, `offer_due` says afterwards whether the answer was one that can
+        be used.
 
         Raises `InvalidSdp`, `InvalidUri`, `UnacceptedType`, `SessionClosed`.
         """
         self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
+
+    async def prepare_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
+        """Looks up the names of the peer's SDP that decide about CEMA, before `set_remote` and
+        `create_answer`, which do not wait. Without ``cema=True``, and where addresses are equal as
+        texts, there is nothing to look up. A name that the resolver does not find in its time has
+        no address.
+
+        Raises `InvalidSdp`, `SessionClosed`.
+
+        Cancellation: the lookup goes on, and the next call finds what it found.
+        """
+        self._check_loop()
+        lookup = self._core.prepare_remote(sdp, index)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._lookups[lookup] = waiter
+        try:
+            await waiter
+        finally:
+            self._lookups.pop(lookup, None)
+        self._check_open()
+
+    @property
+    def offer_due(self) -> bool:
+        """Whether a new offer is to be sent: with CEMA, the answer said that no connection would
+        come about (RFC 6714 §4.2). It was not taken; `create_offer` gives the new offer, without
+        ``a=msrp-cema``.
+        """
+        if self._state is State.CLOSED:
+            return False
+        with contextlib.suppress(SessionClosed):
+            return self._core.offer_due()
+        return False
+
+    @property
+    def remote_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints in the peer's SDP as they stand there, ``"sha-256 AB:CD:..."``; empty
+        until it is known. A host that stores them with the peer's identity can warn when the next
+        session brings others (RFC 6714 §7.7).
+        """
+        with contextlib.suppress(SessionClosed):
+            return tuple(self._core.remote_fingerprints())
+        return ()
 
     def local_attributes(self) -> MediaLine:
         """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:

@@ -17,7 +17,7 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
-use crate::sdp::{Attribute, Direction, MediaBuilder, MediaDescription};
+use crate::sdp::{Attribute, Direction, Fingerprint, MediaBuilder, MediaDescription};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -184,6 +184,42 @@ impl Session {
     pub fn set_remote_media(&self, sdp: &str, index: usize) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, Some(index))
+    }
+
+    /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):
+    /// to be done before [`set_remote`](Self::set_remote) and [`create_answer`](Self::create_answer), which do not wait.
+    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. The resolver has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve); what it does not find has no address.
+    ///
+    /// Errors: as `set_remote` for the text itself, `Gone`.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the lookup goes on, and another call finds what it found.
+    pub async fn prepare_remote(&self, sdp: &str) -> Result<()> {
+        let shared = self.shared();
+        let lookup = shared.prepare(sdp, None)?;
+        shared
+            .wait(&shared.lived, || match shared.is_looking(lookup) {
+                false => Some(Ok(())),
+                true => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// Whether a new offer is to be sent: with CEMA, the answer said that no connection would come about (RFC 6714
+    /// §4.2). It was not taken; [`create_offer`](Self::create_offer) gives the new offer.
+    ///
+    /// Errors: `Gone`.
+    pub fn offer_due(&self) -> Result<bool> {
+        self.shared().engine.offer_due(self.handle())
+    }
+
+    /// The fingerprints in the peer's SDP, once it is known: to be stored with the peer's identity, and compared the
+    /// next time (RFC 6714 §7.7).
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        self.shared().engine.remote_fingerprints(self.handle())
     }
 
     /// Our `m=` section as values, for a host whose SIP stack keeps an SDP as objects: what

@@ -69,6 +69,7 @@ mod dialling;
 
 // What they use.
 
+mod cema;
 mod dialog;
 mod domain;
 mod error;

@@ -189,6 +189,10 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// Whether connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714): offers and answers have
+    /// `a=msrp-cema`, and `c=` and `m=` line of the peer's count. Best together with TLS, which then reaches from end to
+    /// end (RFC 6714 §7.2).
+    pub cema: bool,
     /// How its connection is made and kept.
     pub connection: ConnectionOptions,
     /// Who makes REPORTs.
@@ -226,6 +230,7 @@ impl Default for SessionOptions {
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            cema: false,
             connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),

@@ -143,6 +143,9 @@ impl Engine {
     /// May be called again before the session is bound; later only with the path that is known. Port 0 ends the session:
     /// the stream was refused or is over (RFC 3264 §6, §8.2), and its answer has port 0, too.
     ///
+    /// With CEMA an answer may be void: then nothing of it is taken, and [`offer_due`](Self::offer_due) says that a new
+    /// offer is to be sent. Names have to be looked up before: [`prepare_remote`](Self::prepare_remote).
+    ///
     /// # Errors
     /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types,
     /// `InvalidArgument` (a changed path of a bound session), `Gone` when the session is closing or over, `Forked`.
@@ -250,6 +253,13 @@ impl Weighed {
         negotiation: &mut Negotiation,
     ) -> Result<()> {
         let Self { heard, pins } = self;
+        if let Some(fallback) = heard.fallback {
+            let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
+            if !is_served {
+                negotiation.fall_back(fallback);
+                return Ok(());
+            }
+        }
         session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
@@ -259,6 +269,7 @@ impl Weighed {
             )),
             SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
             ready => {
+                session.entry.set_via(Negotiation::via(&heard));
                 negotiation.settle(heard, ready == SetReady::WasBound);
                 session.mailbox().set_flow(negotiation.flow());
                 if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {

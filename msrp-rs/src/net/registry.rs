@@ -16,11 +16,11 @@ use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::Pins;
+use super::tls::verify::{Pins, Shown};
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ struct State {
     exchange: u64,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -127,6 +129,7 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 exchange: 0,
                 pins: None,
+                via: None,
                 peer: None,
                 spare: None,
             }),
@@ -189,6 +192,16 @@ impl Entry {
         self.state.lock().pins.clone()
     }
 
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
+    }
+
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
     ///
     /// # Errors
@@ -209,7 +222,7 @@ impl Entry {
     }
 
     /// Whether a peer with this certificate may come, as far as is known now.
-    fn expects(&self, certificate: &[u8]) -> bool {
+    fn expects(&self, certificate: &Shown<'_>) -> bool {
         if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
             return true;
         }
@@ -220,7 +233,7 @@ impl Entry {
             }
             state.pins.clone()
         };
-        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
     /// A handshake at the session's own listener failed.
@@ -529,7 +542,8 @@ impl Registry {
     /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
     pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
         let waiting = self.waiting(listener);
-        waiting.iter().any(|entry| entry.expects(certificate))
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
     }
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.

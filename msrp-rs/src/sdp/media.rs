@@ -62,8 +62,7 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MediaDescription {
-    /// TLS or not. In a parsed description [`Protocol::Tls`] whenever the leftmost URI is `msrps`,
-    /// also if the line says `TCP/MSRP`: the more secure reading holds.
+    /// TLS or not, as the `m=` line says and the leftmost URI of the path has to agree.
     pub protocol: Protocol,
     /// Port of the `m=` line, never 0.
     pub port: u16,

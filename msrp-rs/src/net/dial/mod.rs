@@ -101,13 +101,16 @@ pub(crate) async fn connect(
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }
+    let via = entry.via();
     let peer = Peer {
-        host: hop.host(),
-        port,
+        named: (hop.host(), port),
+        host: via.as_ref().map_or(hop.host(), |(host, _)| host),
+        port: via.as_ref().map_or(port, |(_, port)| *port),
     };
     let place = context.dialler.pool.place(Key {
         host: hop.host().clone(),
         port,
+        via: via.clone(),
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
         source: source.clone(),
     });
@@ -160,9 +163,11 @@ fn spawn(connected: Connected, tls: Option<Arc<Tls>>, (transport, proof): Secure
     tokio::spawn(Driver::new(connected, from, transport));
 }
 
-/// Who is dialled, as the URI says.
+/// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
 struct Peer<'a> {
+    /// Host and port of the URI, whoever is dialled.
+    named: (&'a Host, u16),
     host: &'a Host,
     port: u16,
 }
@@ -204,7 +209,10 @@ async fn secure(
         return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
-    let place = (peer.host, peer.port);
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
+        (peer.host, peer.port)
+    });
     let limit = context.limits.tls_handshake;
     let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
     tls.count(&context.memory);
@@ -264,17 +272,10 @@ impl Peer<'_> {
             }
             (_, address) => (Vec::from_iter(address), None),
         };
+        let port = mutant::swap(Mutant::PortAssumed, self.port, || 2855);
         let fitting = |address: &IpAddr| source.reaches(*address);
-        let addresses: Vec<SocketAddr> = addresses
-            .into_iter()
-            .filter(fitting)
-            .map(|address| {
-                (
-                    address,
-                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
-                )
-                    .into()
-            })
+        let addresses: Vec<SocketAddr> = (addresses.into_iter().filter(fitting))
+            .map(|address| (address, port).into())
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
