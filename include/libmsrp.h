@@ -961,8 +961,9 @@ typedef struct libmsrp_engine libmsrp_engine;
  * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
  * its attributes one by one.
  *
- * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
- * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+ * Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. sendrecv, the
+ * default, is not among them: a host whose session part has a direction adds it. The peer's is
  * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
  * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
  *
@@ -2799,8 +2800,9 @@ libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
- * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+ * peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+ * and from any thread.
  */
 libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
                                  const struct libmsrp_sdp_stream *streams,
@@ -2814,13 +2816,14 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  * as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
  * in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
  *
- * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+ * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+ * whose line has port 0 ends, and its line is answered with port 0.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
- * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
- * Legal in callbacks and from any thread.
+ * none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
                                   const uint8_t *offer,
@@ -2843,6 +2846,18 @@ libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
                                          struct libmsrp_sdp **out);
 
 /**
+ * Our m= section as values, as a later offer, which is open until the peer's section is given. What
+ * libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+ * the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
  * What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
  * there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
  *
@@ -2855,12 +2870,13 @@ libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
 
 /**
  * Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
- * libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+ * libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+ * host's, for libmsrp_sdp_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
  * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
- * ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote_sdp(struct libmsrp_engine *engine,
                                               libmsrp_session session,
@@ -3109,7 +3125,7 @@ libmsrp_result libmsrp_engine_responses(struct libmsrp_engine *engine,
  *
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, an option is of the
  * wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer takes;
- * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+ * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403); LIBMSRP_ERR_UNACCEPTED_TYPE;
  * LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_stream(struct libmsrp_engine *engine,
@@ -3345,7 +3361,8 @@ libmsrp_result libmsrp_engine_set_trace(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
- * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+ * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403);
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
  * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
@@ -3365,7 +3382,7 @@ libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
  * option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
  * takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
- * follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
 libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
@@ -3384,7 +3401,7 @@ libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
  * opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
  * longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
- * on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * on_writable follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_file(struct libmsrp_engine *engine,

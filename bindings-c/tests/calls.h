@@ -575,14 +575,17 @@ static libmsrp_result call_sdp_answer(caller *self) {
     return result;
 }
 
-static libmsrp_result call_session_local_sdp(caller *self) {
-    libmsrp_sdp *sdp = NULL;
-    const libmsrp_result result =
-        libmsrp_session_local_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
-    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
-    libmsrp_sdp_free(sdp);
-    return result;
-}
+#define CALL_FOR_SECTION(name)                                                                                 \
+    static libmsrp_result call_##name(caller *self) {                                                          \
+        libmsrp_sdp *sdp = NULL;                                                                               \
+        const libmsrp_result result =                                                                          \
+            libmsrp_##name(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));               \
+        CHECK((result == LIBMSRP_OK) == (sdp != NULL));                                                        \
+        libmsrp_sdp_free(sdp);                                                                                 \
+        return result;                                                                                         \
+    }
+CALL_FOR_SECTION(session_local_sdp)
+CALL_FOR_SECTION(session_offer_sdp)
 
 static libmsrp_result call_session_remote_sdp(caller *self) {
     libmsrp_sdp *sdp = NULL;
@@ -1031,6 +1034,7 @@ static function functions[] = {
     FUNCTION(session_offer_due, ON_SESSION, 3),
     FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
     FUNCTION(session_local_sdp, ON_SESSION, 3),
+    FUNCTION(session_offer_sdp, ON_SESSION, 3),
     FUNCTION(session_remote_sdp, ON_SESSION, 3),
     FUNCTION(session_set_remote_sdp, ON_SESSION, 2),
     FUNCTION(session_set_attributes, ON_SESSION, 3),

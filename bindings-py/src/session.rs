@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options::{self, named, send_options};
+use crate::sdp::{self, Line, Media, Pair};
 use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
@@ -38,6 +39,14 @@ impl Session {
             domain,
             handle,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn session_handle(&self) -> SessionHandle {
+        self.handle
     }
 
     fn admit(
@@ -157,6 +166,47 @@ impl Session {
         let prints = self.core.get().remote_fingerprints(self.handle);
         let prints = prints.or_raise(py)?;
         Ok(prints.iter().map(ToString::to_string).collect())
+    }
+
+    /// Our m= section: an offer, or the answer to what the peer's was set to.
+    fn local_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().local_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// Our m= section as a later offer.
+    fn offer_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().offer_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// What the peer's m= section said last.
+    fn remote_description(&self, py: Python<'_>) -> PyResult<Option<Media>> {
+        let theirs = self.core.get().remote_description(self.handle);
+        Ok(theirs.or_raise(py)?.map(Media))
+    }
+
+    /// The peer's m= section by its values, with attributes of the session part.
+    fn set_remote_attributes(
+        &self,
+        py: Python<'_>,
+        line: Line,
+        defaults: Vec<Pair>,
+    ) -> PyResult<()> {
+        let theirs = sdp::builder(py, &line, &defaults)?;
+        self.core
+            .get()
+            .set_remote_attributes(self.handle, theirs)
+            .or_raise(py)
+    }
+
+    /// Replaces the attributes that the host adds to our m= section.
+    fn set_attributes(&self, py: Python<'_>, attributes: Vec<Pair>) -> PyResult<()> {
+        let attributes = options::attributes(attributes)?;
+        self.core
+            .get()
+            .set_attributes(self.handle, attributes)
+            .or_raise(py)
     }
 
     fn set_remote_path(

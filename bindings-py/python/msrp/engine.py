@@ -119,7 +119,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
-        direction: Direction = "sendrecv",
+        direction: Direction | str = "sendrecv",
         max_size: int | None = None,
         title: str | None = None,
         attributes: AttributesIn = (),

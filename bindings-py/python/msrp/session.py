@@ -7,13 +7,14 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
 from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
+from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, _pairs
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
 from .types import CloseReason, Direction, State, Uri
@@ -182,6 +183,55 @@ class Session(SessionBase):
             return tuple(self._core.remote_fingerprints())
         return ()
 
+    def local_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:
+        what `local_media` says as text. ``sendrecv``, the default, is not among its attributes: a
+        host whose session part has a direction adds it.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.local_description().line())
+
+    def offer_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, as a later offer: what `offer_media` says as
+        text.
+
+        Raises `ConcurrencyError`, `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.offer_description().line())
+
+    def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
+        """The peer's ``m=`` section value by value: as `set_remote`, without a text. Port 0 ends
+        the session: the stream was refused or is over. `defaults`: the attributes of the session
+        part; those that are no defaults of sections are passed over.
+
+        Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
+        """
+        self._check_loop()
+        self._core.set_remote_attributes(_line(line), _pairs(defaults))
+        self._remote_path = ()
+
+    @property
+    def remote_description(self) -> MediaDescription | None:
+        """What the peer's ``m=`` section said last, attributes that are unknown here among it. None
+        before, and where there is only a path.
+
+        Raises `SessionClosed`.
+        """
+        theirs = self._core.remote_description()
+        return None if theirs is None else MediaDescription._of(theirs)
+
+    def set_attributes(self, attributes: AttributesIn) -> None:
+        """Replaces the `attributes` of `Engine.session` from the next offer or answer on: an answer
+        may need others than an offer, once the offer is known.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_attributes(_pairs(attributes))
+
     def set_remote_path(
         self,
         path: str | Uri | Sequence[str | Uri],
@@ -217,10 +267,11 @@ class Session(SessionBase):
     def _directions(self) -> tuple[Direction | None, Direction]:
         if self._state is not State.CLOSED:
             with contextlib.suppress(SessionClosed):
-                return cast("tuple[Direction | None, Direction]", self._core.directions())
-        return None, "inactive"
+                remote, agreed = self._core.directions()
+                return None if remote is None else Direction(remote), Direction(agreed)
+        return None, Direction.INACTIVE
 
-    def set_direction(self, direction: Direction) -> None:
+    def set_direction(self, direction: Direction | str) -> None:
         """What our next offer or answer says of the direction: a hold is ``sendonly`` or
         ``inactive``, its end ``sendrecv``. It holds when that exchange is done; without SDP at
         once. Ordinary messages that are under way when we must not send any more wait until we

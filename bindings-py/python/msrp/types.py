@@ -32,9 +32,19 @@ __all__ = [
 ]
 
 
-#: Who sends ordinary messages, seen from our side (RFC 4975 §8.9): ``sendonly`` is what only we
-#: send.
-Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+class Direction(enum.StrEnum):
+    """Who sends ordinary messages (RFC 4975 §8.9), seen from one side: a session's from ours, a
+    description's from the describing one.
+    """
+
+    SENDRECV = "sendrecv"
+    """Both sides."""
+    SENDONLY = "sendonly"
+    """Only this side."""
+    RECVONLY = "recvonly"
+    """Only the other side."""
+    INACTIVE = "inactive"
+    """Neither."""
 
 
 class State(enum.Enum):

@@ -16,7 +16,7 @@ use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::Pins;
+use super::tls::verify::{Pins, Shown};
 use crate::error::Error;
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
@@ -222,7 +222,7 @@ impl Entry {
     }
 
     /// Whether a peer with this certificate may come, as far as is known now.
-    fn expects(&self, certificate: &[u8]) -> bool {
+    fn expects(&self, certificate: &Shown<'_>) -> bool {
         if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
             return true;
         }
@@ -233,7 +233,7 @@ impl Entry {
             }
             state.pins.clone()
         };
-        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
     /// A handshake at the session's own listener failed.
@@ -542,7 +542,8 @@ impl Registry {
     /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
     pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
         let waiting = self.waiting(listener);
-        waiting.iter().any(|entry| entry.expects(certificate))
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
     }
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.

@@ -272,17 +272,10 @@ impl Peer<'_> {
             }
             (_, address) => (Vec::from_iter(address), None),
         };
+        let port = mutant::swap(Mutant::PortAssumed, self.port, || 2855);
         let fitting = |address: &IpAddr| source.reaches(*address);
-        let addresses: Vec<SocketAddr> = addresses
-            .into_iter()
-            .filter(fitting)
-            .map(|address| {
-                (
-                    address,
-                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
-                )
-                    .into()
-            })
+        let addresses: Vec<SocketAddr> = (addresses.into_iter().filter(fitting))
+            .map(|address| (address, port).into())
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
