@@ -653,7 +653,7 @@ fn a_block_needs_no_session_part() {
     let found = check(text(&GOOD).trim_end_matches('\n').as_bytes(), None);
     assert_eq!(
         names(&found),
-        ["6 setup-missing", "9 line-end", "9 encoding"]
+        ["6 setup-missing", "9 encoding", "9 line-end"]
     );
 }
 
