@@ -991,6 +991,11 @@ typedef struct libmsrp_tls libmsrp_tls;
 typedef uint64_t libmsrp_session;
 
 /**
+ * Names a listener of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_listener;
+
+/**
  * Octets or UTF-8 text, borrowed, not NUL-terminated.
  *
  * In options: borrowed until the call returns; ptr may be NULL where len is 0. In what callbacks get:
@@ -1294,6 +1299,15 @@ typedef struct libmsrp_engine_options {
      * Says which addresses may be dialled, with user. Default: NULL, all may.
      */
     libmsrp_dial_fn on_dial;
+    /**
+     * The ports, both included, out of which listeners and sessions get one that are given none. Default: 0 and 0, any
+     * free one.
+     */
+    uint16_t first_port;
+    /**
+     * See first_port.
+     */
+    uint16_t last_port;
 } libmsrp_engine_options;
 
 /**
@@ -1479,9 +1493,61 @@ typedef struct libmsrp_stats {
 } libmsrp_stats;
 
 /**
- * Names a listener of an engine. 0 is none.
+ * Options of a listener. Zero: the default.
  */
-typedef uint64_t libmsrp_listener;
+typedef struct libmsrp_listener_options {
+    /**
+     * sizeof(libmsrp_listener_options), set by LIBMSRP_LISTENER_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * An address of this machine, or a name that resolves to one. Must be given.
+     */
+    struct libmsrp_slice host;
+    /**
+     * TLS, copied; it needs an identity. Default: NULL, plain TCP.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * The host for the URIs of its sessions, where that differs from what is bound. Default: host.
+     */
+    struct libmsrp_slice advertise_host;
+    /**
+     * The network interface to which connections must come, by its name. Not every system has that, and some ask for a
+     * privilege. Default: any that has the address.
+     */
+    struct libmsrp_slice interface_name;
+    /**
+     * After so long without traffic on a connection the system asks the peer whether it is there, 1 s to 32767 s; who does
+     * not answer for as long again has timed out. Default: never.
+     */
+    int64_t tcp_keepalive_ms;
+    /**
+     * A connection without any traffic for so long is closed with that reason. Default: never.
+     */
+    int64_t idle_ms;
+    /**
+     * The port. Default: one of first_port to last_port, or any free one.
+     */
+    uint16_t port;
+    /**
+     * With port 0: the ports, both included, out of which it gets one that is free. Default: 0 and 0, those of the
+     * engine's options.
+     */
+    uint16_t first_port;
+    /**
+     * See first_port.
+     */
+    uint16_t last_port;
+    /**
+     * With advertise_host: the port for the URIs. Default: the bound one.
+     */
+    uint16_t advertise_port;
+    /**
+     * The differentiated services code point of what its connections send, 1 to 63. Default: the system's.
+     */
+    uint8_t dscp;
+} libmsrp_listener_options;
 
 /**
  * Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
@@ -1635,6 +1701,24 @@ typedef struct libmsrp_connection_options {
      * source_port_from_path. Default: any free one.
      */
     uint16_t source_port;
+    /**
+     * The differentiated services code point of what is sent, 1 to 63. Default: the system's.
+     */
+    uint8_t dscp;
+    /**
+     * The network interface through which we dial, by its name, and to which peers must come where the session has a
+     * listener of its own. Not every system has that, and some ask for a privilege. Default: what the routes say.
+     */
+    struct libmsrp_slice interface_name;
+    /**
+     * After so long without traffic the system asks the peer whether it is there, 1 s to 32767 s; who does not answer for
+     * as long again has timed out. Default: never.
+     */
+    int64_t tcp_keepalive_ms;
+    /**
+     * A connection without any traffic for so long is closed with that reason. Default: never.
+     */
+    int64_t idle_ms;
 } libmsrp_connection_options;
 
 /**
@@ -2190,6 +2274,52 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Gives a session its connection: a TCP socket that the host has connected or accepted, with the octets that it has read
+ * from it. libmsrp_session_open() does not dial then; the session is served from now on. Only this session is served on
+ * the connection, and its remote side may become known later, within libmsrp_limits.unbound_ms.
+ *
+ * fd: a connected TCP socket over IPv4 or IPv6, blocking or not. initial: at most libmsrp_limits.early_len octets, copied;
+ * with TLS they are the beginning of TLS. May be NULL with 0. inbound: not 0 if the peer connected, which makes us the
+ * server of TLS. tls: not 0 if the engine shall speak TLS, as the session's URI says.
+ *
+ * With LIBMSRP_OK fd is the engine's, which has closed this number: do not use it. With any other result it is the host's,
+ * as it was. What becomes of a TLS handshake is told by on_state and on_closed.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, initial is NULL and its length not 0, fd is no
+ * connected TCP socket, tls does not fit the session's URI, TLS as server without an identity, or TLS as client before the
+ * remote side is known; LIBMSRP_ERR_TOO_LARGE: too many initial octets; LIBMSRP_ERR_CONNECT: the connection has failed;
+ * LIBMSRP_ERR_BUSY: the session has a connection or is dialling; LIBMSRP_ERR_LIMIT: no descriptor; LIBMSRP_ERR_GONE: the
+ * session has ended or the engine is shut down; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread.
+ */
+libmsrp_result libmsrp_session_adopt(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     int32_t fd,
+                                     const uint8_t *initial,
+                                     size_t initial_len,
+                                     int32_t inbound,
+                                     int32_t tls);
+
+/**
+ * Gives a listener a connection that the host has accepted in its place, with the octets that it has read from it: for
+ * hosts with an accept loop of their own that do not know which session a connection is for. It is as any connection that
+ * came to the listener.
+ *
+ * fd and initial: as for libmsrp_session_adopt(), also what the result means for fd. The listener says whether TLS is
+ * spoken.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, initial is NULL and its length not 0, or fd is no
+ * connected TCP socket; LIBMSRP_ERR_TOO_LARGE: too many initial octets; LIBMSRP_ERR_CONNECT: the connection has failed;
+ * LIBMSRP_ERR_LIMIT: no descriptor; LIBMSRP_ERR_GONE: the listener is closed or the engine is shut down;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_adopt(struct libmsrp_engine *engine,
+                                      libmsrp_listener listener,
+                                      int32_t fd,
+                                      const uint8_t *initial,
+                                      size_t initial_len);
+
+/**
  * Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
  * libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
  * long.
@@ -2479,6 +2609,21 @@ libmsrp_result libmsrp_listener_new(struct libmsrp_engine *engine,
                                     uint16_t port,
                                     const struct libmsrp_tls *tls,
                                     libmsrp_listener *out);
+
+/**
+ * As libmsrp_listener_new(), with options.
+ *
+ * options: must name host; copied.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty, a text is not UTF-8, an option is
+ * out of its range or not for this system, or tls has no usable identity; LIBMSRP_ERR_CONNECT: the name does not resolve,
+ * the port cannot be bound, all ports of the range are taken, or the system refuses the interface; LIBMSRP_ERR_TLS: no CA
+ * is given and the system has none; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_open(struct libmsrp_engine *engine,
+                                     const struct libmsrp_listener_options *options,
+                                     libmsrp_listener *out);
 
 /**
  * The port that a listener is bound to.
@@ -3474,6 +3619,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
+#define LIBMSRP_LISTENER_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_listener_options)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
 #define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)

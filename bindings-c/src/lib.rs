@@ -78,6 +78,7 @@
 // The names are those of the header, and what their pointers have to be stands in the header's words.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
+pub mod adopt;
 pub mod body;
 pub mod callbacks;
 pub mod cema;

@@ -4,6 +4,7 @@
 //! `python/msrp`, what an engine does in `msrp::engine`. Engine threads never attach to the interpreter; all Python
 //! objects are made and dropped by threads that Python knows.
 
+mod adopt;
 mod certificate;
 mod cli;
 mod core;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use msrp::engine::{
-    MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
+    Adopt, MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
 };
 use msrp::proto::Answer;
 use msrp::sdp::Direction;
@@ -15,6 +15,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::adopt;
 use crate::certificate;
 use crate::core::Core;
 use crate::domain::Domain;
@@ -226,6 +227,24 @@ impl Session {
     fn open(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
         self.core.get().open(self.handle, timeout).or_raise(py)
+    }
+
+    /// Hands a descriptor over to the session; it is closed then, and stays as it is on an exception.
+    fn adopt(
+        &self,
+        py: Python<'_>,
+        descriptor: i32,
+        initial: Vec<u8>,
+        inbound: bool,
+        tls: bool,
+    ) -> PyResult<()> {
+        let how = Adopt {
+            inbound,
+            initial: initial.into(),
+            tls,
+        };
+        let engine = self.core.get();
+        adopt::hand_over(descriptor, |socket| engine.adopt(self.handle, socket, how)).or_raise(py)
     }
 
     fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {

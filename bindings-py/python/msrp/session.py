@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
+from ._sockets import give
 from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
@@ -314,6 +316,40 @@ class Session(SessionBase):
             self._open_waiter = None
         if not self._opened:
             raise self._closed_error()
+
+    async def adopt(
+        self,
+        sock: socket.socket,
+        *,
+        initial: bytes = b"",
+        inbound: bool = True,
+        tls: bool = False,
+        timeout: float | None = 30,
+    ) -> None:
+        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at a
+        port. `initial` is what was read from it already. `inbound` says that the peer connected,
+        which makes us the server of TLS. `tls` is that of the session: the engine does the
+        handshake, and the initial octets belong to it. Only this session is served on it.
+
+        Once it is taken the socket is the engine's, and `sock` is closed. A socket that asyncio
+        watches is not to be given away.
+
+        Raises `TypeError`, `ValueError` for anything but a connected TCP socket and for TLS that
+        does not fit, `TooLarge` for more initial octets than `Limits.early_len`, `ConnectError` for
+        a connection that has failed, and `ConcurrencyError` when the session has a connection; then
+        the socket stays as it was. After that as `open`.
+
+        Cancellation: ends the session.
+        """
+        self._check_loop()
+        if self._state is State.CLOSED:
+            raise self._closed_error()
+        if self._open_waiter is not None:
+            raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
+        if not self.remote_path:
+            raise ValueError("adopt needs the remote side: call set_remote or set_remote_path first")
+        give(sock, lambda fd: self._core.adopt(fd, bytes(initial), inbound, tls))
+        await self.open(timeout)
 
     async def close(self, timeout: float | None = 5) -> None:
         """Ends the session when what is under way is acknowledged; what is left after `timeout`
