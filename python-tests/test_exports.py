@@ -21,8 +21,8 @@ NAMES = """
 
 #: Of the modules that are asked for by name.
 MODULES = {
-    "sdp": """Attribute AttributesIn Direction Fingerprint MediaDescription MediaLine
-        SessionDescription Setup answer offer parse refuse""",
+    "sdp": """Attribute AttributesIn Direction Finding Fingerprint MediaDescription MediaLine
+        SessionDescription Setup Severity answer check offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
         Request Response Uri UriPath new_id""",
     "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
