@@ -251,7 +251,12 @@ fn address(what: &str, address: IpAddr, interface: &str) -> bool {
 #[test]
 fn an_address_that_goes_away_is_the_reason() {
     // For benchmarks of networks (RFC 2544): nobody's, and no loopback.
-    let own = IpAddr::from(Ipv4Addr::new(198, 18, 77, (std::process::id() % 250 + 1) as u8));
+    let own = IpAddr::from(Ipv4Addr::new(
+        198,
+        18,
+        77,
+        (std::process::id() % 250 + 1) as u8,
+    ));
     if !address("add", own, "lo") {
         println!("skipped: addresses cannot be added here");
         return;
