@@ -74,7 +74,6 @@ static void both_ends(void) {
     connection(ends);
     CHECK_OK(libmsrp_session_adopt(engine, alice.session, ends[0], NULL, 0, 0, 0));
     CHECK_OK(libmsrp_session_adopt(engine, bob.session, ends[1], NULL, 0, 1, 0));
-    CHECK(!is_open(ends[0]) && !is_open(ends[1]));
     CHECK_OK(libmsrp_session_open(engine, alice.session, DEADLINE_MS));
     CHECK_OK(libmsrp_session_open(engine, bob.session, DEADLINE_MS));
     RUN_UNTIL(engine, alice.is_open && bob.is_open);
