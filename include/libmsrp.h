@@ -41,6 +41,7 @@
  *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
+ *   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
  *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
@@ -265,6 +266,40 @@ enum libmsrp_proof
 typedef enum libmsrp_proof libmsrp_proof;
 #else
 typedef int32_t libmsrp_proof;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Who sends ordinary messages, seen from our side (RFC 4975 §8.9). Bodiless requests, REPORTs, requests of other
+ * methods, and messages that carry control or reports (libmsrp_send_options.control) pass in every state.
+ */
+enum libmsrp_direction
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Both sides.
+     */
+    LIBMSRP_DIRECTION_SENDRECV = 0,
+    /**
+     * Only we: the peer is held.
+     */
+    LIBMSRP_DIRECTION_SENDONLY = 1,
+    /**
+     * Only the peer.
+     */
+    LIBMSRP_DIRECTION_RECVONLY = 2,
+    /**
+     * Neither.
+     */
+    LIBMSRP_DIRECTION_INACTIVE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum libmsrp_direction libmsrp_direction;
+#else
+typedef int32_t libmsrp_direction;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -756,6 +791,10 @@ enum libmsrp_close_reason
      * The peer did not come, or did not answer the first request, in time.
      */
     LIBMSRP_CLOSE_REASON_BIND_TIMEOUT = 6,
+    /**
+     * The SDP ended the stream with port 0 (RFC 3264 §8.2).
+     */
+    LIBMSRP_CLOSE_REASON_STREAM_ENDED = 7,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -922,7 +961,7 @@ typedef struct libmsrp_engine libmsrp_engine;
  * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
  * its attributes one by one.
  *
- * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
  * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
  * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
  * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
@@ -1794,6 +1833,15 @@ typedef struct libmsrp_session_options {
      * How its connection is made and kept, copied. Default: NULL, all defaults.
      */
     const struct libmsrp_connection_options *connection;
+    /**
+     * Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Default: both sides.
+     */
+    libmsrp_direction direction;
+    /**
+     * Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+     * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+     */
+    int32_t cema;
 } libmsrp_session_options;
 
 /**
@@ -2118,6 +2166,13 @@ typedef struct libmsrp_session_callbacks {
                         libmsrp_transfer transfer,
                         const struct libmsrp_response *response,
                         void *user);
+    /**
+     * The names of an SDP were looked up, as libmsrp_session_prepare_remote() asked; lookup is its number.
+     */
+    void (*on_prepared)(struct libmsrp_engine *engine,
+                        libmsrp_session session,
+                        uint64_t lookup,
+                        void *user);
 } libmsrp_session_callbacks;
 
 /**
@@ -2159,6 +2214,11 @@ typedef struct libmsrp_send_options {
      * the transfer's handle. Default: NULL, nowhere.
      */
     struct libmsrp_text **message_id_out;
+    /**
+     * Not 0: it is control or a report rather than a message for a reader, and the direction of the session does not
+     * stop it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim. Default: 0.
+     */
+    int32_t control;
 } libmsrp_send_options;
 
 /**
@@ -2295,6 +2355,47 @@ size_t libmsrp_body_len(const struct libmsrp_body *body);
 void libmsrp_body_release(struct libmsrp_body *body);
 
 /**
+ * Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
+ * libmsrp_session_set_remote() and libmsrp_session_create_answer(), which do not wait. Returns at once; on_prepared with
+ * the number in *lookup follows in any case: a name that the resolver does not find in its time has no address. Without
+ * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
+ * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended, or the m=
+ * line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_prepare_remote(struct libmsrp_engine *engine,
+                                              libmsrp_session session,
+                                              const uint8_t *sdp,
+                                              size_t sdp_len,
+                                              int32_t index,
+                                              uint64_t *lookup);
+
+/**
+ * Whether a new offer is to be sent: *out is 1 when, with CEMA, the answer that libmsrp_session_set_remote() took last
+ * said that no connection would come about (RFC 6714 §4.2), else 0. Nothing of that answer was taken;
+ * libmsrp_session_create_offer() and libmsrp_session_offer_media() give the new offer, without a=msrp-cema.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_due(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         int32_t *out);
+
+/**
+ * The fingerprints in the peer's SDP as they stand there, `sha-256 AB:CD:...`, one per line without a line end after the
+ * last; empty until the remote side is known. A host that stores them with the peer's identity can warn when the next
+ * session brings others (RFC 6714 §7.7). *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_fingerprints(struct libmsrp_engine *engine,
+                                                   libmsrp_session session,
+                                                   struct libmsrp_text **out);
+
+/**
  * The certificate that the peer showed on the connection that has the session, or had it last. *out is NULL without
  * TLS, before the session is on a connection, and for a peer that connected and showed none; else it is for
  * libmsrp_certificate_free().
@@ -2357,6 +2458,40 @@ libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
 libmsrp_result libmsrp_dial_done(struct libmsrp_engine *engine,
                                  libmsrp_query query,
                                  int32_t allow);
+
+/**
+ * Says what our next offer or answer wishes: a hold is LIBMSRP_DIRECTION_SENDONLY or _INACTIVE, its end
+ * LIBMSRP_DIRECTION_SENDRECV. It holds when that exchange is done; in a session without SDP at once. Ordinary messages
+ * that are under way when we must not send any more wait until we may, large ones at the end of a chunk; new ones are
+ * refused with LIBMSRP_ERR_STATUS, 403. What the peer began before goes on to its end; what it begins then gets 403.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or direction is unknown; LIBMSRP_ERR_GONE: the
+ * session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_direction(struct libmsrp_engine *engine,
+                                             libmsrp_session session,
+                                             libmsrp_direction direction);
+
+/**
+ * Who sends ordinary messages now: what the last exchange of SDP agreed on.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_direction(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         libmsrp_direction *out);
+
+/**
+ * What the peer's SDP said last, seen from our side: LIBMSRP_DIRECTION_RECVONLY where it holds us. Before its first
+ * SDP, and without SDP, LIBMSRP_DIRECTION_SENDRECV.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_remote_direction(struct libmsrp_engine *engine,
+                                                libmsrp_session session,
+                                                libmsrp_direction *out);
 
 /**
  * Makes an engine and starts its threads. options may be NULL. Copies the options; takes over user only on
@@ -2724,8 +2859,8 @@ libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
 /**
  * How many m= lines an SDP text has: a whole SDP, or m= blocks.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
- * it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
+ * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_count(const uint8_t *text,
@@ -2737,7 +2872,7 @@ libmsrp_result libmsrp_sdp_count(const uint8_t *text,
  * first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
  * libmsrp_sdp_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
  * the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
  * from any thread, in a forked child.
@@ -2787,7 +2922,7 @@ void libmsrp_sdp_free(struct libmsrp_sdp *sdp);
  * or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, or there is no such m= line;
  * LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
  * Legal in callbacks, from any thread, in a forked child.
  */
@@ -2807,10 +2942,11 @@ libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
  * lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
  * libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
- * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+ * peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+ * and from any thread.
  */
 libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
                                  const struct libmsrp_sdp_stream *streams,
@@ -2824,13 +2960,14 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  * as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
  * in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
  *
- * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+ * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+ * whose line has port 0 ends, and its line is answered with port 0.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
- * UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
+ * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
- * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
- * Legal in callbacks and from any thread.
+ * none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
                                   const uint8_t *offer,
@@ -2853,6 +2990,18 @@ libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
                                          struct libmsrp_sdp **out);
 
 /**
+ * Our m= section as values, as a later offer, which is open until the peer's section is given. What
+ * libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+ * the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
  * What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
  * there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
  *
@@ -2865,12 +3014,13 @@ libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
 
 /**
  * Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
- * libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+ * libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+ * host's, for libmsrp_sdp_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
  * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
- * ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote_sdp(struct libmsrp_engine *engine,
                                               libmsrp_session session,
@@ -2917,8 +3067,9 @@ libmsrp_result libmsrp_session_local_path(struct libmsrp_engine *engine,
                                           struct libmsrp_text **out);
 
 /**
- * Our m= block with its attributes, for a host that builds its own SDP: an offer, or the answer to what
- * libmsrp_session_set_remote() was given. *out is for libmsrp_text_free().
+ * Our m= block with its attributes, for a host that builds its own SDP: the answer to an offer that
+ * libmsrp_session_set_remote() was given, our open offer, else our side as it stands. The first time it is an offer;
+ * later ones come from libmsrp_session_offer_media(). *out is for libmsrp_text_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -2928,23 +3079,54 @@ libmsrp_result libmsrp_session_local_media(struct libmsrp_engine *engine,
                                            struct libmsrp_text **out);
 
 /**
- * A whole minimal SDP with our m= block as an offer. *out is for libmsrp_text_free().
+ * Our m= block as an offer, which is open until libmsrp_session_set_remote() is given its answer, or
+ * libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same. The version in
+ * the host's o= line grows when its text differs from the last one (RFC 3264 §8). *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, as for
+ * libmsrp_session_create_offer(); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_media(struct libmsrp_engine *engine,
+                                           libmsrp_session session,
+                                           struct libmsrp_text **out);
+
+/**
+ * Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491). An offer of the peer that
+ * libmsrp_session_set_remote() was given is not waited for any more either. Nothing happens where none is open.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_rollback_offer(struct libmsrp_engine *engine,
+                                              libmsrp_session session);
+
+/**
+ * A whole minimal SDP with our m= block as an offer, which is open until libmsrp_session_set_remote() is given its
+ * answer, or libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same
+ * text. The version in o= grows with every change (RFC 3264 §8); streams of the peer's offers that we refused keep
+ * their lines, with port 0. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours,
+ * and this one would differ, or one of the peer that libmsrp_session_local_media() has not answered (RFC 3264 §4);
+ * LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
+ * any thread.
  */
 libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
                                             libmsrp_session session,
                                             struct libmsrp_text **out);
 
 /**
- * Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
- * from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
+ * Takes the peer's offer as the remote side and makes the whole SDP answer. An offer that repeats the last one gets the
+ * same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
+ * or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
- * such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
- * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
- * has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+ * peer's path changed after the session was bound, or names have to be looked up first
+ * (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+ * is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+ * ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
                                              libmsrp_session session,
@@ -2955,14 +3137,16 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
 
 /**
  * Takes the peer's SDP, whole or only its m= block: the answer to our offer, or an offer that
- * libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
- * LIBMSRP_FIRST_MEDIA.
+ * libmsrp_session_local_media() then answers. May be called again. Port 0 ends the session. index: which m= line, from
+ * 0, or LIBMSRP_FIRST_MEDIA.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
- * or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
- * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
- * has port 0; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+ * path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+ * LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
                                           libmsrp_session session,
@@ -2992,7 +3176,8 @@ libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
  *
  * A passive session is bound by its peer also without it, once the remote side is known.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+ * is due (libmsrp_session_offer_due());
  * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
@@ -3084,7 +3269,7 @@ libmsrp_result libmsrp_engine_responses(struct libmsrp_engine *engine,
  *
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, an option is of the
  * wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer takes;
- * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+ * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403); LIBMSRP_ERR_UNACCEPTED_TYPE;
  * LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_stream(struct libmsrp_engine *engine,
@@ -3320,7 +3505,8 @@ libmsrp_result libmsrp_engine_set_trace(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
- * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+ * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403);
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
  * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
@@ -3340,7 +3526,7 @@ libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
  * option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
  * takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
- * follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
 libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
@@ -3359,7 +3545,7 @@ libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
  * opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
  * longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
- * on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * on_writable follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_file(struct libmsrp_engine *engine,

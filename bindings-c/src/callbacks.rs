@@ -148,6 +148,15 @@ pub struct libmsrp_session_callbacks {
             user: *mut c_void,
         ),
     >,
+    /// The names of an SDP were looked up, as libmsrp_session_prepare_remote() asked; lookup is its number.
+    pub on_prepared: Option<
+        unsafe extern "C" fn(
+            engine: *mut libmsrp_engine,
+            session: libmsrp_session,
+            lookup: u64,
+            user: *mut c_void,
+        ),
+    >,
 }
 
 /// Why a session ended.
@@ -168,6 +177,8 @@ pub enum libmsrp_close_reason {
     Status = 5,
     /// The peer did not come, or did not answer the first request, in time.
     BindTimeout = 6,
+    /// The SDP ended the stream with port 0 (RFC 3264 §8.2).
+    StreamEnded = 7,
 }
 
 /// Why a session ended, with what belongs to it. Borrowed until the callback returns.
@@ -215,6 +226,7 @@ impl<'a> CloseView<'a> {
             CloseReason::Protocol { .. } => (libmsrp_close_reason::Protocol, 0),
             CloseReason::Status { code, .. } => (libmsrp_close_reason::Status, code.0),
             CloseReason::BindTimeout => (libmsrp_close_reason::BindTimeout, 0),
+            CloseReason::StreamEnded => (libmsrp_close_reason::StreamEnded, 0),
         };
         Self {
             reason,

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::callbacks::libmsrp_session_callbacks;
 use crate::deferred::{Release, Work};
 use crate::dialling::libmsrp_connection_options;
+use crate::direction::libmsrp_direction;
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
@@ -221,6 +222,11 @@ pub struct libmsrp_session_options {
     pub attribute_count: usize,
     /// How its connection is made and kept, copied. Default: NULL, all defaults.
     pub connection: *const libmsrp_connection_options,
+    /// Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Default: both sides.
+    pub direction: MaybeUninit<libmsrp_direction>,
+    /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+    /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+    pub cema: i32,
 }
 
 sized!(libmsrp_session_options);
@@ -369,6 +375,7 @@ impl libmsrp_session_options {
                 libmsrp_setup::Active => SetupPreference::Active,
                 libmsrp_setup::Passive => SetupPreference::Passive,
             },
+            direction: libmsrp_direction::from_c(self.direction, "options.direction")?.into(),
             max_size: (self.max_size_bytes != 0).then_some(self.max_size_bytes),
             chunk_len: match self.chunk_len {
                 0 => ChunkLen::Auto,
@@ -415,12 +422,23 @@ impl libmsrp_session_options {
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
             methods: methods.map(words).unwrap_or_default(),
+            cema: self.cema != 0,
             title: title.map(str::to_owned),
             attributes,
             keep_alive,
             report_timeout,
         })
     }
+}
+
+/// Borrows the octets of an SDP, which have to be UTF-8.
+///
+/// # Safety
+/// As [`entry::octets`].
+pub(crate) unsafe fn sdp_text<'a>(ptr: *const u8, len: usize, name: &str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    let octets = unsafe { entry::octets(ptr, len, name) }?;
+    msrp_core::sdp::text(octets)
 }
 
 /// A time in milliseconds, 0 for none.
@@ -459,8 +477,9 @@ pub unsafe extern "C" fn libmsrp_session_local_path(
     })
 }
 
-/// Our m= block with its attributes, for a host that builds its own SDP: an offer, or the answer to what
-/// libmsrp_session_set_remote() was given. *out is for libmsrp_text_free().
+/// Our m= block with its attributes, for a host that builds its own SDP: the answer to an offer that
+/// libmsrp_session_set_remote() was given, our open offer, else our side as it stands. The first time it is an offer;
+/// later ones come from libmsrp_session_offer_media(). *out is for libmsrp_text_free().
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -480,10 +499,55 @@ pub unsafe extern "C" fn libmsrp_session_local_media(
     })
 }
 
-/// A whole minimal SDP with our m= block as an offer. *out is for libmsrp_text_free().
+/// Our m= block as an offer, which is open until libmsrp_session_set_remote() is given its answer, or
+/// libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same. The version in
+/// the host's o= line grows when its text differs from the last one (RFC 3264 §8). *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, as for
+/// libmsrp_session_create_offer(); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_offer_media(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    out: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        let media = engine.core.offer_media(SessionHandle(session))?;
+        out.set(libmsrp_text::into_raw(media));
+    })
+}
+
+/// Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491). An offer of the peer that
+/// libmsrp_session_set_remote() was given is not waited for any more either. Nothing happens where none is open.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_rollback_offer(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        engine.core.rollback_offer(SessionHandle(session))?;
+    })
+}
+
+/// A whole minimal SDP with our m= block as an offer, which is open until libmsrp_session_set_remote() is given its
+/// answer, or libmsrp_session_rollback_offer() takes it back. Called again while nothing has changed, it is the same
+/// text. The version in o= grows with every change (RFC 3264 §8); streams of the peer's offers that we refused keep
+/// their lines, with port 0. *out is for libmsrp_text_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours,
+/// and this one would differ, or one of the peer that libmsrp_session_local_media() has not answered (RFC 3264 §4);
+/// LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from
+/// any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_create_offer(
     engine: *mut libmsrp_engine,
@@ -500,13 +564,16 @@ pub unsafe extern "C" fn libmsrp_session_create_offer(
     })
 }
 
-/// Takes the peer's offer as the remote side and makes the whole SDP answer. index: which m= line of the offer,
-/// from 0, or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
+/// Takes the peer's offer as the remote side and makes the whole SDP answer. An offer that repeats the last one gets the
+/// same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
+/// or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
-/// such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
-/// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session
-/// has ended, or the m= line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+/// peer's path changed after the session was bound, or names have to be looked up first
+/// (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+/// is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+/// ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_create_answer(
     engine: *mut libmsrp_engine,
@@ -522,7 +589,7 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let offer = unsafe { entry::text(offer, offer_len, "offer") }?;
+        let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         let answer =
             engine
                 .core
@@ -532,14 +599,16 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
 }
 
 /// Takes the peer's SDP, whole or only its m= block: the answer to our offer, or an offer that
-/// libmsrp_session_local_media() then answers. May be called again. index: which m= line, from 0, or
-/// LIBMSRP_FIRST_MEDIA.
+/// libmsrp_session_local_media() then answers. May be called again. Port 0 ends the session. index: which m= line, from
+/// 0, or LIBMSRP_FIRST_MEDIA.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
-/// or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
-/// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has ended, or the m= line
-/// has port 0; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+/// path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+/// LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
+/// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
+/// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_set_remote(
     engine: *mut libmsrp_engine,
@@ -552,7 +621,7 @@ pub unsafe extern "C" fn libmsrp_session_set_remote(
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
         // SAFETY: the header's contract.
-        let sdp = unsafe { entry::text(sdp, sdp_len, "sdp") }?;
+        let sdp = unsafe { sdp_text(sdp, sdp_len, "sdp") }?;
         let index = media_index(index)?;
         engine.core.set_remote(SessionHandle(session), sdp, index)?;
     })
@@ -593,7 +662,8 @@ pub unsafe extern "C" fn libmsrp_session_set_remote_path(
 ///
 /// A passive session is bound by its peer also without it, once the remote side is known.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+/// is due (libmsrp_session_offer_due());
 /// LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]

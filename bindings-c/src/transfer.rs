@@ -62,6 +62,9 @@ pub struct libmsrp_send_options {
     /// Where the Message-ID is put when the message is admitted, for libmsrp_text_free(). Written at the same time as
     /// the transfer's handle. Default: NULL, nowhere.
     pub message_id_out: *mut *mut libmsrp_text,
+    /// Not 0: it is control or a report rather than a message for a reader, and the direction of the session does not
+    /// stop it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim. Default: 0.
+    pub control: i32,
 }
 
 /// Where the host wants the Message-ID of what it sends, if it does.
@@ -266,6 +269,7 @@ impl libmsrp_send_options {
                 libmsrp_failure_report::Partial => FailureReport::Partial,
             },
             headers,
+            control: self.control != 0,
         };
         Ok((options, id_out))
     }
@@ -280,7 +284,8 @@ impl libmsrp_send_options {
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
 /// of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
 /// another way to send) or than what the peer takes;
-/// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+/// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403);
+/// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
 /// take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -326,7 +331,7 @@ pub unsafe extern "C" fn libmsrp_send(
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
 /// option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
 /// takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
-/// follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+/// follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
 /// from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send_take(
@@ -364,7 +369,7 @@ pub unsafe extern "C" fn libmsrp_send_take(
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
 /// opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
 /// longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
-/// on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+/// on_writable follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send_file(

@@ -59,6 +59,9 @@ static void enumerators(void) {
     CHECK(LIBMSRP_TRANSFER_EVENT_PROGRESS == 0 && LIBMSRP_TRANSFER_EVENT_FAILED == 4);
     CHECK(LIBMSRP_TRANSFER_EVENT_UNCONFIRMED == 5);
     CHECK(LIBMSRP_CLOSE_REASON_LOCAL == 0 && LIBMSRP_CLOSE_REASON_BIND_TIMEOUT == 6);
+    CHECK(LIBMSRP_CLOSE_REASON_STREAM_ENDED == 7);
+    CHECK(LIBMSRP_DIRECTION_SENDRECV == 0 && LIBMSRP_DIRECTION_SENDONLY == 1);
+    CHECK(LIBMSRP_DIRECTION_RECVONLY == 2 && LIBMSRP_DIRECTION_INACTIVE == 3);
     CHECK(LIBMSRP_PEM_FILE == 0 && LIBMSRP_PEM_TEXT == 1);
     CHECK(LIBMSRP_VERIFY_CA == 0 && LIBMSRP_VERIFY_FINGERPRINT == 1 && LIBMSRP_VERIFY_NONE == 2);
     CHECK(LIBMSRP_STREAM_DEFERRED == -1 && LIBMSRP_STREAM_FAIL == -2);
@@ -149,7 +152,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 208);
+    CHECK(sizeof(libmsrp_session_options) == 216);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -175,6 +178,8 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, attributes, 184);
     CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
     CHECK_OFFSET(libmsrp_session_options, connection, 200);
+    CHECK_OFFSET(libmsrp_session_options, direction, 208);
+    CHECK_OFFSET(libmsrp_session_options, cema, 212);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
@@ -188,7 +193,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_sdp_line, port, 104);
     CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 104);
+    CHECK(sizeof(libmsrp_session_callbacks) == 112);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -201,8 +206,9 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
     CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_prepared, 104);
 
-    CHECK(sizeof(libmsrp_send_options) == 72);
+    CHECK(sizeof(libmsrp_send_options) == 80);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
     CHECK_OFFSET(libmsrp_send_options, message_id, 24);
     CHECK_OFFSET(libmsrp_send_options, headers, 40);
@@ -210,6 +216,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_send_options, success_report, 56);
     CHECK_OFFSET(libmsrp_send_options, failure_report, 60);
     CHECK_OFFSET(libmsrp_send_options, message_id_out, 64);
+    CHECK_OFFSET(libmsrp_send_options, control, 72);
 
     CHECK(sizeof(libmsrp_request_options) == 64);
     CHECK_OFFSET(libmsrp_request_options, content_type, 8);

@@ -391,6 +391,27 @@ static libmsrp_result call_session_new(caller *self) {
     }
 CALL_FOR_TEXT(session_local_path)
 CALL_FOR_TEXT(session_local_media)
+CALL_FOR_TEXT(session_offer_media)
+
+static libmsrp_result call_session_rollback_offer(caller *self) {
+    return libmsrp_session_rollback_offer(self->engine, self->session);
+}
+
+static libmsrp_result call_session_set_direction(caller *self) {
+    const int32_t direction = some_number(self, (int32_t)below(self, 4));
+    return libmsrp_session_set_direction(self->engine, self->session, (libmsrp_direction)direction);
+}
+
+static libmsrp_result call_session_direction(caller *self) {
+    libmsrp_direction direction = LIBMSRP_DIRECTION_SENDRECV;
+    return libmsrp_session_direction(self->engine, self->session, MAYBE_NULL(libmsrp_direction *, self, &direction));
+}
+
+static libmsrp_result call_session_remote_direction(caller *self) {
+    libmsrp_direction direction = LIBMSRP_DIRECTION_SENDRECV;
+    return libmsrp_session_remote_direction(self->engine, self->session,
+                                            MAYBE_NULL(libmsrp_direction *, self, &direction));
+}
 
 static libmsrp_result call_session_create_offer(caller *self) {
     self->new_sdp = NULL;
@@ -410,6 +431,28 @@ static libmsrp_result call_session_set_remote(caller *self) {
     size_t len;
     const uint8_t *sdp = some_text(self, sdp_of(self), &len);
     return libmsrp_session_set_remote(self->engine, self->session, sdp, len, some_number(self, LIBMSRP_FIRST_MEDIA));
+}
+
+static libmsrp_result call_session_prepare_remote(caller *self) {
+    size_t len;
+    uint64_t lookup;
+    const uint8_t *sdp = some_text(self, sdp_of(self), &len);
+    return libmsrp_session_prepare_remote(self->engine, self->session, sdp, len,
+                                          some_number(self, LIBMSRP_FIRST_MEDIA),
+                                          MAYBE_NULL(uint64_t *, self, &lookup));
+}
+
+static libmsrp_result call_session_offer_due(caller *self) {
+    int32_t due;
+    return libmsrp_session_offer_due(self->engine, self->session, MAYBE_NULL(int32_t *, self, &due));
+}
+
+static libmsrp_result call_session_remote_fingerprints(caller *self) {
+    libmsrp_text *text = NULL;
+    const libmsrp_result result = libmsrp_session_remote_fingerprints(
+        self->engine, self->session, MAYBE_NULL(libmsrp_text **, self, &text));
+    libmsrp_text_free(text);
+    return result;
 }
 
 static libmsrp_result call_session_set_remote_path(caller *self) {
@@ -557,14 +600,17 @@ static libmsrp_result call_sdp_answer(caller *self) {
     return result;
 }
 
-static libmsrp_result call_session_local_sdp(caller *self) {
-    libmsrp_sdp *sdp = NULL;
-    const libmsrp_result result =
-        libmsrp_session_local_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
-    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
-    libmsrp_sdp_free(sdp);
-    return result;
-}
+#define CALL_FOR_SECTION(name)                                                                                 \
+    static libmsrp_result call_##name(caller *self) {                                                          \
+        libmsrp_sdp *sdp = NULL;                                                                               \
+        const libmsrp_result result =                                                                          \
+            libmsrp_##name(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));               \
+        CHECK((result == LIBMSRP_OK) == (sdp != NULL));                                                        \
+        libmsrp_sdp_free(sdp);                                                                                 \
+        return result;                                                                                         \
+    }
+CALL_FOR_SECTION(session_local_sdp)
+CALL_FOR_SECTION(session_offer_sdp)
 
 static libmsrp_result call_session_remote_sdp(caller *self) {
     libmsrp_sdp *sdp = NULL;
@@ -1003,11 +1049,20 @@ static function functions[] = {
     FUNCTION(certificate_free, ON_NOTHING, 1),
     FUNCTION(session_local_path, ON_SESSION, 3),
     FUNCTION(session_local_media, ON_SESSION, 3),
+    FUNCTION(session_offer_media, ON_SESSION, 3),
+    FUNCTION(session_rollback_offer, ON_SESSION, 3),
+    FUNCTION(session_set_direction, ON_SESSION, 3),
+    FUNCTION(session_direction, ON_SESSION, 3),
+    FUNCTION(session_remote_direction, ON_SESSION, 3),
     FUNCTION(session_create_offer, ON_SESSION, 3),
     FUNCTION(session_create_answer, ON_SESSION, 5),
     FUNCTION(session_set_remote, ON_SESSION, 5),
     FUNCTION(session_set_remote_path, ON_SESSION, 3),
+    FUNCTION(session_prepare_remote, ON_SESSION, 3),
+    FUNCTION(session_offer_due, ON_SESSION, 3),
+    FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
     FUNCTION(session_local_sdp, ON_SESSION, 3),
+    FUNCTION(session_offer_sdp, ON_SESSION, 3),
     FUNCTION(session_remote_sdp, ON_SESSION, 3),
     FUNCTION(session_set_remote_sdp, ON_SESSION, 2),
     FUNCTION(session_set_attributes, ON_SESSION, 3),

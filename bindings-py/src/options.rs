@@ -9,7 +9,7 @@ use msrp::engine::{
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
-use msrp::sdp::Attribute;
+use msrp::sdp::{Attribute, Direction};
 use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -144,6 +144,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "passive" => SetupPreference::Passive,
             other => return Err(unknown("setup", other, "'actpass', 'active' or 'passive'")),
         },
+        direction: direction(&keywords.get::<String>("direction")?)?,
         max_size: keywords.get("max_size")?,
         title: keywords.get("title")?,
         attributes: attributes(keywords.get("attributes")?)?,
@@ -181,6 +182,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             "session" => ConnectionSharing::Session,
             other => return Err(unknown("connection_sharing", other, "'peer' or 'session'")),
         },
+        cema: keywords.get("cema")?,
         reports: match keywords.get::<String>("reports")?.as_str() {
             "auto" => ReportMode::Auto,
             "manual" => ReportMode::Manual,
@@ -254,6 +256,12 @@ fn connection(object: &Bound<'_, PyAny>) -> PyResult<ConnectionOptions> {
     })
 }
 
+/// The direction of this name.
+pub(crate) fn direction(name: &str) -> PyResult<Direction> {
+    let known = "'sendrecv', 'sendonly', 'recvonly' or 'inactive'";
+    Direction::from_name(name).ok_or_else(|| unknown("direction", name, known))
+}
+
 /// Attributes that the host adds to our m= section.
 pub(crate) fn attributes(pairs: Vec<(String, Option<String>)>) -> PyResult<Vec<Attribute>> {
     let made = pairs.iter().map(|(name, value)| {
@@ -277,6 +285,7 @@ pub(crate) fn send_options(
     success_report: bool,
     failure_report: &str,
     headers: Option<Vec<(String, String)>>,
+    control: bool,
 ) -> PyResult<SendOptions> {
     Ok(SendOptions {
         content_type: content_type.to_owned(),
@@ -289,6 +298,7 @@ pub(crate) fn send_options(
             other => return Err(unknown("failure_report", other, "'yes', 'no' or 'partial'")),
         },
         headers: headers.unwrap_or_default(),
+        control,
     })
 }
 

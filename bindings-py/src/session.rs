@@ -9,6 +9,7 @@ use msrp::engine::{
     Adopt, MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
 };
 use msrp::proto::Answer;
+use msrp::sdp::Direction;
 use msrp::wire::StatusCode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -19,7 +20,9 @@ use crate::certificate;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
-use crate::options::{named, send_options};
+use crate::options::{self, named, send_options};
+use crate::sdp::{self, Line, Media, Pair};
+use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -37,6 +40,14 @@ impl Session {
             domain,
             handle,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn session_handle(&self) -> SessionHandle {
+        self.handle
     }
 
     fn admit(
@@ -94,21 +105,108 @@ impl Session {
         self.core.get().local_media(self.handle).or_raise(py)
     }
 
+    fn offer_media(&self, py: Python<'_>) -> PyResult<String> {
+        self.core.get().offer_media(self.handle).or_raise(py)
+    }
+
+    fn rollback_offer(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get().rollback_offer(self.handle).or_raise(py)
+    }
+
+    /// What the peer said last, and what was agreed on, by the names of SDP.
+    fn directions(&self, py: Python<'_>) -> PyResult<(Option<&'static str>, &'static str)> {
+        let directions = self.core.get().directions(self.handle).or_raise(py)?;
+        let remote = directions.remote.map(Direction::name);
+        Ok((remote, directions.agreed.name()))
+    }
+
+    fn set_direction(&self, py: Python<'_>, direction: &str) -> PyResult<()> {
+        let direction = options::direction(direction)?;
+        self.core
+            .get()
+            .set_direction(self.handle, direction)
+            .or_raise(py)
+    }
+
     fn create_offer(&self, py: Python<'_>) -> PyResult<String> {
         self.core.get().create_offer(self.handle).or_raise(py)
     }
 
-    fn create_answer(&self, py: Python<'_>, offer: &str, index: Option<usize>) -> PyResult<String> {
+    fn create_answer(
+        &self,
+        py: Python<'_>,
+        offer: SdpText,
+        index: Option<usize>,
+    ) -> PyResult<String> {
         self.core
             .get()
-            .create_answer(self.handle, offer, index)
+            .create_answer(self.handle, offer.as_str(), index)
             .or_raise(py)
     }
 
-    fn set_remote(&self, py: Python<'_>, sdp: &str, index: Option<usize>) -> PyResult<()> {
+    fn set_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<()> {
         self.core
             .get()
-            .set_remote(self.handle, sdp, index)
+            .set_remote(self.handle, sdp.as_str(), index)
+            .or_raise(py)
+    }
+
+    /// Begins to look up names; the event has the number that this gives.
+    fn prepare_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<u64> {
+        self.core
+            .get()
+            .prepare_remote(self.handle, sdp.as_str(), index)
+            .or_raise(py)
+    }
+
+    fn offer_due(&self, py: Python<'_>) -> PyResult<bool> {
+        self.core.get().offer_due(self.handle).or_raise(py)
+    }
+
+    fn remote_fingerprints(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let prints = self.core.get().remote_fingerprints(self.handle);
+        let prints = prints.or_raise(py)?;
+        Ok(prints.iter().map(ToString::to_string).collect())
+    }
+
+    /// Our m= section: an offer, or the answer to what the peer's was set to.
+    fn local_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().local_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// Our m= section as a later offer.
+    fn offer_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().offer_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// What the peer's m= section said last.
+    fn remote_description(&self, py: Python<'_>) -> PyResult<Option<Media>> {
+        let theirs = self.core.get().remote_description(self.handle);
+        Ok(theirs.or_raise(py)?.map(Media))
+    }
+
+    /// The peer's m= section by its values, with attributes of the session part.
+    fn set_remote_attributes(
+        &self,
+        py: Python<'_>,
+        line: Line,
+        defaults: Vec<Pair>,
+    ) -> PyResult<()> {
+        let theirs = sdp::builder(py, &line, &defaults)?;
+        self.core
+            .get()
+            .set_remote_attributes(self.handle, theirs)
+            .or_raise(py)
+    }
+
+    /// Replaces the attributes that the host adds to our m= section.
+    fn set_attributes(&self, py: Python<'_>, attributes: Vec<Pair>) -> PyResult<()> {
+        let attributes = options::attributes(attributes)?;
+        self.core
+            .get()
+            .set_attributes(self.handle, attributes)
             .or_raise(py)
     }
 
@@ -169,7 +267,7 @@ impl Session {
     }
 
     /// Admits a body of `bytes` or `str`. Gives the transfer's handle and its Message-ID.
-    #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (body, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(
         clippy::too_many_arguments,
         reason = "positional arguments are the fast way from Python"
@@ -183,6 +281,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -190,13 +289,14 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         let body = self.body(body)?;
         self.admit(py, options, SendBody::Bytes(body))
     }
 
     /// Admits a file, which the engine reads.
-    #[pyo3(signature = (path, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (path, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
     fn send_file(
         &self,
@@ -207,6 +307,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -214,6 +315,7 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         let engine = self.core.get();
         // A disk may be slow.
@@ -225,7 +327,7 @@ impl Session {
     }
 
     /// Admits a body that is pushed as it is wanted.
-    #[pyo3(signature = (size, content_type, message_id, success_report, failure_report, headers, /))]
+    #[pyo3(signature = (size, content_type, message_id, success_report, failure_report, headers, control, /))]
     #[expect(clippy::too_many_arguments, reason = "the same as `send`")]
     fn send_stream(
         &self,
@@ -236,6 +338,7 @@ impl Session {
         success_report: bool,
         failure_report: &str,
         headers: Option<Vec<(String, String)>>,
+        control: bool,
     ) -> PyResult<(u64, String)> {
         let options = send_options(
             content_type,
@@ -243,6 +346,7 @@ impl Session {
             success_report,
             failure_report,
             headers,
+            control,
         )?;
         self.admit(py, options, SendBody::Stream(named("size", size)?))
     }

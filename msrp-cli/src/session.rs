@@ -428,6 +428,7 @@ fn describe(reason: &CloseReason) -> String {
         }
         CloseReason::Status { code, comment } => format!("peer says {} {comment}", code.0),
         CloseReason::BindTimeout => "the peer did not answer".into(),
+        CloseReason::StreamEnded => "the SDP ended the stream".into(),
     }
 }
 

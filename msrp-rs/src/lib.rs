@@ -93,16 +93,17 @@ pub use api::{
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     Adopt, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
-    EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted, PeerCertificate, PeerProof,
-    PemSource, Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions,
-    SessionOptions, SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify,
-    TlsVersion, TraceOptions,
+    Directions, EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted,
+    PeerCertificate, PeerProof, PemSource, Profile, RequestOptions, Resolution, Resolver,
+    SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats, SystemResolver,
+    TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
 pub use proto::{
     Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
 };
+pub use sdp::Direction;
 pub use wire::{FailureReport, StatusCode};
 
 #[cfg(all(feature = "net", not(loom)))]

@@ -46,6 +46,7 @@ from .transfer import Body, Transfer
 from .types import (
     CloseReason,
     ConnectionOptions,
+    Direction,
     Event,
     EventsLost,
     Headers,
@@ -70,6 +71,7 @@ __all__ = [
     "ConcurrencyError",
     "ConnectError",
     "ConnectionOptions",
+    "Direction",
     "Engine",
     "Event",
     "EventStream",

@@ -24,7 +24,7 @@ from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
 from .tls import TLSConfig, _tls
-from .types import ConnectionOptions, Limits, Profile, Stats, Trace, _stats, _trace
+from .types import ConnectionOptions, Direction, Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -123,6 +123,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
+        direction: Direction | str = "sendrecv",
         max_size: int | None = None,
         title: str | None = None,
         attributes: AttributesIn = (),
@@ -132,6 +133,7 @@ class Engine:
         pacing: Literal["pipelined", "one"] | None = None,
         dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
+        cema: bool = False,
         connection: ConnectionOptions | None = None,
         reports: Literal["auto", "manual"] = "auto",
         methods: Sequence[str] = (),
@@ -144,7 +146,9 @@ class Engine:
         `tls`: whether its URI is ``msrps``, and with which configuration. `advertise`: host and
         port for our URI and SDP, where they differ from the bound ones. `accept_types`: what we
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
-        side we want to be (RFC 6135). `max_size`: the largest message that we take, in octets.
+        side we want to be (RFC 6135). `direction`: who sends ordinary messages, as our first offer
+        or answer wishes it; later `Session.set_direction`. `max_size`: the largest message that we
+        take, in octets.
         `title` and `attributes`: an ``i=`` line and further attributes of our ``m=`` section
         (``label``, ``content``, ...); `Session.set_attributes` replaces them.
         `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
@@ -154,12 +158,13 @@ class Engine:
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
         holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
         connection of its own, for bulk. `connection`: how its connection is made and kept.
-        `reports`: who makes REPORTs.
-        `methods`: those beside SEND and REPORT whose requests come by `Session.recv_request` (RFC
-        4975 §12). `keep_alive`: bodiless SENDs
-        after so many seconds without anything sent. `report_timeout`: our own time for success
-        REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
-        then `TransferUnconfirmed`. None: they may come as long as the session lasts.
+        `cema`: connections go through middleboxes that rewrite
+        addresses in SDP (RFC 6714); best with `tls`. `reports`: who makes REPORTs. `methods`: those
+        beside SEND and REPORT whose requests come by `Session.recv_request` (RFC 4975 §12).
+        `keep_alive`: bodiless SENDs after so many seconds without anything sent.
+        `report_timeout`: our own time for success REPORTs, in seconds from the last octet of a
+        message that asked for them (RFC 4975 §7.1.1); then `TransferUnconfirmed`. None: they may
+        come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -184,6 +189,7 @@ class Engine:
                 "accept_types": None if accept_types is None else list(accept_types),
                 "accept_wrapped_types": list(accept_wrapped_types),
                 "setup": setup,
+                "direction": direction,
                 "max_size": max_size,
                 "title": title,
                 "attributes": sdp._pairs(attributes),
@@ -193,6 +199,7 @@ class Engine:
                 "pacing": pacing,
                 "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
+                "cema": cema,
                 "connection": connection or ConnectionOptions(),
                 "reports": reports,
                 "methods": list(methods),

@@ -16,9 +16,10 @@ from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
+from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, _pairs
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
-from .types import CloseReason, State, Uri
+from .types import CloseReason, Direction, State, Uri
 
 __all__ = ["Session"]
 
@@ -81,40 +82,156 @@ class Session(SessionBase):
     # SDP.
 
     def create_offer(self) -> str:
-        """A whole minimal SDP with our ``m=message`` block as an offer. A host with an SDP of its
-        own takes `local_media`.
+        """A whole minimal SDP with our ``m=message`` block as an offer. It is open until
+        `set_remote` is given its answer, or `rollback_offer` takes it back; called again while
+        nothing has changed, it is the same text. The version in ``o=`` grows with every change (RFC
+        3264 §8). A host with an SDP of its own takes `offer_media`.
 
-        Raises `SessionClosed`.
+        Raises `ConcurrencyError` while another offer is open, ours or one of the peer that
+        `local_media` has not answered, and `SessionClosed`.
         """
         self._check_loop()
         return self._core.create_offer()
 
-    def create_answer(self, offer: str, *, index: int | None = None) -> str:
-        """Takes the peer's offer, and gives a whole SDP that answers it. `index` is the 0-based
-        number of the media block, if it is not the first one of MSRP.
+    def create_answer(self, offer: str | bytes, *, index: int | None = None) -> str:
+        """Takes the peer's offer, and gives a whole SDP that answers it. An offer that repeats the
+        last one gets the same answer; one with port 0 ends the session and is answered with port 0.
+        `index` is the 0-based number of the media block, if it is not the first one of MSRP.
 
-        Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
+        Raises `InvalidSdp`, `InvalidUri`, `UnacceptedType`, `SessionClosed`, and
+        `ConcurrencyError` while an offer of ours is open (RFC 3264 §4).
         """
         self._check_loop()
         return self._core.create_answer(offer, index)
 
     def local_media(self) -> str:
-        """Our ``m=message`` block: an offer, or the answer to what `set_remote` was given.
+        """Our ``m=message`` block: the answer to an offer that `set_remote` was given, our open
+        offer, else our side as it stands. The first time it is an offer; later ones come from
+        `offer_media`.
 
         Raises `SessionClosed`.
         """
         self._check_loop()
         return self._core.local_media()
 
-    def set_remote(self, sdp: str, *, index: int | None = None) -> None:
-        """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
-        `local_media` then answers. May be called again. `index` as for `create_answer`.
+    def offer_media(self) -> str:
+        """As `create_offer`, only the ``m=message`` block, for a host that builds its own SDP.
 
-        Raises `InvalidSdp`, `InvalidUri`, `SessionClosed`.
+        Raises what `create_offer` raises.
+        """
+        self._check_loop()
+        return self._core.offer_media()
+
+    def rollback_offer(self) -> None:
+        """Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491).
+        Does nothing where none is open.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.rollback_offer()
+
+    def set_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
+        """The peer's whole SDP or its ``m=`` block: the answer to our offer, or an offer that
+        `local_media` then answers. May be called again. Port 0 ends the session. `index` as for
+        `create_answer`. With CEMA, `offer_due` says afterwards whether the answer was one that can
+        be used.
+
+        Raises `InvalidSdp`, `InvalidUri`, `UnacceptedType`, `SessionClosed`.
         """
         self._check_loop()
         self._core.set_remote(sdp, index)
         self._remote_path = ()
+
+    async def prepare_remote(self, sdp: str | bytes, *, index: int | None = None) -> None:
+        """Looks up the names of the peer's SDP that decide about CEMA, before `set_remote` and
+        `create_answer`, which do not wait. Without ``cema=True``, and where addresses are equal as
+        texts, there is nothing to look up. A name that the resolver does not find in its time has
+        no address.
+
+        Raises `InvalidSdp`, `SessionClosed`.
+
+        Cancellation: the lookup goes on, and the next call finds what it found.
+        """
+        self._check_loop()
+        lookup = self._core.prepare_remote(sdp, index)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._lookups[lookup] = waiter
+        try:
+            await waiter
+        finally:
+            self._lookups.pop(lookup, None)
+        self._check_open()
+
+    @property
+    def offer_due(self) -> bool:
+        """Whether a new offer is to be sent: with CEMA, the answer said that no connection would
+        come about (RFC 6714 §4.2). It was not taken; `create_offer` gives the new offer, without
+        ``a=msrp-cema``.
+        """
+        if self._state is State.CLOSED:
+            return False
+        with contextlib.suppress(SessionClosed):
+            return self._core.offer_due()
+        return False
+
+    @property
+    def remote_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints in the peer's SDP as they stand there, ``"sha-256 AB:CD:..."``; empty
+        until it is known. A host that stores them with the peer's identity can warn when the next
+        session brings others (RFC 6714 §7.7).
+        """
+        with contextlib.suppress(SessionClosed):
+            return tuple(self._core.remote_fingerprints())
+        return ()
+
+    def local_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:
+        what `local_media` says as text.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.local_description().line())
+
+    def offer_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, as a later offer: what `offer_media` says as
+        text.
+
+        Raises `ConcurrencyError`, `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.offer_description().line())
+
+    def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
+        """The peer's ``m=`` section value by value: as `set_remote`, without a text. Port 0 ends
+        the session: the stream was refused or is over. `defaults`: the attributes of the session
+        part; those that are no defaults of sections are passed over.
+
+        Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
+        """
+        self._check_loop()
+        self._core.set_remote_attributes(_line(line), _pairs(defaults))
+        self._remote_path = ()
+
+    @property
+    def remote_description(self) -> MediaDescription | None:
+        """What the peer's ``m=`` section said last, attributes that are unknown here among it. None
+        before, and where there is only a path.
+
+        Raises `SessionClosed`.
+        """
+        theirs = self._core.remote_description()
+        return None if theirs is None else MediaDescription._of(theirs)
+
+    def set_attributes(self, attributes: AttributesIn) -> None:
+        """Replaces the `attributes` of `Engine.session` from the next offer or answer on: an answer
+        may need others than an offer, once the offer is known.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_attributes(_pairs(attributes))
 
     def set_remote_path(
         self,
@@ -131,6 +248,41 @@ class Session(SessionBase):
         self._check_loop()
         self._core.set_remote_path(path, active, accept_types)
         self._remote_path = ()
+
+    # Direction.
+
+    @property
+    def direction(self) -> Direction:
+        """Who sends ordinary messages now, as the last exchange agreed on it: ``sendonly`` is what
+        only we send. ``inactive`` when the session is over.
+        """
+        return self._directions()[1]
+
+    @property
+    def remote_direction(self) -> Direction | None:
+        """What the peer said last, seen from our side: ``recvonly`` where it holds us. None before,
+        without SDP, and when the session is over.
+        """
+        return self._directions()[0]
+
+    def _directions(self) -> tuple[Direction | None, Direction]:
+        if self._state is not State.CLOSED:
+            with contextlib.suppress(SessionClosed):
+                remote, agreed = self._core.directions()
+                return None if remote is None else Direction(remote), Direction(agreed)
+        return None, Direction.INACTIVE
+
+    def set_direction(self, direction: Direction | str) -> None:
+        """What our next offer or answer says of the direction: a hold is ``sendonly`` or
+        ``inactive``, its end ``sendrecv``. It holds when that exchange is done; without SDP at
+        once. Ordinary messages that are under way when we must not send any more wait until we
+        may, large ones at the end of a chunk; new ones raise `StatusError` (403). What the peer
+        began before goes on to its end; what it begins then gets 403.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_direction(direction)
 
     # Life.
 
@@ -250,6 +402,7 @@ class Session(SessionBase):
         headers: HeadersIn | None = None,
         size: int | None = None,
         progress: Progress | None = None,
+        control: bool = False,
     ) -> Transfer:
         """Sends a message. Returns when it is admitted: it is in the send window, or has one of the
         transfer slots; waits while these are full.
@@ -259,9 +412,12 @@ class Session(SessionBase):
         takes them; `size` announces their length where it is known. Immutable `bytes` are not
         copied if they are long. `success_report` and `failure_report` ask the peer for REPORTs (RFC
         4975 §7.1.2). `progress` is called on the loop's thread with octets written and the total.
+        `control`: it is control or a report rather than a message for a reader, and the direction
+        does not stop it (RFC 4975 §8.9); IMDN and isComposing are known by their types.
 
-        Raises `UnacceptedType`, `TooLarge`, `ValueError`, `TypeError`, `OSError` for a file that
-        cannot be read, and `SessionClosed` or why the session ended.
+        Raises `StatusError` (403) while the direction forbids it, `UnacceptedType`, `TooLarge`,
+        `ValueError`, `TypeError`, `OSError` for a file that cannot be read, and `SessionClosed` or
+        why the session ended.
 
         Cancellation: before it returns, nothing was sent.
         """
@@ -282,6 +438,7 @@ class Session(SessionBase):
                     headers,
                     size,
                     progress,
+                    control,
                 )
             except QueueFull:
                 pass
@@ -300,6 +457,7 @@ class Session(SessionBase):
                             headers,
                             size,
                             progress,
+                            control,
                         )
                     except QueueFull:
                         await self._until_writable()
@@ -317,13 +475,22 @@ class Session(SessionBase):
         headers: HeadersIn | None = None,
         size: int | None = None,
         progress: Progress | None = None,
+        control: bool = False,
     ) -> Transfer:
         """The same as `send`, but raises `QueueFull` where that waits."""
         self._check_loop()
         if self._senders:
             raise QueueFull("other senders wait for the send window")
         return self._admit(
-            body, content_type, message_id, success_report, failure_report, headers, size, progress
+            body,
+            content_type,
+            message_id,
+            success_report,
+            failure_report,
+            headers,
+            size,
+            progress,
+            control,
         )
 
     def _admit(
@@ -336,6 +503,7 @@ class Session(SessionBase):
         headers: HeadersIn | None,
         size: int | None,
         progress: Progress | None,
+        control: bool,
     ) -> Transfer:
         if self._state is State.CLOSED:
             raise self._closed_error()
@@ -352,7 +520,7 @@ class Session(SessionBase):
             if size is not None and size != total:
                 raise ValueError(f"size {size} was announced for a body of {total} octets")
             handle, message_id = core.send(
-                data, content_type, message_id, success_report, failure_report, fields
+                data, content_type, message_id, success_report, failure_report, fields, control
             )
             if total <= self._small:
                 state = ACCEPTED
@@ -366,6 +534,7 @@ class Session(SessionBase):
                     success_report,
                     failure_report,
                     fields,
+                    control,
                 )
             except ValueError:
                 # Where it is the file that cannot be opened, this says so as Python does.
@@ -376,7 +545,7 @@ class Session(SessionBase):
             blocks = source(body)
             total = size
             handle, message_id = core.send_stream(
-                size, content_type, message_id, success_report, failure_report, fields
+                size, content_type, message_id, success_report, failure_report, fields, control
             )
         transfer = Transfer(self, handle, message_id, total, state, success_report, progress)
         if blocks is not None:

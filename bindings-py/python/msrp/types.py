@@ -14,6 +14,7 @@ from ._msrp import Uri
 __all__ = [
     "CloseReason",
     "ConnectionOptions",
+    "Direction",
     "Event",
     "EventsLost",
     "Headers",
@@ -29,6 +30,21 @@ __all__ = [
     "TransferFailed",
     "Uri",
 ]
+
+
+class Direction(enum.StrEnum):
+    """Who sends ordinary messages (RFC 4975 §8.9), seen from one side: a session's from ours, a
+    description's from the describing one.
+    """
+
+    SENDRECV = "sendrecv"
+    """Both sides."""
+    SENDONLY = "sendonly"
+    """Only this side."""
+    RECVONLY = "recvonly"
+    """Only the other side."""
+    INACTIVE = "inactive"
+    """Neither."""
 
 
 class State(enum.Enum):
@@ -73,6 +89,7 @@ class CloseReason:
 
     #: ``local``: by us. ``peer-closed``: by the peer between two messages. ``status``: the peer's
     #: response or REPORT ended the session. ``bind-timeout``: the first request was not answered.
+    #: ``stream-ended``: port 0 in an SDP.
     kind: Literal[
         "local",
         "peer-closed",
@@ -81,6 +98,7 @@ class CloseReason:
         "protocol",
         "status",
         "bind-timeout",
+        "stream-ended",
     ]
     #: For people.
     text: str

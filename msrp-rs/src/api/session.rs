@@ -13,11 +13,11 @@ use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
 use crate::engine::{
-    PeerCertificate, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
+    Directions, PeerCertificate, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
-use crate::sdp::{Attribute, MediaBuilder, MediaDescription};
+use crate::sdp::{Attribute, Direction, Fingerprint, MediaBuilder, MediaDescription};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -97,35 +97,72 @@ impl Session {
         self.shared().engine.peer_certificate(self.handle())
     }
 
-    /// A whole minimal SDP that offers this session.
+    /// A whole minimal SDP that offers this session. The offer is open until [`set_remote`](Self::set_remote) is given
+    /// its answer, or [`rollback_offer`](Self::rollback_offer) takes it back; called again while nothing has changed, it
+    /// is the same text. The version in `o=` grows with every change (RFC 3264 §8).
     ///
-    /// Errors: `Gone`.
+    /// Errors: `Busy` (another offer is open, ours or the peer's, RFC 3264 §4), `Gone`.
     pub fn create_offer(&self) -> Result<String> {
         self.shared().engine.create_offer(self.handle())
     }
 
     /// Takes the peer's offer and gives the whole answer. The first acceptable `m=message` line is ours; all others are
-    /// refused with port 0.
+    /// refused with port 0. An offer that repeats the last one gets the same answer; one with port 0 ends the session and
+    /// is answered with port 0.
     ///
-    /// Errors: as [`set_remote`](Self::set_remote).
+    /// Errors: as [`set_remote`](Self::set_remote), and `Busy` (an offer of ours is open).
     pub fn create_answer(&self, offer: &str) -> Result<String> {
         let shared = self.shared();
         shared.engine.create_answer(shared.session, offer, None)
     }
 
-    /// Only our `m=` block, for a host that builds its own SDP: as an offer, or as the answer to what
-    /// [`set_remote`](Self::set_remote) was given.
+    /// Only our `m=` block, for a host that builds its own SDP: the answer to an offer that
+    /// [`set_remote`](Self::set_remote) was given, our open offer, else our side as it stands. The first time it is an
+    /// offer; later ones come from [`offer_media`](Self::offer_media).
     ///
     /// Errors: `Gone`.
     pub fn local_media(&self) -> Result<String> {
         self.shared().engine.local_media(self.handle())
     }
 
+    /// As [`create_offer`](Self::create_offer), only the `m=` block.
+    ///
+    /// Errors: as `create_offer`.
+    pub fn offer_media(&self) -> Result<String> {
+        self.shared().engine.offer_media(self.handle())
+    }
+
+    /// Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491). Nothing happens where none
+    /// is open.
+    ///
+    /// Errors: `Gone`.
+    pub fn rollback_offer(&self) -> Result<()> {
+        self.shared().engine.rollback_offer(self.handle())
+    }
+
+    /// Who sends ordinary messages (RFC 4975 §8.9).
+    ///
+    /// Errors: `Gone`.
+    pub fn directions(&self) -> Result<Directions> {
+        self.shared().engine.directions(self.handle())
+    }
+
+    /// What our next offer or answer says of the direction: a hold is [`Direction::SendOnly`] or
+    /// [`Direction::Inactive`], its end [`Direction::SendRecv`]. It holds when that exchange is done; without SDP at
+    /// once. Ordinary messages that wait when we must not send any more go on when we may; new ones are refused with
+    /// `Status` 403.
+    ///
+    /// Errors: `Gone`.
+    pub fn set_direction(&self, direction: Direction) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_direction(shared.session, direction)
+    }
+
     /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once
-    /// the session is bound, only with the same path.
+    /// the session is bound, only with the same path. Port 0 ends the session.
     ///
     /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument`
-    /// (another path for a bound session, or nobody could connect), `Gone` (also where the line has port 0).
+    /// (another path for a bound session, or nobody could connect), `Gone`.
     pub fn set_remote(&self, sdp: &str) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, None)
@@ -139,6 +176,42 @@ impl Session {
         shared.engine.set_remote(shared.session, sdp, Some(index))
     }
 
+    /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):
+    /// to be done before [`set_remote`](Self::set_remote) and [`create_answer`](Self::create_answer), which do not wait.
+    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. The resolver has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve); what it does not find has no address.
+    ///
+    /// Errors: as `set_remote` for the text itself, `Gone`.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the lookup goes on, and another call finds what it found.
+    pub async fn prepare_remote(&self, sdp: &str) -> Result<()> {
+        let shared = self.shared();
+        let lookup = shared.prepare(sdp, None)?;
+        shared
+            .wait(&shared.lived, || match shared.is_looking(lookup) {
+                false => Some(Ok(())),
+                true => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// Whether a new offer is to be sent: with CEMA, the answer said that no connection would come about (RFC 6714
+    /// §4.2). It was not taken; [`create_offer`](Self::create_offer) gives the new offer.
+    ///
+    /// Errors: `Gone`.
+    pub fn offer_due(&self) -> Result<bool> {
+        self.shared().engine.offer_due(self.handle())
+    }
+
+    /// The fingerprints in the peer's SDP, once it is known: to be stored with the peer's identity, and compared the
+    /// next time (RFC 6714 §7.7).
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        self.shared().engine.remote_fingerprints(self.handle())
+    }
+
     /// Our `m=` section as values, for a host whose SIP stack keeps an SDP as objects: what
     /// [`local_media`](Self::local_media) says as text. [`MediaDescription::written_attributes`] has its attributes one by
     /// one.
@@ -146,6 +219,13 @@ impl Session {
     /// Errors: as `local_media`.
     pub fn local_description(&self) -> Result<MediaDescription> {
         self.shared().engine.local_description(self.handle())
+    }
+
+    /// Our `m=` section as values, as a later offer: what [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// Errors: as `offer_media`.
+    pub fn offer_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.offer_description(self.handle())
     }
 
     /// What the peer's `m=` section said last, attributes that are unknown here among it. `None` before, and where there
@@ -240,7 +320,7 @@ impl Session {
     /// Sends a message; waits until it is admitted, that is until it has a place in the send window or one of the
     /// transfer slots (see [`Body`]). Messages of one size class are admitted in the order of the calls.
     ///
-    /// Errors: `UnacceptedType` (the peer does not take it), `TooLarge` (it takes no message of this length),
+    /// Errors: `UnacceptedType` (the peer does not take it), `Status` 403 (the direction forbids it), `TooLarge` (it takes no message of this length),
     /// `InvalidArgument` (a header or Message-ID that cannot stand there, a file that cannot be read, or a session
     /// whose remote side is not known yet), `Gone` (the session is over; the text says why).
     ///

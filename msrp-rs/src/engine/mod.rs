@@ -71,6 +71,7 @@ mod dialling;
 
 // What they use.
 
+mod cema;
 mod dialog;
 mod domain;
 mod error;
@@ -99,6 +100,7 @@ pub use event::{Event, SessionState};
 pub use handle::{ListenerHandle, MessageHandle, QueryHandle, SessionHandle, TransferHandle};
 pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
+pub use negotiation::Directions;
 pub use options::{
     Admitted, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, EngineOptions,
     ListenOptions, PemSource, RequestOptions, SendBody, SendOptions, SessionOptions,

@@ -3,18 +3,22 @@
 //! The texts are the business of `sdp`; here stands which of them is the offer, which the answer, and what of
 //! them a session is configured with.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use super::cema::{Cema, check_known, via};
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::tls::Tls;
-use crate::proto::{ReportMode, SessionConfig, SessionMatch};
+use crate::proto::{Flow, ReportMode, SessionConfig, SessionMatch};
+use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
 use crate::sdp::{
-    Answer, AnswerWarning, Attribute, Fingerprint, LocalOptions, MediaDescription, Origin, Setup,
-    SetupAttribute, answer, offer, role_from_answer,
+    Answer, AnswerWarning, Attribute, Direction, Fingerprint, LocalOptions, MediaDescription,
+    Origin, RefusedLines, SessionDescription, Setup, SetupAttribute, answer_with, offer,
+    offer_among, role_from_answer,
 };
-use crate::wire::{Host, MediaRange, MediaType, Method, Uri, UriPath};
+use crate::wire::{Host, MediaRange, MediaType, Method, StatusCode, Uri, UriPath};
 
 /// Our side of a session, and the peer's as far as it is known.
 #[derive(Debug)]
@@ -23,12 +27,68 @@ pub(super) struct Negotiation {
     path: UriPath,
     /// Somebody has seen `path`: it stays.
     is_told: bool,
-    origin: Origin,
-    /// Our offer that was not answered yet.
-    offered: Option<MediaDescription>,
-    /// Our answer to the peer's offer.
-    answered: Option<MediaDescription>,
+    said: Said,
+    turn: Turn,
+    /// Our side of the last exchange, or our answer to an offer that is being answered.
+    current: Option<MediaDescription>,
     remote: Option<Remote>,
+    /// What the last exchange left of the wished direction. Without SDP all of it.
+    direction: Direction,
+    /// The lines of other streams beside ours, as the peer offered them: further offers keep them (RFC 3264 §8).
+    others: Option<Box<RefusedLines>>,
+    pub(super) cema: Cema,
+}
+
+/// Whose description is waited for (RFC 3264 §4).
+#[derive(Debug)]
+enum Turn {
+    /// Nobody's.
+    Nobody,
+    /// The peer's answer to this offer.
+    Theirs {
+        offer: MediaDescription,
+        /// The host asked for an offer. Else it asked for our block, and may still answer an offer of the peer.
+        is_firm: bool,
+    },
+    /// Our answer: the peer's offer was heard.
+    Ours,
+}
+
+/// What was said in whole SDP texts: the version grows when something changed (RFC 3264 §8).
+#[derive(Debug)]
+struct Said {
+    origin: Origin,
+    /// Of the last text.
+    print: Option<u64>,
+    hasher: RandomState,
+}
+
+impl Said {
+    fn say(&mut self, text: impl Fn(&Origin) -> Result<String>) -> Result<String> {
+        let mut said = text(&self.origin)?;
+        let print = self.hasher.hash_one(&said);
+        if self.print.is_none_or(|before| before == print) {
+            self.print = Some(print);
+            return Ok(said);
+        }
+        let next = self.origin.next();
+        said = text(&next)?;
+        self.origin = next;
+        self.print = Some(self.hasher.hash_one(&said));
+        Ok(said)
+    }
+}
+
+/// Who sends ordinary messages in a session (RFC 4975 §8.9), each seen from our side: `SendOnly` is what only we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Directions {
+    /// What our next offer or answer wishes.
+    pub wished: Direction,
+    /// What the peer said last; `None` before.
+    pub remote: Option<Direction>,
+    /// What holds now: what the last exchange agreed on.
+    pub agreed: Direction,
 }
 
 /// What the host configured.
@@ -38,6 +98,7 @@ pub(super) struct Local {
     pub(super) accept_wrapped_types: Vec<MediaRange>,
     pub(super) max_size: Option<u64>,
     pub(super) setup: SetupPreference,
+    pub(super) direction: Direction,
     /// Title and further attributes of our section.
     pub(super) title: Option<String>,
     pub(super) attributes: Vec<Attribute>,
@@ -51,6 +112,8 @@ pub(super) struct Local {
     pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
     pub(super) report_timeout: Option<std::time::Duration>,
+    /// Whether CEMA is wanted.
+    pub(super) cema: bool,
 }
 
 /// The peer's side.
@@ -62,12 +125,20 @@ pub(super) struct Remote {
     is_described: bool,
     /// Whether we connect.
     pub(super) active: bool,
+    /// Where we connect to, if not to its path (RFC 6714).
+    via: Option<(Host, u16)>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
 pub(super) struct Heard {
     remote: Remote,
-    answered: Option<MediaDescription>,
+    /// Our side, where there is SDP.
+    ours: Option<MediaDescription>,
+    /// It was an offer, and not the same as the description before.
+    is_new_offer: bool,
+    direction: Direction,
+    /// It is an answer with which no connection would come about.
+    pub(super) fallback: Option<Fallback>,
 }
 
 impl Heard {
@@ -84,14 +155,22 @@ impl Negotiation {
     /// A session with this URI that nobody was told yet.
     pub(super) fn new(uri: Uri, sdp_id: u64, local: Local) -> Result<Self> {
         let origin = Origin::new(sdp_id >> 1, 1, uri.host().clone())?;
+        let direction = local.direction;
         let negotiation = Self {
+            cema: Cema::new(local.cema),
             local,
             path: uri.into(),
             is_told: false,
-            origin,
-            offered: None,
-            answered: None,
+            said: Said {
+                origin,
+                print: None,
+                hasher: RandomState::new(),
+            },
+            turn: Turn::Nobody,
+            current: None,
             remote: None,
+            direction,
+            others: None,
         };
         negotiation.options()?;
         Ok(negotiation)
@@ -110,9 +189,11 @@ impl Negotiation {
             SetupPreference::Active => SetupAttribute::Active,
             SetupPreference::Passive => SetupAttribute::Passive,
         };
+        options.direction = self.local.direction;
         options.fingerprints.clone_from(&self.local.fingerprints);
         options.reachable = self.local.listens;
         options.path_in_use = self.is_told;
+        options.cema = self.cema.is_on();
         Ok(options)
     }
 
@@ -132,81 +213,233 @@ impl Negotiation {
         self.remote.as_ref()
     }
 
-    /// Our description: the answer to an offer that came, else an offer.
+    /// Our block: our answer to an offer that came, our offer that is out, else our side as it stands. Before the first
+    /// exchange it is an offer, whose answer is what the peer says next.
     pub(super) fn describe(&mut self) -> Result<&MediaDescription> {
-        if self.answered.is_none() {
-            return self.offer();
+        let is_due = self.current.is_none() || self.cema.is_due();
+        if matches!(self.turn, Turn::Nobody) && is_due {
+            let offer = self.next_offer()?;
+            self.path = offer.path.clone();
+            self.cema.go_on();
+            self.turn = Turn::Theirs {
+                offer,
+                is_firm: false,
+            };
         }
-        let options = self.options()?;
-        self.is_told = true;
-        Ok(self.answered.get_or_insert_with(|| offer(&options)))
+        if matches!(self.turn, Turn::Ours) {
+            self.turn = Turn::Nobody;
+        }
+        let Self {
+            turn,
+            current,
+            is_told,
+            ..
+        } = self;
+        *is_told = true;
+        match (turn, current) {
+            (Turn::Theirs { offer, .. }, _) | (_, Some(offer)) => Ok(offer),
+            (_, None) => Err(Error::local(
+                ErrorKind::Internal,
+                "session has no description",
+            )),
+        }
     }
 
-    /// The offer that `offer` would make; nobody is told.
+    /// Opens an offer, which the peer's next description answers. Said again it is the same.
+    ///
+    /// # Errors
+    /// `Busy` where another offer is open, in either direction (RFC 3264 §4).
+    pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
+        let offer = self.next_offer()?;
+        self.path = offer.path.clone();
+        self.is_told = true;
+        self.cema.go_on();
+        self.turn = Turn::Theirs {
+            offer,
+            is_firm: true,
+        };
+        self.describe()
+    }
+
+    /// The offer that `offer` would open; nobody is told.
+    ///
+    /// # Errors
+    /// As `offer`.
     pub(super) fn next_offer(&self) -> Result<MediaDescription> {
-        Ok(offer(&self.options()?))
+        let fresh = offer(&self.options()?);
+        match &self.turn {
+            Turn::Ours => Err(Error::local(
+                ErrorKind::Busy,
+                "the peer's offer has no answer yet: take it with local_media (RFC 3264 §4)",
+            )),
+            Turn::Theirs {
+                offer,
+                is_firm: true,
+            } if *offer != fresh => Err(Error::local(
+                ErrorKind::Busy,
+                "an offer of ours is open, and another one would differ: give set_remote the answer, or take it back \
+                 with rollback_offer (RFC 3264 §4)",
+            )),
+            _ => Ok(fresh),
+        }
     }
 
     /// The host's attributes, from the next text on.
     pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
-        if let Some(answered) = &mut self.answered {
-            answered.attributes.clone_from(&attributes);
+        match (&mut self.turn, &mut self.current) {
+            (
+                Turn::Theirs {
+                    offer,
+                    is_firm: false,
+                },
+                _,
+            )
+            | (Turn::Ours, Some(offer)) => offer.attributes.clone_from(&attributes),
+            _ => {}
         }
         self.local.attributes = attributes;
     }
 
-    /// Our offer.
-    pub(super) fn offer(&mut self) -> Result<&MediaDescription> {
-        let description = offer(&self.options()?);
-        self.path = description.path.clone();
-        self.is_told = true;
-        Ok(self.offered.insert(description))
+    /// `offer` as a whole SDP, among the lines of other streams that there were.
+    pub(super) fn say_offer(&mut self) -> Result<String> {
+        let offer = self.offer()?.clone();
+        let Self { said, others, .. } = self;
+        said.say(|origin| Ok(offer_among(&[&offer], origin, others.as_deref())))
     }
 
-    /// The `o=` line.
-    pub(super) fn origin(&self) -> &Origin {
-        &self.origin
+    /// Whom we are to connect to, if it is we.
+    pub(super) fn hop(&self) -> Option<Uri> {
+        let remote = self.remote.as_ref().filter(|remote| remote.active)?;
+        Some(remote.path().first().clone())
     }
 
-    /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
-    pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
-        let Some(offered) = &self.offered else {
-            return self.take_offer(theirs);
-        };
-        self.hear(theirs, role_from_answer(offered, theirs)?, None)
+    /// Takes our open offer back.
+    pub(super) fn rollback(&mut self) {
+        self.turn = Turn::Nobody;
     }
 
-    /// Reads the peer's offer, whether ours is out or not.
+    /// The peer made an offer, which is to be answered now.
+    ///
+    /// # Errors
+    /// `Busy` while an offer of ours is open (RFC 3264 §4).
+    pub(super) fn check_answerable(&self) -> Result<()> {
+        if let Turn::Theirs { is_firm: true, .. } = self.turn {
+            return Err(Error::local(
+                ErrorKind::Busy,
+                "an offer of ours is open: the peer's is to be refused (SIP 491), or ours taken back with \
+                 rollback_offer (RFC 3264 §4)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Our answer, which was settled, to line `index` of `offer`, as a whole SDP.
+    pub(super) fn say_answer(
+        &mut self,
+        offer: &SessionDescription,
+        index: usize,
+    ) -> Result<String> {
+        let answer = self.describe()?.clone();
+        self.others = offer.refused_lines(index).map(Box::new);
+        self.say(|origin| offer.answer(&[(index, &answer)], origin))
+    }
+
+    /// A whole SDP of this side: its version is the next one if it differs from the last.
+    pub(super) fn say(&mut self, text: impl Fn(&Origin) -> Result<String>) -> Result<String> {
+        self.said.say(text)
+    }
+
+    /// The answer that refuses all of `offer`, as a whole SDP.
+    pub(super) fn say_refusal(&mut self, offer: &SessionDescription) -> Result<String> {
+        self.say(|origin| Ok(offer.refuse(origin)))
+    }
+
+    /// Reads the peer's offer, to be answered whether or not our block was asked for before.
     pub(super) fn take_offer(&self, theirs: &MediaDescription) -> Result<Heard> {
+        let options = self.options()?;
+        check_known(&names_of_offer(&options, theirs, self.cema.names()))?;
         let Answer {
             description,
             role,
+            connect,
             warning,
             ..
-        } = answer(&self.options()?, theirs)?;
+        } = answer_with(&options, theirs, self.cema.names())?;
         if warning == Some(AnswerWarning::Unreachable) {
             return Err(Error::invalid_argument(
                 "the peer wants to connect, and this session listens nowhere \
                  (a secure one needs a certificate for that)",
             ));
         }
-        self.hear(theirs, role, Some(description))
+        let agreed = AfterAnswer::Agreed(connect);
+        self.take_with(theirs, role, agreed, description, true)
     }
 
-    fn hear(
+    /// The names that have to be looked up before `take` and `take_offer` can judge.
+    pub(super) fn unknown_names(&self, theirs: &MediaDescription) -> Result<Vec<String>> {
+        let names = self.cema.names();
+        let mut unknown = match &self.turn {
+            Turn::Theirs { offer, .. } => role_from_answer(offer, theirs)
+                .map(|role| names_of_answer(offer, theirs, role, names))
+                .unwrap_or_default(),
+            Turn::Nobody | Turn::Ours => Vec::new(),
+        };
+        if self.check_answerable().is_ok() {
+            let of_offer = names_of_offer(&self.options()?, theirs, names);
+            unknown.extend(of_offer);
+            unknown.sort_unstable();
+            unknown.dedup();
+        }
+        Ok(unknown)
+    }
+
+    /// The answer was void, and a new offer is due.
+    pub(super) fn fall_back(&mut self, fallback: Fallback) {
+        self.turn = Turn::Nobody;
+        self.cema.fall_back(fallback);
+    }
+
+    /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
+    pub(super) fn take(&self, theirs: &MediaDescription) -> Result<Heard> {
+        match &self.turn {
+            Turn::Theirs { offer, .. } => {
+                let role = role_from_answer(offer, theirs)?;
+                let judged = self.cema.judge_answer(offer, theirs, role)?;
+                self.take_with(theirs, role, judged, offer.clone(), false)
+            }
+            Turn::Nobody | Turn::Ours => self.take_offer(theirs),
+        }
+    }
+
+    fn take_with(
         &self,
         theirs: &MediaDescription,
         role: Setup,
-        answered: Option<MediaDescription>,
+        judged: AfterAnswer,
+        ours: MediaDescription,
+        is_offer: bool,
     ) -> Result<Heard> {
+        let (connect, fallback) = match judged {
+            AfterAnswer::Agreed(connect) => (connect, None),
+            AfterAnswer::OfferAgain(fallback) => (Connect::Path, Some(fallback)),
+        };
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
+        let before = self.remote.as_ref().and_then(Remote::description);
+        let is_repeated = before == Some(theirs);
         let remote = Remote {
             media: theirs.clone(),
             is_described: true,
             active: role == Setup::Active,
+            via: via(connect),
         };
-        Ok(Heard { remote, answered })
+        Ok(Heard {
+            remote,
+            direction: ours.direction.answer_to(theirs.effective_direction()),
+            ours: Some(ours),
+            is_new_offer: is_offer && !is_repeated,
+            fallback,
+        })
     }
 
     /// Takes a bare path as the remote side.
@@ -232,10 +465,14 @@ impl Negotiation {
             media: MediaDescription::of_path(path, accept_types),
             is_described: false,
             active,
+            via: None,
         };
         Ok(Heard {
             remote,
-            answered: None,
+            ours: None,
+            is_new_offer: false,
+            direction: self.local.direction,
+            fallback: None,
         })
     }
 
@@ -254,7 +491,7 @@ impl Negotiation {
 
     /// What the connection has to know, after `heard`.
     pub(super) fn config(&self, heard: &Heard, first_message: u32) -> SessionConfig {
-        let local_uri = match &heard.answered {
+        let local_uri = match &heard.ours {
             Some(description) => description.path.last().clone(),
             None => self.uri().clone(),
         };
@@ -275,6 +512,7 @@ impl Negotiation {
             dash_split: treatment.dash_split,
             accept_types: Arc::clone(&self.local.accept_types),
             max_size: self.local.max_size,
+            flow: flow(heard.direction),
             reports: self.local.reports,
             methods: Arc::clone(&self.local.methods),
             keep_alive: self.local.keep_alive,
@@ -314,6 +552,58 @@ impl Negotiation {
         Ok(&heard.remote.media.fingerprints)
     }
 
+    /// Who sends ordinary messages.
+    pub(super) fn directions(&self) -> Directions {
+        Directions {
+            wished: self.local.direction,
+            remote: self.remote.as_ref().and_then(Remote::direction),
+            agreed: self.direction,
+        }
+    }
+
+    /// What the next exchange is to say. Without SDP it holds at once.
+    pub(super) fn wish(&mut self, direction: Direction) {
+        self.local.direction = direction;
+        if self
+            .remote
+            .as_ref()
+            .is_none_or(|remote| !remote.is_described)
+        {
+            self.direction = direction;
+        }
+    }
+
+    /// What may be sent now.
+    pub(super) fn flow(&self) -> Flow {
+        flow(self.direction)
+    }
+
+    /// Whether a message may be sent now.
+    ///
+    /// # Errors
+    /// `Status` 403, of our own, that says who does not want it.
+    pub(super) fn check_direction(&self) -> Result<()> {
+        if self.direction.sends() {
+            return Ok(());
+        }
+        let theirs = self.remote.as_ref().and_then(Remote::direction);
+        let text = match theirs {
+            Some(theirs) if !theirs.sends() => {
+                "the peer takes no messages now: its SDP holds the session (RFC 4975 §8.9)"
+            }
+            _ => "we send no messages now: our SDP says so, see set_direction (RFC 4975 §8.9)",
+        };
+        Err(Error {
+            status: Some(StatusCode::FORBIDDEN),
+            ..Error::local(ErrorKind::Status, text)
+        })
+    }
+
+    /// Where `heard` makes us connect to, if not to its path.
+    pub(super) fn via(heard: &Heard) -> Option<(Host, u16)> {
+        heard.remote.via.clone()
+    }
+
     /// Whether `heard` is what is known already, as far as a bound session can tell.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
@@ -321,23 +611,35 @@ impl Negotiation {
             .is_some_and(|remote| remote.path() == heard.remote.path())
     }
 
-    /// Remembers what was heard.
-    pub(super) fn settle(&mut self, heard: Heard) {
+    /// Remembers what was heard; the session is bound or is not.
+    pub(super) fn settle(&mut self, heard: Heard, is_bound: bool) {
         let was_active = self
             .remote
             .as_ref()
-            .filter(|_| self.is_same(&heard))
+            .filter(|_| is_bound && self.is_same(&heard))
             .map(|r| r.active);
-        if let Some(description) = &heard.answered {
+        if let Some(description) = &heard.ours {
             self.path = description.path.clone();
             self.is_told = true;
         }
-        self.offered = None;
-        self.answered = heard.answered;
+        self.turn = match heard.is_new_offer {
+            true => Turn::Ours,
+            false => Turn::Nobody,
+        };
+        self.cema.go_on();
+        self.current = heard.ours;
+        self.direction = heard.direction;
         let mut remote = heard.remote;
         // The same path again: nobody reconnects, so who connected stays who connected.
         remote.active = was_active.unwrap_or(remote.active);
         self.remote = Some(remote);
+    }
+}
+
+fn flow(direction: Direction) -> Flow {
+    Flow {
+        sends: direction.sends(),
+        receives: direction.receives(),
     }
 }
 
@@ -361,6 +663,12 @@ impl Remote {
     /// Its description, if there was an SDP.
     pub(super) fn description(&self) -> Option<&MediaDescription> {
         self.is_described.then_some(&self.media)
+    }
+
+    /// Who sends, as it says, seen from our side.
+    fn direction(&self) -> Option<Direction> {
+        let description = self.description()?;
+        Some(description.effective_direction().reversed())
     }
 
     /// Whether a message of this type and length may be sent.

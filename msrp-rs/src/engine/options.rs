@@ -16,7 +16,7 @@ pub use crate::net::options::ConnectionOptions;
 pub use crate::net::tls::config::{ClientAuth, PemSource, TlsConfig, TlsVerify, TlsVersion};
 use crate::net::trace::TraceParts;
 use crate::proto::{Pacing, ReportMode, SessionMatch};
-use crate::sdp::Attribute;
+use crate::sdp::{Attribute, Direction};
 use crate::wire::FailureReport;
 
 /// Options of an engine.
@@ -183,6 +183,9 @@ pub struct SessionOptions {
     pub accept_wrapped_types: Vec<String>,
     /// Which side we want to be.
     pub setup: SetupPreference,
+    /// Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Later
+    /// [`Engine::set_direction`](super::Engine::set_direction).
+    pub direction: Direction,
     /// The largest message that we take.
     pub max_size: Option<u64>,
     /// Title of our m= section (`i=`), at most 1024 octets.
@@ -203,6 +206,10 @@ pub struct SessionOptions {
     pub dash_split: Option<bool>,
     /// Connection sharing.
     pub connection_sharing: ConnectionSharing,
+    /// Whether connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714): offers and answers have
+    /// `a=msrp-cema`, and `c=` and `m=` line of the peer's count. Best together with TLS, which then reaches from end to
+    /// end (RFC 6714 §7.2).
+    pub cema: bool,
     /// How its connection is made and kept.
     pub connection: ConnectionOptions,
     /// Who makes REPORTs.
@@ -230,6 +237,7 @@ impl Default for SessionOptions {
             accept_types: None,
             accept_wrapped_types: Vec::new(),
             setup: SetupPreference::default(),
+            direction: Direction::SendRecv,
             max_size: None,
             title: None,
             attributes: Vec::new(),
@@ -239,6 +247,7 @@ impl Default for SessionOptions {
             pacing: None,
             dash_split: None,
             connection_sharing: ConnectionSharing::default(),
+            cema: false,
             connection: ConnectionOptions::default(),
             reports: ReportMode::default(),
             methods: Vec::new(),
@@ -262,6 +271,9 @@ pub struct SendOptions {
     /// Further headers.
     #[debug("{:?}", headers.iter().map(|(name, _)| name).collect::<Vec<_>>())]
     pub headers: Vec<(String, String)>,
+    /// Whether it is control or a report rather than a message for a reader: the direction of the session does not stop
+    /// it (RFC 4975 §8.9). IMDN and isComposing are known by their types, also inside of message/cpim, and need no mark.
+    pub control: bool,
 }
 
 impl Default for SendOptions {
@@ -272,6 +284,7 @@ impl Default for SendOptions {
             success_report: false,
             failure_report: FailureReport::Yes,
             headers: Vec::new(),
+            control: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Engine, slots, validate};
 use crate::error::{Error, Result};
 use crate::net::file::{self, FileSource};
 use crate::net::mailbox::Source;
-use crate::proto::{Body, IdSource, OutgoingMessage};
+use crate::proto::{Body, IdSource, OutgoingMessage, is_control};
 use crate::wire::{FailureReport, Method};
 
 impl Engine {
@@ -21,7 +21,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Again` when the window or the transfer slots are full ([`Event::Writable`](super::Event::Writable) follows),
-    /// `TooLarge` beyond the peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415),
+    /// `Status` 403 while the direction forbids ordinary messages (RFC 4975 §8.9), `TooLarge` beyond the peer's max-size, `UnacceptedType` (the peer does not list it, or answered it with 415),
     /// `InvalidArgument` (also before `set_remote`, and for a file that cannot be read), `Gone`, `Forked`.
     pub fn send(
         &self,
@@ -49,14 +49,22 @@ impl Engine {
             Body::Whole(data) => Some(data.len() as u64),
             Body::Stream(total) => *total,
         };
-        match session.negotiation.lock().remote() {
-            Some(remote) => remote.check(&media_type, len)?,
+        let control = options.control || is_control(&options.content_type, &body);
+        let negotiation = session.negotiation.lock();
+        match negotiation.remote() {
+            Some(remote) => {
+                remote.check(&media_type, len)?;
+                if !control {
+                    negotiation.check_direction()?;
+                }
+            }
             None => {
                 return Err(Error::invalid_argument(
                     "send needs the remote side: call set_remote or set_remote_path first",
                 ));
             }
         }
+        drop(negotiation);
         let context = &core.shared.context;
         let message_id = message_id.unwrap_or_else(|| context.ids(IdSource::message_id));
         let told_id = message_id.to_string();
@@ -68,6 +76,7 @@ impl Engine {
             headers: options.headers,
             success_report: options.success_report,
             failure_report: options.failure_report,
+            control,
             body,
         });
         let source = file.as_ref().map(|(_, _, source)| {
@@ -127,6 +136,7 @@ impl Engine {
             headers: options.headers,
             success_report: false,
             failure_report: FailureReport::Yes,
+            control: true,
             body: body.map_or(Body::None, Body::Whole),
         });
         let admitted = session.mailbox().admit(message, None);

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::oneshot;
 
 use super::handle::{MessageHandle, SessionHandle, TransferHandle};
+use super::lifecycle::Core;
 use super::negotiation::{Local, Negotiation};
 use super::options::{ConnectionSharing, SessionOptions};
 use super::place::Place;
@@ -56,6 +58,7 @@ impl Engine {
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
+            direction: options.direction,
             title: options.title,
             attributes: options.attributes,
             fingerprints: match &place.tls {
@@ -68,6 +71,7 @@ impl Engine {
             methods: types.methods,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
+            cema: options.cema,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -110,6 +114,8 @@ impl Engine {
                 ConnectionSharing::Peer => Sharing::Shared,
                 ConnectionSharing::Session => Sharing::Alone,
             },
+            seeking: Mutex::default(),
+            patience: Mutex::new(validate::timeout(None)),
             source,
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
@@ -135,20 +141,20 @@ impl Engine {
     /// session is bound by its peer also without `open`.
     ///
     /// # Errors
-    /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
+    /// `InvalidArgument` before `set_remote` and while a new offer is due (`offer_due`), `Busy` while it is being opened, `Gone`, `Forked`.
     pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         core.check_running()?;
         let session = core.shared.session(session)?;
-        let hop = {
-            let negotiation = session.negotiation.lock();
-            let Some(remote) = negotiation.remote() else {
-                return Err(Error::invalid_argument(
-                    "open needs the remote side: call set_remote or set_remote_path first",
-                ));
-            };
-            remote.active.then(|| remote.path().first().clone())
-        };
+        // Held to the end: an exchange of SDP comes before or after.
+        let negotiation = session.negotiation.lock();
+        negotiation.cema.check_agreed()?;
+        if negotiation.remote().is_none() {
+            return Err(Error::invalid_argument(
+                "open needs the remote side: call set_remote or set_remote_path first",
+            ));
+        }
+        *session.patience.lock() = validate::timeout(timeout);
         if !session.mailbox().start_connecting() {
             return match session.mailbox().phase() {
                 Phase::New | Phase::Open => Ok(()),
@@ -158,14 +164,7 @@ impl Engine {
                 }
             };
         }
-        core.handle.spawn(open(
-            Arc::clone(&core.shared.context),
-            Arc::clone(&session.entry),
-            hop,
-            session.sharing,
-            session.source.clone(),
-            validate::timeout(timeout),
-        ));
+        core.seek(&session, negotiation.hop());
         Ok(())
     }
 
@@ -202,6 +201,30 @@ impl Engine {
     }
 }
 
+impl Core {
+    /// Connects the session to `hop`, or waits for the peer; whatever did so before stops.
+    pub(super) fn seek(&self, session: &Session, hop: Option<Uri>) {
+        let (wanted, superseded) = oneshot::channel();
+        *session.seeking.lock() = Some(wanted);
+        let exchange = session.entry.exchange();
+        let seek = open(
+            Arc::clone(&self.shared.context),
+            Arc::clone(&session.entry),
+            hop,
+            session.sharing,
+            session.source.clone(),
+            exchange,
+            *session.patience.lock(),
+        );
+        self.handle.spawn(async move {
+            tokio::select! {
+                () = seek => {}
+                _ = superseded => {}
+            }
+        });
+    }
+}
+
 /// One session, as the facade sees it.
 pub(super) struct Session {
     pub(super) handle: SessionHandle,
@@ -209,6 +232,10 @@ pub(super) struct Session {
     pub(super) negotiation: Mutex<Negotiation>,
     /// Whether it may share a connection.
     pub(super) sharing: Sharing,
+    /// Dropped when the task that connects or waits for the peer is to stop.
+    seeking: Mutex<Option<oneshot::Sender<()>>>,
+    /// How long it may take.
+    patience: Mutex<Duration>,
     /// Where and how it dials.
     pub(super) source: Source,
     pub(super) manual_reports: bool,
@@ -376,6 +403,7 @@ pub(super) async fn open(
     hop: Option<Uri>,
     mut sharing: Sharing,
     source: Source,
+    exchange: u64,
     timeout: Duration,
 ) {
     let work = async {
@@ -383,7 +411,7 @@ pub(super) async fn open(
             // One that the host has handed over a socket to has its connection.
             if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
                 tokio::select! {
-                    connected = dial::connect(&context, &entry, hop, sharing, &source) => connected?,
+                    connected = dial::connect(&context, &entry, hop, sharing, &source, exchange) => connected?,
                     // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
                     () = entry.decided.notified() => return Ok(()),
                 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::handle::SessionHandle;
-use super::negotiation::{Heard, Negotiation};
+use super::lifecycle::Core;
+use super::negotiation::{Directions, Heard, Negotiation};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::mailbox::Phase;
 use crate::net::registry::SetReady;
 use crate::net::tls::verify::Pins;
-use crate::sdp::{MediaDescription, SessionDescription};
+use crate::proto::CloseReason;
+use crate::sdp::{Direction, MediaDescription, SessionDescription};
 use crate::wire::UriPath;
 
 impl Engine {
@@ -31,7 +33,9 @@ impl Engine {
         Ok(negotiation.remote().map(|remote| remote.path().clone()))
     }
 
-    /// Our m= block as an offer, or as the answer to what `set_remote` was given.
+    /// Our m= block: the answer to an offer that `set_remote` was given, our offer that is open, else our side as it
+    /// stands. Before the first exchange it is an offer, and what the peer says next is taken as its answer, unless
+    /// `create_answer` is given an offer. Later offers come from [`offer_media`](Self::offer_media).
     pub fn local_media(&self, session: SessionHandle) -> Result<String> {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
@@ -40,20 +44,73 @@ impl Engine {
         Ok(text)
     }
 
-    /// A whole minimal SDP with our m= block as an offer.
+    /// Our m= block as an offer, which is open until `set_remote` is given its answer. Called again while nothing has
+    /// changed, it is the same. The host's `o=` version grows when its text differs from the last one (RFC 3264 §8).
+    ///
+    /// # Errors
+    /// As [`create_offer`](Self::create_offer).
+    pub fn offer_media(&self, session: SessionHandle) -> Result<String> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let mut negotiation = session.negotiation.lock();
+        let text = negotiation.offer()?.to_media();
+        session.entry.set_uri(negotiation.uri().clone());
+        Ok(text)
+    }
+
+    /// Takes our open offer back: it was refused (SIP 488), or crossed one of the peer (491). An offer of the peer that
+    /// `set_remote` was given is not waited for any more either. Nothing happens where no offer is open.
+    pub fn rollback_offer(&self, session: SessionHandle) -> Result<()> {
+        let session = self.find(session)?;
+        session.negotiation.lock().rollback();
+        Ok(())
+    }
+
+    /// Who sends ordinary messages (RFC 4975 §8.9).
+    pub fn directions(&self, session: SessionHandle) -> Result<Directions> {
+        let session = self.find(session)?;
+        let directions = session.negotiation.lock().directions();
+        Ok(directions)
+    }
+
+    /// What our next offer or answer says of the direction: a *hold* is `SendOnly` or `Inactive`, its end `SendRecv`.
+    /// It holds when that exchange is done; in a session without SDP at once. Ordinary messages that are under way when
+    /// we must not send any more wait until we may, large ones at the end of a chunk; new ones are refused. What the
+    /// peer began before goes on to its end.
+    ///
+    /// # Errors
+    /// `Gone`, `Forked`.
+    pub fn set_direction(&self, session: SessionHandle, direction: Direction) -> Result<()> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let mut negotiation = session.negotiation.lock();
+        negotiation.wish(direction);
+        session.mailbox().set_flow(negotiation.flow());
+        Ok(())
+    }
+
+    /// A whole minimal SDP with our m= block as an offer, which is open until `set_remote` is given its answer. Called
+    /// again while nothing has changed, it is the same text. The version in `o=` grows with every change (RFC 3264 §8);
+    /// lines of other streams that the peer offered and we refused stay, with port 0.
+    ///
+    /// # Errors
+    /// `Busy` while another offer is open: ours, and a new one would differ, or one of the peer that `set_remote` was
+    /// given and `local_media` was not asked to answer (RFC 3264 §4). `Gone` when the session is closing or over.
     pub fn create_offer(&self, session: SessionHandle) -> Result<String> {
         let session = self.find(session)?;
+        check_alive(&session)?;
         let mut negotiation = session.negotiation.lock();
-        let description = negotiation.offer()?.clone();
+        let text = negotiation.say_offer()?;
         session.entry.set_uri(negotiation.uri().clone());
-        Ok(description.to_sdp(negotiation.origin()))
+        Ok(text)
     }
 
     /// Takes the offer as the remote side and gives the whole answer: as many m= lines as the offer, all but ours
-    /// refused with port 0.
+    /// refused with port 0. An offer that repeats the last one gets the same answer, and nothing else happens. One with
+    /// port 0 ends the session: the answer has port 0, too.
     ///
     /// # Errors
-    /// As `set_remote`.
+    /// As `set_remote`, and `Busy` while an offer of ours is open (RFC 3264 §4).
     pub fn create_answer(
         &self,
         session: SessionHandle,
@@ -61,29 +118,45 @@ impl Engine {
         index: Option<usize>,
     ) -> Result<String> {
         let offer = SessionDescription::parse(offer)?;
-        let (index, theirs) = offer.select(index)?;
+        let selected = offer.select(index);
         let session = self.find(session)?;
+        check_alive(&session)?;
         let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| {
+        negotiation.check_answerable()?;
+        let (index, theirs) = match selected {
+            Ok(selected) => selected,
+            Err(error) if error.kind == ErrorKind::Gone => {
+                let refusal = negotiation.say_refusal(&offer);
+                drop(negotiation);
+                self.end_stream(&session)?;
+                return refusal;
+            }
+            Err(error) => return Err(error),
+        };
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
             negotiation.take_offer(&theirs)
         })?;
-        let origin = negotiation.origin().clone();
-        offer.answer(&[(index, negotiation.describe()?)], &origin)
+        negotiation.say_answer(&offer, index)
     }
 
     /// The peer's whole SDP or its m= block: the answer to our offer, or an offer that `local_media` then answers.
-    /// May be called again before the session is bound; later only with the path that is known.
+    /// May be called again before the session is bound; later only with the path that is known. Port 0 ends the session:
+    /// the stream was refused or is over (RFC 3264 §6, §8.2), and its answer has port 0, too.
+    ///
+    /// With CEMA an answer may be void: then nothing of it is taken, and [`offer_due`](Self::offer_due) says that a new
+    /// offer is to be sent. Names have to be looked up before: [`prepare_remote`](Self::prepare_remote).
     ///
     /// # Errors
-    /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types, `Gone` if its
-    /// port is 0, `InvalidArgument` (a changed path of a bound session), `Forked`.
+    /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types,
+    /// `InvalidArgument` (a changed path of a bound session), `Gone` when the session is closing or over, `Forked`.
     pub fn set_remote(
         &self,
         session: SessionHandle,
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        self.set_remote_description(session, MediaDescription::parse(sdp, index)?)
+        let parsed = MediaDescription::parse(sdp, index);
+        self.hear_section(session, parsed)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -99,20 +172,56 @@ impl Engine {
     ) -> Result<()> {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        hear(&session, &mut negotiation, |negotiation| {
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
             negotiation.take_path(path, active, accept_types)
         })
     }
 }
 
+impl Engine {
+    /// Takes the peer's section as it was read; `Gone` for port 0.
+    pub(super) fn hear_section(
+        &self,
+        session: SessionHandle,
+        theirs: Result<MediaDescription>,
+    ) -> Result<()> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let theirs = match theirs {
+            Err(error) if error.kind == ErrorKind::Gone => return self.end_stream(&session),
+            theirs => theirs?,
+        };
+        let mut negotiation = session.negotiation.lock();
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
+            negotiation.take(&theirs)
+        })
+    }
+
+    /// Port 0 was said: nothing more is sent, and a connection that others use stays (RFC 3264 §8.2).
+    pub(super) fn end_stream(&self, session: &Session) -> Result<()> {
+        let shared = &self.core()?.shared;
+        shared.abort(session, Some((CloseReason::StreamEnded, None)));
+        Ok(())
+    }
+}
+
+/// What is closing needs no offers.
+pub(super) fn check_alive(session: &Session) -> Result<()> {
+    if session.mailbox().phase() >= Phase::Closing {
+        return Err(Error::local(ErrorKind::Gone, "session is closed"));
+    }
+    Ok(())
+}
+
 /// Takes the remote side and hands it to the connections.
 fn hear(
+    core: &Core,
     session: &Session,
     negotiation: &mut Negotiation,
     take: impl FnOnce(&Negotiation) -> Result<Heard>,
 ) -> Result<()> {
     let weighed = Weighed::new(session, negotiation, take)?;
-    weighed.settle(session, negotiation)
+    weighed.settle(core, session, negotiation)
 }
 
 /// A remote side that may be taken; nothing is changed yet.
@@ -127,9 +236,7 @@ impl Weighed {
         negotiation: &Negotiation,
         take: impl FnOnce(&Negotiation) -> Result<Heard>,
     ) -> Result<Self> {
-        if session.mailbox().phase() >= Phase::Closing {
-            return Err(Error::local(ErrorKind::Gone, "session is closed"));
-        }
+        check_alive(session)?;
         let heard = take(negotiation)?;
         let pins = match session.entry.tls() {
             Some(tls) => tls.pins(negotiation.fingerprints(&heard, tls)?, heard.hosts())?,
@@ -139,8 +246,20 @@ impl Weighed {
     }
 
     /// Takes it, and tells the connections.
-    pub(super) fn settle(self, session: &Session, negotiation: &mut Negotiation) -> Result<()> {
+    pub(super) fn settle(
+        self,
+        core: &Core,
+        session: &Session,
+        negotiation: &mut Negotiation,
+    ) -> Result<()> {
         let Self { heard, pins } = self;
+        if let Some(fallback) = heard.fallback {
+            let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
+            if !is_served {
+                negotiation.fall_back(fallback);
+                return Ok(());
+            }
+        }
         session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
@@ -149,8 +268,14 @@ impl Weighed {
                 "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
             )),
             SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
-            SetReady::Waiting | SetReady::Attached | SetReady::WasBound => {
-                negotiation.settle(heard);
+            ready => {
+                session.entry.set_via(Negotiation::via(&heard));
+                negotiation.settle(heard, ready == SetReady::WasBound);
+                session.mailbox().set_flow(negotiation.flow());
+                if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {
+                    // Whoever connects now does it as the last exchange says.
+                    core.seek(session, negotiation.hop());
+                }
                 Ok(())
             }
         }

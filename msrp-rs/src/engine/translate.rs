@@ -53,6 +53,7 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             message_id,
             error: unconfirmed_error(why),
         },
+        Item::Prepared(lookup) => Event::Prepared { lookup },
         Item::Resolve(query, name) => Event::Resolve {
             query: QueryHandle(query),
             name,
@@ -211,6 +212,10 @@ pub(super) fn close_error(reason: &CloseReason) -> Option<Error> {
         ),
         CloseReason::Protocol { offset, reason } => Error::protocol(*offset, reason.clone()),
         CloseReason::Status { code, comment } => Error::status(*code, status_text(code.0, comment)),
+        CloseReason::StreamEnded => Error::remote(
+            ErrorKind::Gone,
+            "the SDP ended the stream with port 0 (RFC 3264 §8.2)",
+        ),
         CloseReason::BindTimeout => Error::remote(
             ErrorKind::Timeout,
             "the first request was not answered in time",

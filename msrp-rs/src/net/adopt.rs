@@ -25,6 +25,7 @@ use super::socket::PeerSocket;
 use super::sockopt::SocketOptions;
 use super::tls::certificate::PeerProof;
 use super::tls::handshake;
+use super::tls::verify::Shown;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::CloseReason;
@@ -202,7 +203,8 @@ impl Adopted {
             }
             None => {
                 let asked = Arc::clone(&entry);
-                let expected = Arc::new(move |certificate: &[u8]| asked.expects(certificate));
+                let expected =
+                    Arc::new(move |certificate: &[u8]| asked.expects(&Shown::new(certificate)));
                 handshake::accept(tls, stream, expected, limit)
                     .await
                     .map_err(|why| {

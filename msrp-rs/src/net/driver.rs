@@ -672,7 +672,10 @@ fn is_loss(reason: &CloseReason) -> bool {
         | CloseReason::ConnectionLost(_)
         | CloseReason::WriteStall
         | CloseReason::Protocol { .. } => true,
-        CloseReason::Local | CloseReason::Status { .. } | CloseReason::BindTimeout => false,
+        CloseReason::Local
+        | CloseReason::Status { .. }
+        | CloseReason::BindTimeout
+        | CloseReason::StreamEnded => false,
     }
 }
 
@@ -686,6 +689,7 @@ fn kind_of(reason: &CloseReason) -> &'static str {
         CloseReason::Protocol { .. } => "protocol",
         CloseReason::Status { .. } => "status",
         CloseReason::BindTimeout => "bind timeout",
+        CloseReason::StreamEnded => "stream ended",
     }
 }
 

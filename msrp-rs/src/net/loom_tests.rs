@@ -147,6 +147,7 @@ fn message() -> Box<OutgoingMessage> {
         headers: Vec::new(),
         success_report: false,
         failure_report: FailureReport::Yes,
+        control: false,
         body: Body::None,
     })
 }

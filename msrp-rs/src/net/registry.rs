@@ -16,11 +16,11 @@ use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::Pins;
+use super::tls::verify::{Pins, Shown};
 use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -90,8 +90,12 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 struct State {
     uri: Uri,
     binding: Binding,
+    /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
+    exchange: u64,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -143,7 +147,9 @@ impl Entry {
             state: Mutex::new(State {
                 uri,
                 binding: Binding::NotReady(None),
+                exchange: 0,
                 pins: None,
+                via: None,
                 peer: None,
                 spare: None,
             }),
@@ -204,6 +210,16 @@ impl Entry {
         self.state.lock().pins.clone()
     }
 
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
+    }
+
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
     ///
     /// # Errors
@@ -224,7 +240,7 @@ impl Entry {
     }
 
     /// Whether a peer with this certificate may come, as far as is known now.
-    pub(crate) fn expects(&self, certificate: &[u8]) -> bool {
+    pub(crate) fn expects(&self, certificate: &Shown<'_>) -> bool {
         if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
             return true;
         }
@@ -235,7 +251,7 @@ impl Entry {
             }
             state.pins.clone()
         };
-        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
     /// A handshake at the session's own listener failed.
@@ -274,6 +290,7 @@ impl Entry {
                     }
                     Binding::NotReady(None) | Binding::Ready(_) => {
                         state.binding = Binding::Ready(config);
+                        state.exchange += 1;
                         return SetReady::Waiting;
                     }
                 }
@@ -295,10 +312,23 @@ impl Entry {
         }
     }
 
-    /// Gives the session to a connection that we dialled or share.
-    pub(crate) fn bind_to(self: &Arc<Self>, connection: &Arc<Inbox>, claim: Claim) -> Bind {
+    /// The exchange of SDP for which somebody is to connect now.
+    pub(crate) fn exchange(&self) -> u64 {
+        self.state.lock().exchange
+    }
+
+    /// Gives the session to a connection that we dialled or share for this exchange of SDP.
+    pub(crate) fn bind_to(
+        self: &Arc<Self>,
+        connection: &Arc<Inbox>,
+        claim: Claim,
+        exchange: u64,
+    ) -> Bind {
         let config = {
             let mut state = self.state.lock();
+            if state.exchange != exchange {
+                return Bind::NotNeeded;
+            }
             match std::mem::replace(&mut state.binding, Binding::Bound(Arc::clone(connection))) {
                 Binding::Ready(config) => {
                     state.spare = (claim == Claim::Shared).then(|| config.clone());
@@ -332,7 +362,7 @@ impl Entry {
     pub(crate) fn hand_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Result<(), Error> {
         let busy = || Error::local(ErrorKind::Busy, "session has a connection");
         let gone = || Error::local(ErrorKind::Gone, "session is closed");
-        {
+        let exchange = {
             let mut state = self.state.lock();
             match &state.binding {
                 Binding::Ended => return Err(gone()),
@@ -342,10 +372,10 @@ impl Entry {
                     state.binding = Binding::NotReady(Some(Arc::clone(connection)));
                     return Ok(());
                 }
-                Binding::Ready(_) => {}
+                Binding::Ready(_) => state.exchange,
             }
-        }
-        match self.bind_to(connection, Claim::Own) {
+        };
+        match self.bind_to(connection, Claim::Own, exchange) {
             Bind::Bound => Ok(()),
             Bind::NotNeeded => Err(busy()),
             Bind::ConnectionClosed => Err(gone()),
@@ -563,7 +593,8 @@ impl Registry {
     /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
     pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
         let waiting = self.waiting(listener);
-        waiting.iter().any(|entry| entry.expects(certificate))
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
     }
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.

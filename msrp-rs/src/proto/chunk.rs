@@ -176,7 +176,9 @@ impl Connection {
         let dry = transfer.available() == 0;
         let others = waiting || own_small || own_large;
         let interruptible = open.len >= INTERRUPTIBLE;
+        let held = session.is_held() && !transfer.control;
         if open.len >= open.limit
+            || (held && (interruptible || dry))
             || (interruptible && (fresh || own_small || (spent && (ring || own_large))))
             || (dry && others)
         {

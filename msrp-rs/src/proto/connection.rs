@@ -215,12 +215,14 @@ impl Connection {
             Command::ReportRange(message, start, end, status, comment) => {
                 self.report_range(index, message, (start, end), status, &comment)
             }
+            Command::SetFlow(flow) => self.set_flow(index, flow),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
                 self.timers.set(deadline, Timer::Close(session.reference));
             }
             Command::CloseNow => self.close_session(index),
+            Command::EndStream => self.end_session(index, &CloseReason::StreamEnded),
         }
         self.finish_closing(index, key);
         self.update_pausing(now);

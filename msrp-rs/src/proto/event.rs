@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::flow::Flow;
 use super::refused::RefusedType;
 use crate::wire::{
     ByteRange, FailureReport, MediaRange, MessageId, Method, StatusCode, Uri, UriPath,
@@ -84,6 +85,8 @@ pub struct SessionConfig {
     pub max_size: Option<u64>,
     /// Who sends REPORTs.
     pub reports: ReportMode,
+    /// Who sends ordinary messages, until [`Command::SetFlow`] says otherwise.
+    pub flow: Flow,
     /// Methods beside SEND and REPORT whose requests the consumer answers; all others get 501 (RFC 4975 §12).
     pub methods: Arc<[Method]>,
     /// Send a bodiless SEND when nothing was sent for so long.
@@ -142,10 +145,14 @@ pub enum Command {
     /// Makes a REPORT about these octets of a message, from and to a 0-based position, with [`ReportMode::Manual`];
     /// as often as wanted, also while the message goes on.
     ReportRange(MessageKey, u64, u64, StatusCode, String),
+    /// The direction was negotiated anew (RFC 4975 §8.9).
+    SetFlow(Flow),
     /// Ends the session when everything under way is answered; what is left at the deadline is aborted.
     Close(Instant),
     /// Ends the session at once.
     CloseNow,
+    /// The signalling ended the stream: the session ends at once, and nothing more is sent in it (RFC 3264 §8.2).
+    EndStream,
 }
 
 /// A response: to a request of another method than SEND and REPORT (RFC 4975 §7.2, §12).
@@ -188,6 +195,8 @@ pub struct OutgoingMessage {
     pub success_report: bool,
     /// Which failures to ask for.
     pub failure_report: FailureReport,
+    /// Whether it is control or a report: [`Flow`] does not stop it. Requests of other methods are not stopped anyway.
+    pub control: bool,
     /// The content.
     pub body: Body,
 }
@@ -418,4 +427,6 @@ pub enum CloseReason {
     },
     /// The binding request, or a keep-alive, was not answered in time.
     BindTimeout,
+    /// The signalling ended the stream: port 0 in an SDP (RFC 3264 §8.2).
+    StreamEnded,
 }

@@ -59,6 +59,7 @@ impl Bench {
                 accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
                 max_size: None,
                 reports: ReportMode::Auto,
+                flow: Flow::default(),
                 methods: Arc::from([]),
                 keep_alive: None,
                 report_timeout: None,
@@ -105,6 +106,7 @@ impl Bench {
             headers: Vec::new(),
             success_report: false,
             failure_report: FailureReport::Yes,
+            control: false,
             body,
         };
         self.command(session, Command::Send(TransferKey(name), Box::new(message)));

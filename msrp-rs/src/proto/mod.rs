@@ -13,6 +13,7 @@ mod counters;
 mod credit;
 mod early;
 mod event;
+mod flow;
 mod ids;
 mod inbound;
 mod index;
@@ -46,6 +47,7 @@ pub use event::{
     MessageKey, OutgoingMessage, Pacing, ReportMode, RequestHead, SessionConfig, SessionKey,
     SessionMatch, TransferKey, Unconfirmed,
 };
+pub use flow::{Flow, is_control};
 pub use ids::IdSource;
 pub use pacing::PACE;
 pub use refused::{RefusedType, RefusedTypes};

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::connection::Connection;
+use super::flow::{self, Doubt, Kind};
 use super::inbound::Current;
 use super::message::Incoming;
 use super::report::byte_range;
@@ -37,7 +38,31 @@ pub(super) struct Chunk {
     len: u64,
     /// The finished message that this repeats.
     repeats: Option<Complete>,
+    /// It came while only control may come, and has not said what it is.
+    doubt: Option<Doubt>,
 }
+
+/// A chunk that passed by its headers.
+struct Admitted {
+    message_id: MessageId,
+    start: u64,
+    repeats: Option<Complete>,
+    is_doubtful: bool,
+}
+
+impl Admitted {
+    fn new(message_id: MessageId, start: u64) -> Self {
+        Self {
+            message_id,
+            start,
+            repeats: None,
+            is_doubtful: false,
+        }
+    }
+}
+
+/// The comment of a 403.
+const NOT_TAKEN: &str = "No messages are taken now";
 
 /// Small parts of one message that follow each other.
 #[derive(Debug)]
@@ -62,7 +87,12 @@ impl Connection {
             return;
         }
         match self.admit_chunk(now, index, &head) {
-            Ok((message_id, start, repeats)) => {
+            Ok(Admitted {
+                message_id,
+                start,
+                repeats,
+                is_doubtful,
+            }) => {
                 self.current = Current::Chunk(Box::new(Chunk {
                     session: index,
                     head,
@@ -70,6 +100,7 @@ impl Connection {
                     start,
                     len: 0,
                     repeats,
+                    doubt: is_doubtful.then(Doubt::default),
                 }));
             }
             Err((status, comment)) => self.respond(Some(index), &head, status, comment),
@@ -82,7 +113,7 @@ impl Connection {
         now: Instant,
         index: usize,
         head: &Head,
-    ) -> Result<(MessageId, u64, Option<Complete>), Refusal> {
+    ) -> Result<Admitted, Refusal> {
         let limits = self.limits.clone();
         let short = self.pausing.memory_short;
         let elapsed = self.transactions.elapsed(now);
@@ -99,7 +130,12 @@ impl Connection {
             .get(&id)
             .filter(|_| !mutant::on(Mutant::DuplicateShown))
         {
-            Some(Finished::Complete(complete)) => return Ok((id, start, Some(*complete))),
+            Some(Finished::Complete(complete)) => {
+                return Ok(Admitted {
+                    repeats: Some(*complete),
+                    ..Admitted::new(id, start)
+                });
+            }
             Some(Finished::Refused(status)) => return Err((*status, None)),
             None => {}
         }
@@ -132,7 +168,7 @@ impl Connection {
                     Some("Byte-Range starts after the end of the message"),
                 ));
             }
-            return Ok((id, start, None));
+            return Ok(Admitted::new(id, start));
         }
         let content_type = head.content_type().unwrap_or_default();
         let accepted = receiving.accepts(content_type, &session.config.accept_types);
@@ -140,6 +176,15 @@ impl Connection {
             Some(true) => {}
             Some(false) => return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, None)),
             None => return Err((StatusCode::BAD_REQUEST, Some("Content-Type cannot be read"))),
+        }
+        let kind = match session.config.flow.receives || mutant::on(Mutant::HeldPeerServed) {
+            true => Kind::Control,
+            false => flow::judge(content_type, start),
+        };
+        if kind == Kind::Ordinary {
+            let status = StatusCode::FORBIDDEN;
+            receiving.finished.insert(id, Finished::Refused(status));
+            return Err((status, Some(NOT_TAKEN)));
         }
         let too_large = session
             .config
@@ -175,13 +220,28 @@ impl Connection {
                 Timer::Incomplete(session.reference),
             );
         }
-        Ok((id, start, None))
+        Ok(Admitted {
+            is_doubtful: kind == Kind::Unknown,
+            ..Admitted::new(id, start)
+        })
     }
 
-    pub(super) fn chunk_octets(&mut self, now: Instant, data: Bytes) {
+    pub(super) fn chunk_octets(&mut self, now: Instant, mut data: Bytes) {
         let Current::Chunk(chunk) = &mut self.current else {
             return;
         };
+        if let Some(doubt) = &mut chunk.doubt {
+            match doubt.add(&data) {
+                Kind::Unknown => return,
+                Kind::Control => data = chunk.doubt.take().unwrap_or_default().into_octets(),
+                Kind::Ordinary => {
+                    let (index, id) = (chunk.session, chunk.message_id);
+                    self.refuse_chunk(StatusCode::FORBIDDEN, NOT_TAKEN);
+                    self.forbid(index, id);
+                    return;
+                }
+            }
+        }
         let (index, id) = (chunk.session, chunk.message_id);
         let offset = chunk.start.checked_add(chunk.len);
         chunk.len += data.len() as u64;
@@ -229,6 +289,14 @@ impl Connection {
         }
     }
 
+    /// A message that began with this chunk is not for us while we take none.
+    fn forbid(&mut self, index: usize, id: MessageId) {
+        let receiving = &mut self.sessions[index].incoming;
+        receiving.open.remove(&id);
+        let refused = Finished::Refused(StatusCode::FORBIDDEN);
+        receiving.finished.insert(id, refused);
+    }
+
     /// Answers the chunk that is being read, and ignores the rest of it.
     fn refuse_chunk(&mut self, status: StatusCode, comment: &str) {
         if let Current::Chunk(chunk) = std::mem::replace(&mut self.current, Current::Discard) {
@@ -260,7 +328,13 @@ impl Connection {
             start,
             len,
             repeats,
+            doubt,
         } = chunk;
+        if doubt.is_some() {
+            self.respond(Some(index), &head, StatusCode::FORBIDDEN, Some(NOT_TAKEN));
+            self.forbid(index, id);
+            return;
+        }
         let end = start.saturating_add(len);
         let confirmable = head.success_report() == Some(true) || mutant::on(Mutant::ReportUnasked);
         if let Some(complete) = repeats {

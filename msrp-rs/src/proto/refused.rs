@@ -138,7 +138,7 @@ impl Connection {
 
 /// The media type of what a message/cpim holds (RFC 3862 §2): headers, an empty line, then the content with MIME
 /// headers of its own. `None` where they do not begin so; content without a Content-Type is text/plain (RFC 2045 §5.2).
-fn inner_type(data: &[u8]) -> Option<MediaType> {
+pub(super) fn inner_type(data: &[u8]) -> Option<MediaType> {
     let data = &data[..data.len().min(LOOK)];
     let mut lines = data.split_inclusive(|&octet| octet == b'\n');
     lines.by_ref().find(|line| line.trim_ascii().is_empty())?;
@@ -156,13 +156,13 @@ fn inner_type(data: &[u8]) -> Option<MediaType> {
     None
 }
 
-const CPIM: &str = "message/cpim";
+pub(super) const CPIM: &str = "message/cpim";
 
 /// Most types that are remembered of a session: a peer that refuses more plays with us.
 const MOST: usize = 64;
 
 /// Octets of a message/cpim that are looked at for its inner type.
-const LOOK: usize = 8 * 1024;
+pub(super) const LOOK: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -60,6 +60,10 @@ pub(super) struct Sending {
     pub(super) large: VecDeque<usize>,
     /// Small messages had a whole turn: a large one is next.
     pub(super) prefer_large: bool,
+    /// Ordinary messages are not sent now.
+    held: bool,
+    /// Those that wait for that to end, in the order in which they go on.
+    parked: VecDeque<usize>,
     /// Waiting for a turn, or having one.
     pub(super) scheduled: bool,
     /// Octets sent beyond the last turn's budget, negative.
@@ -166,6 +170,8 @@ impl Session {
                 small: VecDeque::new(),
                 large: VecDeque::new(),
                 prefer_large: false,
+                held: !config.flow.sends,
+                parked: VecDeque::new(),
                 scheduled: false,
                 deficit: 0,
                 unanswered: 0,
@@ -263,7 +269,12 @@ impl Sending {
     /// Puts a message into its lane, if it has something ready.
     pub(super) fn enqueue(&mut self, index: usize, full_chunk: u64) {
         let transfer = &mut self.transfers[index];
-        if transfer.in_lane || !transfer.ready(full_chunk) {
+        if transfer.in_lane || transfer.parked || !transfer.ready(full_chunk) {
+            return;
+        }
+        if self.held && !transfer.control {
+            transfer.parked = true;
+            self.parked.push_back(index);
             return;
         }
         transfer.in_lane = true;
@@ -277,6 +288,9 @@ impl Sending {
     /// Takes a message out of its lane.
     pub(super) fn dequeue(&mut self, index: usize) {
         let transfer = &mut self.transfers[index];
+        if std::mem::take(&mut transfer.parked) {
+            self.parked.retain(|&other| other != index);
+        }
         if !transfer.in_lane {
             return;
         }
@@ -290,6 +304,26 @@ impl Sending {
             lane.pop_front();
         } else {
             lane.retain(|&other| other != index);
+        }
+    }
+
+    /// Whether ordinary messages wait, from now on.
+    pub(super) fn set_held(&mut self, held: bool, full_chunk: u64) {
+        self.held = held;
+        if held {
+            let (small, large) = (self.small.drain(..), self.large.drain(..));
+            let mut waiting: Vec<usize> = small.chain(large).collect();
+            for &index in &waiting {
+                self.transfers[index].in_lane = false;
+            }
+            for index in waiting.drain(..) {
+                self.enqueue(index, full_chunk);
+            }
+        } else {
+            for index in std::mem::take(&mut self.parked) {
+                self.transfers[index].parked = false;
+                self.enqueue(index, full_chunk);
+            }
         }
     }
 

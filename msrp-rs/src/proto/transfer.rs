@@ -29,6 +29,8 @@ pub(super) struct Outgoing {
     pub(super) headers: Vec<(String, String)>,
     pub(super) success_report: bool,
     pub(super) failure_report: FailureReport,
+    /// No direction attribute stops it.
+    pub(super) control: bool,
     /// In the session's lane for large messages: not counted against the send window, progress is told.
     pub(super) large: bool,
     pub(super) source: Source,
@@ -49,6 +51,8 @@ pub(super) struct Outgoing {
     pub(super) delivered: bool,
     /// Whether its lane holds it.
     pub(super) in_lane: bool,
+    /// Whether it would be in its lane if ordinary messages were sent now.
+    pub(super) parked: bool,
 }
 
 /// How far an outgoing message is.
@@ -104,10 +108,12 @@ impl Outgoing {
             headers,
             success_report,
             failure_report,
+            control,
             body,
             ..
         } = message;
         let bodiless = matches!(body, Body::None);
+        let control = control || method != Method::Send;
         let wrapped = RefusedType::wrapped(&content_type, &body);
         let (source, large) = match body {
             Body::None => (
@@ -144,6 +150,7 @@ impl Outgoing {
             headers,
             success_report,
             failure_report,
+            control,
             large,
             source,
             queued: now,
@@ -156,6 +163,7 @@ impl Outgoing {
             confirmed: RangeSet::default(),
             delivered: false,
             in_lane: false,
+            parked: false,
         }
     }
 

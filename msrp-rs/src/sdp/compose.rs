@@ -1,5 +1,6 @@
 //! Whole SDP texts: offers and answers of several streams, and those that follow in the same dialog (RFC 3264 §5, §6, §8).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -145,6 +146,23 @@ impl SessionDescription {
         last.next_version(|origin| self.compose(&taken, origin, address.as_ref()))
     }
 
+    /// The refused lines around the one at `index`, for an offer that keeps them (RFC 3264 §8); `None` if there are none,
+    /// or this is no whole SDP.
+    pub(crate) fn refused_lines(&self, index: usize) -> Option<RefusedLines> {
+        if !self.is_whole() || self.media_lines().len() < 2 {
+            return None;
+        }
+        let mut lines = RefusedLines::default();
+        for (at, line) in self.media_lines().enumerate() {
+            match at.cmp(&index) {
+                Ordering::Less => disable(&mut lines.before, &line),
+                Ordering::Equal => {}
+                Ordering::Greater => disable(&mut lines.after, &line),
+            }
+        }
+        Some(lines)
+    }
+
     /// The answer that refuses every stream of this offer with port 0 (RFC 3264 §6).
     pub fn refuse(&self, origin: &Origin) -> String {
         let none = BTreeMap::new();
@@ -233,8 +251,26 @@ impl SessionDescription {
     }
 }
 
+/// Lines of streams that are refused or over, each with port 0, around one that is not.
+#[derive(derive_more::Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct RefusedLines {
+    #[debug(skip)]
+    before: String,
+    #[debug(skip)]
+    after: String,
+}
+
 /// A whole minimal SDP with these streams, of which there is one at least.
 pub(super) fn offer(streams: &[&MediaDescription], origin: &Origin) -> String {
+    offer_among(streams, origin, None)
+}
+
+/// The same, between the lines of other streams.
+pub(crate) fn offer_among(
+    streams: &[&MediaDescription],
+    origin: &Origin,
+    others: Option<&RefusedLines>,
+) -> String {
     let first = streams.first();
     let address = first.map_or_else(
         || origin.address(),
@@ -247,9 +283,11 @@ pub(super) fn offer(streams: &[&MediaDescription], origin: &Origin) -> String {
     );
     let mut out = String::new();
     write_session_part(&mut out, &origin_line(origin), Some(address), FOREVER);
+    out.push_str(others.map_or("", |others| &others.before));
     for stream in streams {
         stream.write(&mut out, Some(address), false);
     }
+    out.push_str(others.map_or("", |others| &others.after));
     out
 }
 

@@ -62,8 +62,7 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MediaDescription {
-    /// TLS or not. In a parsed description [`Protocol::Tls`] whenever the leftmost URI is `msrps`,
-    /// also if the line says `TCP/MSRP`: the more secure reading holds.
+    /// TLS or not, as the `m=` line says and the leftmost URI of the path has to agree.
     pub protocol: Protocol,
     /// Port of the `m=` line, never 0.
     pub port: u16,
@@ -227,6 +226,15 @@ impl MediaDescription {
     /// messages are sent meanwhile.
     pub fn is_on_hold(&self) -> bool {
         matches!(&self.address, Some(Host::V4(address)) if address.is_unspecified())
+    }
+
+    /// Who sends ordinary messages, from the describing side's view, as the attribute and the `c=` line say it together:
+    /// a side that is [on hold](Self::is_on_hold) takes none.
+    pub fn effective_direction(&self) -> Direction {
+        Direction::new(
+            self.direction.sends(),
+            self.direction.receives() && !self.is_on_hold(),
+        )
     }
 
     /// The fingerprints one of which the certificate of this side must match: those of the first

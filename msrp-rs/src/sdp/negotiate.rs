@@ -260,7 +260,7 @@ pub fn answer_with(
             local.protocol()
         )));
     }
-    let direction = local.direction.answer_to(offer.direction);
+    let direction = local.direction.answer_to(offer.effective_direction());
     if direction.sends() && !understands_any(local, offer) {
         let first = offer
             .accept_types

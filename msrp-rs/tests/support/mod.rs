@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
-    Body, Command, Connection, Directory, Event, IdSource, Lookup, OutgoingMessage, Pacing,
+    Body, Command, Connection, Directory, Event, Flow, IdSource, Lookup, OutgoingMessage, Pacing,
     ReportMode, SessionConfig, SessionKey, SessionMatch, TransferKey,
 };
 use msrp::wire::{
@@ -156,6 +156,7 @@ pub fn config(from: &str, to: &str, session: u64, active: bool) -> SessionConfig
         accept_types: Arc::from([MediaRange::parse("*").expect("a range")]),
         max_size: None,
         reports: ReportMode::Auto,
+        flow: Flow::default(),
         methods: Arc::from([]),
         keep_alive: None,
         report_timeout: None,
@@ -171,6 +172,7 @@ pub fn message(body: Body) -> OutgoingMessage {
         headers: Vec::new(),
         success_report: false,
         failure_report: FailureReport::Yes,
+        control: false,
         body,
     }
 }

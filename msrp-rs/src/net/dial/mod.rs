@@ -75,8 +75,8 @@ impl Dialler {
     }
 }
 
-/// Connects the session to the first URI of its remote path, or puts it on a connection that is there and may
-/// be shared. When this returns, a driver has the session.
+/// Connects the session to the first URI of its remote path, as this exchange of SDP says, or puts it on a connection
+/// that is there and may be shared. When this returns, a driver has the session.
 ///
 /// # Errors
 /// `InvalidUri` for a URI that cannot be dialled, `Connect`, `Tls`.
@@ -89,6 +89,7 @@ pub(crate) async fn connect(
     hop: &Uri,
     sharing: Sharing,
     source: &Source,
+    exchange: u64,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
@@ -100,13 +101,16 @@ pub(crate) async fn connect(
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }
+    let via = entry.via();
     let peer = Peer {
-        host: hop.host(),
-        port,
+        named: (hop.host(), port),
+        host: via.as_ref().map_or(hop.host(), |(host, _)| host),
+        port: via.as_ref().map_or(port, |(_, port)| *port),
     };
     let place = context.dialler.pool.place(Key {
         host: hop.host().clone(),
         port,
+        via: via.clone(),
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
         source: source.clone(),
     });
@@ -130,7 +134,7 @@ pub(crate) async fn connect(
             Some((of, allowed)) if of == address => allowed,
             _ => may_use(address).await,
         }
-        && entry.bind_to(&inbox, Claim::Shared) != Bind::ConnectionClosed
+        && entry.bind_to(&inbox, Claim::Shared, exchange) != Bind::ConnectionClosed
     {
         let text = format_args!("shared by another session");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
@@ -139,7 +143,7 @@ pub(crate) async fn connect(
     let connected = context.enter();
     let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
-    if entry.bind_to(&inbox, Claim::Own) == Bind::Bound {
+    if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if share {
@@ -164,9 +168,11 @@ fn spawn(
     tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
 }
 
-/// Who is dialled, as the URI says.
+/// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
 struct Peer<'a> {
+    /// Host and port of the URI, whoever is dialled.
+    named: (&'a Host, u16),
     host: &'a Host,
     port: u16,
 }
@@ -208,7 +214,10 @@ async fn secure(
         return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
-    let place = (peer.host, peer.port);
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
+        (peer.host, peer.port)
+    });
     let limit = context.limits.tls_handshake;
     let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
     tls.count(&context.memory);
@@ -268,17 +277,10 @@ impl Peer<'_> {
             }
             (_, address) => (Vec::from_iter(address), None),
         };
+        let port = mutant::swap(Mutant::PortAssumed, self.port, || 2855);
         let fitting = |address: &IpAddr| source.reaches(*address);
-        let addresses: Vec<SocketAddr> = addresses
-            .into_iter()
-            .filter(fitting)
-            .map(|address| {
-                (
-                    address,
-                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
-                )
-                    .into()
-            })
+        let addresses: Vec<SocketAddr> = (addresses.into_iter().filter(fitting))
+            .map(|address| (address, port).into())
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));

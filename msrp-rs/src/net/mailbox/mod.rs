@@ -29,7 +29,7 @@ use super::sync::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{
-    Answer, Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, RefusedType,
+    Answer, Body, CloseReason, Command, Event, Flow, MessageKey, OutgoingMessage, RefusedType,
     RequestHead, SessionKey, TransferKey, send_cost,
 };
 use crate::wire::Method;
@@ -165,6 +165,15 @@ impl Mailbox {
             state.enter(Phase::Connecting, after);
             true
         })
+    }
+
+    /// The names of an SDP were looked up.
+    pub(crate) fn prepared(self: &Arc<Self>, lookup: u64) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.push(Item::Prepared(lookup), after);
+            }
+        });
     }
 
     /// Admits a message, or says why not. `source` is the reader of a file.
@@ -423,7 +432,30 @@ impl Mailbox {
             if state.close_cause.is_none() {
                 state.close_cause = cause;
             }
-            state.queue(Command::CloseNow, after);
+            let ended = CloseReason::StreamEnded;
+            let command = match state
+                .close_cause
+                .as_ref()
+                .is_some_and(|(reason, _)| *reason == ended)
+            {
+                true => Command::EndStream,
+                false => Command::CloseNow,
+            };
+            state.queue(command, after);
+        });
+    }
+
+    /// Who sends ordinary messages from now on.
+    pub(crate) fn set_flow(self: &Arc<Self>, flow: Flow) {
+        self.with(|state, after| {
+            if std::mem::replace(&mut state.flow, flow) == flow || state.phase == Phase::Closed {
+                return;
+            }
+            // What was said before and not heard counts no more.
+            if let Some(Command::SetFlow(_)) = state.commands.back() {
+                state.commands.pop_back();
+            }
+            state.queue(Command::SetFlow(flow), after);
         });
     }
 

@@ -11,7 +11,7 @@ use super::transfers::{Kind, Transfer, Transfers};
 use super::{Item, MAX_UNSETTLED, Phase, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
-use crate::proto::{CloseReason, Command, Event, MessageKey, TransferKey};
+use crate::proto::{CloseReason, Command, Event, Flow, MessageKey, TransferKey};
 
 pub(super) struct State {
     pub(super) phase: Phase,
@@ -26,6 +26,8 @@ pub(super) struct State {
     /// The driver gets no commands until the session is bound.
     pub(super) is_held: bool,
     pub(super) commands: VecDeque<Command>,
+    /// What the driver was told last of the direction.
+    pub(super) flow: Flow,
     /// Octets taken by the consumer and not yet told to the driver.
     pub(super) consumed: usize,
     pub(super) items: VecDeque<Item>,
@@ -63,6 +65,7 @@ impl State {
             driver: None,
             is_held: false,
             commands: VecDeque::new(),
+            flow: Flow::default(),
             consumed: 0,
             items: VecDeque::new(),
             unconsumed: 0,
@@ -86,7 +89,12 @@ impl State {
     /// Whether a wish to end the session waits among the commands.
     pub(super) fn is_to_end(&self) -> bool {
         let mut commands = self.commands.iter();
-        commands.any(|command| matches!(command, Command::Close(_) | Command::CloseNow))
+        commands.any(|command| {
+            matches!(
+                command,
+                Command::Close(_) | Command::CloseNow | Command::EndStream
+            )
+        })
     }
 
     pub(super) fn check_sendable(&self) -> Result<()> {

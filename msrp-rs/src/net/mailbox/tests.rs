@@ -30,6 +30,7 @@ fn message(body: Body) -> Box<OutgoingMessage> {
         headers: Vec::new(),
         success_report: false,
         failure_report: FailureReport::Yes,
+        control: false,
         body,
     })
 }
