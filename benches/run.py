@@ -5,7 +5,8 @@ connection and then the session, one right after the other, so that both see the
 what counts is the speed of the session as a share of the bare one, and of all pairs the median.
 Python is also given as a share of Rust, measured in the same round. Times are the sender's,
 from the first octet given to the last one confirmed, without start-up and connection set-up. The
-bare connection reads and writes at most 64 KiB at once, and each message by a write of its own.
+bare connection reads and writes at most 64 KiB at once, and each message by a write of its own; what
+TLS is compared with is a plain tokio-rustls stream.
 
 Prints the machine, a table, and the same as lines of JSON. Nothing here passes or fails by time.
 """
@@ -39,6 +40,7 @@ class Flow:
     count: int
     window: int
     chunk_len: int = 0
+    tls: bool = False
 
     def arguments(self) -> list[str]:
         """The same, for a party."""
@@ -47,7 +49,12 @@ class Flow:
             f"--count={self.count}",
             f"--window={self.window}",
             f"--chunk-len={self.chunk_len}",
+            *(["--tls"] if self.tls else []),
         ]
+
+    def has(self, means: str) -> bool:
+        """Whether it is measured with these means. TLS costs the same behind every face."""
+        return means == "rust" or not self.tls
 
     def rate(self, seconds: float) -> str:
         """The speed, in the unit that fits."""
@@ -64,6 +71,7 @@ def flows(args: argparse.Namespace) -> list[Flow]:
     every = [
         Flow("large", f"one message, {size}, chunks unbounded", args.size, 1, 1),
         Flow("large-2048", f"one message, {size}, chunks of 2048", args.size, 1, 1, 2048),
+        Flow("tls", f"one message, {size}, over TLS", args.size, 1, 1, tls=True),
         Flow("pipelined", "messages of 200 octets, 1024 at a time", 200, args.messages, 1024),
         Flow("serial", "messages of 200 octets, one at a time", 200, args.serial, 1),
     ]
@@ -153,7 +161,7 @@ def machine() -> dict[str, Any]:
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    names = ["large", "large-2048", "pipelined", "serial"]
+    names = ["large", "large-2048", "tls", "pipelined", "serial"]
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").strip(), formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -202,13 +210,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("{:<11} {:<7} {:>15} {:>15}  {:>13}  {:>13}  {:>7}".format(*heads))
     lines: list[dict[str, Any]] = [{"machine": about}]
     for flow in flows(args):
-        times: dict[str, list[float]] = {means: [] for means in args.means}
-        bares: dict[str, list[float]] = {means: [] for means in args.means}
+        measured = [means for means in args.means if flow.has(means)]
+        times: dict[str, list[float]] = {means: [] for means in measured}
+        bares: dict[str, list[float]] = {means: [] for means in measured}
         for _ in range(args.pairs):
-            for means in args.means:
+            for means in measured:
                 bares[means].append(measure(parties, "bare", flow, args.deadline))
                 times[means].append(measure(parties, means, flow, args.deadline))
-        for means in args.means:
+        for means in measured:
             shares = quotients(bares[means], times[means])
             seconds, bare = statistics.median(times[means]), statistics.median(bares[means])
             share = statistics.median(shares)

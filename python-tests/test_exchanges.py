@@ -166,7 +166,7 @@ async def test_a_session_moves_with_messages_under_way() -> None:
 async def test_unknown_directions_are_refused() -> None:
     async with msrp.Engine() as engine:
         with pytest.raises(ValueError, match='"both"'):
-            engine.session(direction="both")  # type: ignore[arg-type]
+            engine.session(direction="both")
         async with engine.session() as session:
             with pytest.raises(ValueError, match="direction is"):
-                session.set_direction("SENDONLY")  # type: ignore[arg-type]
+                session.set_direction("SENDONLY")

@@ -11,30 +11,33 @@ import msrp
 from msrp import _msrp
 
 NAMES = """
-    Answer AuthError Body CloseReason ConcurrencyError ConnectError Direction Engine Event
-    EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp InvalidUri
-    LimitExceeded Limits Listener Message MessageAborted MsrpError Profile ProtocolError QueueFull
-    Report Request Session SessionClosed State StateChanged Stats StatusError TLSConfig TlsError
-    TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed TransferUnconfirmed
-    UnacceptedType Uri __version__
+    Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Direction
+    Engine Event EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp
+    InvalidUri LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate
+    Profile ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
+    StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
+    TransferUnconfirmed UnacceptedType Uri __version__
 """
 
 #: Of the modules that are asked for by name.
 MODULES = {
+    "sdp": """Attribute AttributesIn Direction Finding Fingerprint MediaDescription MediaLine
+        SessionDescription Setup Severity answer check offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
         Request Response Uri UriPath new_id""",
     "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
 }
 
 MEMBERS = {
-    "Engine": "aclose listen session set_trace stats",
+    "Engine": "aclose listen reload_tls session set_trace stats",
     "EventStream": "",
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    "Session": """close close_reason create_answer create_offer direction events id local_media
-        local_path offer_media open recv recv_many recv_request relocate remote_direction
-        remote_path request rollback_offer send send_nowait set_direction set_remote
-        set_remote_path state""",
+    "Session": """close close_reason create_answer create_offer direction events id local_attributes
+    local_media local_path offer_attributes offer_due offer_media open peer_certificate
+    prepare_remote recv recv_many recv_request relocate remote_description remote_direction
+    remote_fingerprints remote_path request rollback_offer send send_nowait set_attributes
+    set_direction set_remote set_remote_attributes set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",
@@ -74,6 +77,7 @@ def test_options_are_keywords() -> None:
         (msrp.Session.send, 3),
         (msrp.TLSConfig, 0),
         (msrp.Limits, 0),
+        (msrp.ConnectionOptions, 0),
     ):
         kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
         assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) == positional

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import datetime as dt
 import re
 import subprocess
 from collections.abc import AsyncIterator
@@ -30,10 +31,10 @@ class OpenSSL:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def run(cls, *arguments: str | Path) -> AsyncIterator[OpenSSL]:
+    async def run(cls, *arguments: str) -> AsyncIterator[OpenSSL]:
         process = await asyncio.create_subprocess_exec(
             "openssl",
-            *map(str, arguments),
+            *arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,8 +80,10 @@ class OpenSSL:
 
     async def end(self) -> str:
         """Waits for its end; the rest of what it said."""
+        assert self.process.stdout is not None
         async with asyncio.timeout(30):
-            rest, _ = await self.process.communicate()
+            rest = await self.process.stdout.read()
+            await self.process.wait()
         return (self.said + rest).decode(errors="replace")
 
 
@@ -90,8 +93,9 @@ class Material:
 
     folder: Path
 
-    def __getitem__(self, name: str) -> Path:
-        return self.folder / name
+    def __getitem__(self, name: str) -> str:
+        """The path of a file."""
+        return str(self.folder / name)
 
     def openssl(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -114,11 +118,11 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
         subject = ("-subj", f"/CN=the-{ca}")
         files = ("-keyout", f"{ca}.key", "-out", f"{ca}.pem")
         made.openssl("req", "-x509", *rsa, *files, *subject)
-    made["names"].write_text(f"{names}\nbasicConstraints=CA:FALSE\n")
-    for name in ("server", "client"):
+    (made.folder / "names").write_text(f"{names}\nbasicConstraints=CA:FALSE\n")
+    for name, ca in (("server", "ca"), ("client", "ca"), ("stranger", "other")):
         files = ("-keyout", f"{name}.key", "-out", f"{name}.csr")
         made.openssl("req", *rsa[:3], *files, "-subj", f"/CN=the-{name}")
-        by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+        by = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-extfile", "names")
         made.openssl("x509", "-req", "-in", f"{name}.csr", *by, "-out", f"{name}.pem", "-days", "2")
     files = ("-keyout", "self.key", "-out", "self.pem")
     made.openssl("req", "-x509", *rsa, *files, "-subj", "/CN=itself", "-addext", names)
@@ -163,7 +167,7 @@ async def test_the_engine_connects_to_s_server(
     material: Material, version: str, mutual: bool
 ) -> None:
     config = msrp.TLSConfig(ca=material["ca.pem"])
-    demand: tuple[str | Path, ...] = ()
+    demand: tuple[str, ...] = ()
     if mutual:
         config = dataclasses.replace(
             config, cert=material["client.pem"], key=material["client.key"]
@@ -188,6 +192,12 @@ async def test_the_engine_connects_to_s_server(
         assert first.from_path == str(session.local_path[0])
         await opening
         await both_ways(session, server)
+        shown = session.peer_certificate
+        assert shown is not None
+        assert (shown.subject, shown.issuer) == ("CN=the-server", "CN=the-ca")
+        assert shown.names == ("DNS:localhost", "IP:127.0.0.1")
+        assert shown.proof == "ca-and-name"
+        assert shown.not_after - shown.not_before == dt.timedelta(days=2)
     covers("C-079", "C-270")
 
 
@@ -197,7 +207,7 @@ async def test_s_client_connects_to_the_engine(
     material: Material, version: str, mutual: bool
 ) -> None:
     config = msrp.TLSConfig(cert=material["server.pem"], key=material["server.key"])
-    own: tuple[str | Path, ...] = ()
+    own: tuple[str, ...] = ()
     if mutual:
         config = dataclasses.replace(config, ca=material["ca.pem"], client_auth="require")
         own = ("-cert", material["client.pem"], "-key", material["client.key"])
@@ -208,16 +218,68 @@ async def test_s_client_connects_to_the_engine(
         session.set_remote_path(path(9), active=False)
         opening = asyncio.create_task(session.open())
         uri = session.local_path[0]
-        async with OpenSSL.run(
+        connect: tuple[str, ...] = (
             *("s_client", "-connect", f"127.0.0.1:{uri.port}", "-verify_ip", "127.0.0.1"),
-            *("-CAfile", material["ca.pem"], "-verify_return_error", *own, *options(version)),
-        ) as client:
+            *("-CAfile", material["ca.pem"], "-verify_return_error", *options(version)),
+        )
+        if mutual:
+            # Without a certificate, and with one of another CA.
+            for wrong, alert in (
+                ((), "certificate required"),
+                (
+                    ("-cert", material["stranger.pem"], "-key", material["stranger.key"]),
+                    "unknown ca",
+                ),
+            ):
+                async with OpenSSL.run(*connect, *wrong) as client:
+                    said = await client.end()
+                    assert alert in said, said
+        async with OpenSSL.run(*connect, *own) as client:
             await client.until(re.compile(rb"TLSv" + version.encode() + rb", Cipher is "))
             await client.write(wire.Request.send(str(uri), path(9), None))
             await opening
             assert (await client.frame()).status == 200
             await both_ways(session, client)
+            shown = session.peer_certificate
+            if mutual:
+                assert shown is not None
+                assert (shown.subject, shown.proof) == ("CN=the-client", "ca")
+                assert shown.fingerprint == material.fingerprint("client.pem")
+            else:
+                assert shown is None
     covers("C-079", "C-270")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_key_log_is_that_of_openssl(
+    material: Material, version: str, tmp_path: Path
+) -> None:
+    config = msrp.TLSConfig(
+        cert=material["server.pem"], key=material["server.key"], keylog=tmp_path / "ours"
+    )
+    async with (
+        msrp.Engine() as engine,
+        engine.session(tls=config, setup="passive") as session,
+    ):
+        session.set_remote_path(path(9), active=False)
+        opening = asyncio.create_task(session.open())
+        uri = session.local_path[0]
+        async with OpenSSL.run(
+            *("s_client", "-connect", f"127.0.0.1:{uri.port}", "-CAfile", material["ca.pem"]),
+            *("-keylogfile", str(tmp_path / "theirs"), *options(version)),
+        ) as client:
+            await client.write(wire.Request.send(str(uri), path(9), None))
+            await opening
+    ours, theirs = (
+        {
+            line.lower()
+            for line in (tmp_path / name).read_text().splitlines()
+            if line and not line.startswith("#")
+        }
+        for name in ("ours", "theirs")
+    )
+    assert ours == theirs
+    assert (tmp_path / "ours").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -226,12 +288,12 @@ async def test_fingerprints_with_s_server(material: Material, version: str, tmp_
     assert isinstance(config.cert, bytes)
     (tmp_path / "ours.pem").write_bytes(config.cert)
     own = ("-cert", material["self.pem"], "-key", material["self.key"])
-    demand: tuple[str | Path, ...] = (
+    demand: tuple[str, ...] = (
         "-Verify",
         "1",
         "-verify_return_error",
         "-CAfile",
-        tmp_path / "ours.pem",
+        str(tmp_path / "ours.pem"),
     )
     for right in (True, False):
         async with (
@@ -274,16 +336,18 @@ async def test_fingerprints_with_s_client(material: Material, version: str, tmp_
         session.set_remote(sdp(9, "active", material.fingerprint("self.pem")))
         opening = asyncio.create_task(session.open())
         uri = session.local_path[0]
-        client: tuple[str | Path, ...] = (
+        client: tuple[str, ...] = (
             *("s_client", "-connect", f"127.0.0.1:{uri.port}", *options(version)),
-            *("-CAfile", tmp_path / "ours.pem", "-verify_return_error"),
+            *("-CAfile", str(tmp_path / "ours.pem"), "-verify_return_error"),
             *("-verify_ip", "127.0.0.1"),
         )
-        # Another certificate than the SDP's: 481 as for no session; then the right one.
-        stranger = ("-cert", material["client.pem"], "-key", material["client.key"])
-        async with OpenSSL.run(*client, *stranger) as peer:
-            await peer.write(wire.Request.send(str(uri), path(9), None))
-            assert (await peer.frame()).status == 481
+        # Another certificate than the SDP's, and none at all: told so; then the right one.
+        for wrong in (("-cert", material["client.pem"], "-key", material["client.key"]), ()):
+            async with OpenSSL.run(*client, *wrong) as peer:
+                said = await peer.end()
+                assert "alert" in said
+                assert "bad certificate" in said or "certificate required" in said
+                assert "MSRP" not in said
         assert not opening.done()
         async with OpenSSL.run(*client, *own) as peer:
             await peer.write(wire.Request.send(str(uri), path(9), None))

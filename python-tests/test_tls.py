@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import datetime as dt
+import hashlib
+import re
 import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import trustme
@@ -200,6 +207,293 @@ async def test_what_nobody_verified_is_counted(config: msrp.TLSConfig) -> None:
             assert engine.stats().tls_unverified == 0
         async with pair(engine, tls=anyone):
             assert engine.stats().tls_unverified >= 1
+
+
+TROUBLES = [
+    ("another CA", "no CA that is trusted has signed it"),
+    ("another name", "it is not for elsewhere.example"),
+    ("another version", "no version of TLS in common"),
+    ("our CA is unknown to the peer", "the peer sent the alert unknown_ca"),
+    ("known by another fingerprint", "its fingerprint is not that of tls.fingerprints"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "text"), TROUBLES)
+async def test_errors_say_what_is_wrong(config: msrp.TLSConfig, trouble: str, text: str) -> None:
+    stranger = trustme.CA().cert_pem.bytes()
+    asking = dataclasses.replace(config, client_auth="require", ca=stranger)
+    ours, theirs = {
+        "another CA": (dataclasses.replace(config, ca=stranger), config),
+        "another name": (dataclasses.replace(config, server_name="elsewhere.example"), config),
+        "another version": (
+            dataclasses.replace(config, max_version="1.2"),
+            dataclasses.replace(config, min_version="1.3"),
+        ),
+        "our CA is unknown to the peer": (config, asking),
+        "known by another fingerprint": (
+            dataclasses.replace(
+                config, peer_fingerprints=msrp.TLSConfig.self_signed().fingerprints()
+            ),
+            config,
+        ),
+    }[trouble]
+    error = await refused(ours, theirs)
+    assert isinstance(error, msrp.TlsError)
+    assert text in str(error)
+    if "certificate is refused" in str(error):
+        # Which one, of whom, for whom, and when.
+        for part in (
+            "127.0.0.1:",
+            'subject "',
+            'issuer "',
+            "IP:127.0.0.1",
+            "valid from 20",
+            "sha-256 ",
+        ):
+            assert part in str(error)
+    assert text.replace("elsewhere.example", "HOST") in documented()
+
+
+async def refused(
+    ours: msrp.TLSConfig, theirs: msrp.TLSConfig, change: Callable[[str], str] = str
+) -> Exception:
+    """What the side that connects says; `change` is what happens to the answer on its way."""
+    async with (
+        msrp.Engine() as engine,
+        engine.session(tls=ours, setup="active") as alice,
+        engine.session(tls=theirs, setup="passive") as bob,
+    ):
+        answer = bob.create_answer(alice.create_offer())
+        waiting = asyncio.create_task(bob.open())
+        with pytest.raises(msrp.MsrpError) as caught:
+            alice.set_remote(change(answer))
+            await alice.open()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    return caught.value
+
+
+def documented() -> str:
+    """What docs/tls.md says of errors."""
+    text = (Path(__file__).parent.parent / "docs" / "tls.md").read_text()
+    return text.partition("## When it fails")[2].partition("\n## ")[0]
+
+
+async def test_errors_of_fingerprints_say_what_is_wrong() -> None:
+    ours, theirs = msrp.TLSConfig.self_signed(), msrp.TLSConfig.self_signed()
+    (right,), (wrong,) = theirs.fingerprints(), ours.fingerprints()
+    for change, text in (
+        (
+            lambda answer: answer.replace(right, wrong),
+            "its fingerprint is not that of the peer's SDP",
+        ),
+        (lambda answer: answer.replace("a=fingerprint:", "a=x-print:"), "peer gave no fingerprint"),
+    ):
+        error = await refused(ours, theirs, change)
+        assert text in str(error)
+        assert text in documented()
+    covers("C-274")
+
+
+@pytest.mark.parametrize(
+    ("says", "text"),
+    [
+        (b"MSRP abcd 400\r\n", "the peer speaks MSRP without TLS"),
+        (b"", "no handshake within"),
+    ],
+)
+async def test_a_port_that_does_not_speak_tls(
+    config: msrp.TLSConfig, says: bytes, text: str
+) -> None:
+    heard = bytearray()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(says)
+        while octets := await reader.read(4096):
+            heard.extend(octets)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    limits = msrp.Limits(tls_handshake=0.5)
+    try:
+        async with (
+            msrp.Engine(limits=limits) as engine,
+            engine.session(tls=config) as alice,
+        ):
+            alice.set_remote_path(f"msrps://127.0.0.1:{port}/abcd1234;tcp", active=True)
+            with pytest.raises(msrp.TlsError, match=text):
+                await alice.open()
+            assert engine.stats().bytes_sent == 0
+    finally:
+        server.close()
+    assert text in documented()
+    assert b"MSRP" not in heard
+
+
+class Tap:
+    """A TCP relay that keeps what went through it, as `text2pcap` reads it."""
+
+    def __init__(self) -> None:
+        self.dump: list[str] = []
+        self.target = 0
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self.relay, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        await asyncio.gather(self.pump("O", reader, back), self.pump("I", there, writer))
+
+    async def pump(
+        self, direction: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(ConnectionError):
+            while octets := await reader.read(16384):
+                self.dump.append(f"{direction}\n0000 {octets.hex(' ')}\n")
+                writer.write(octets)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+async def test_tshark_decrypts_with_the_key_log(
+    version: Literal["1.2", "1.3"], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = tmp_path / "keys"
+    config = msrp.TLSConfig.self_signed(keylog=keys, min_version=version, max_version=version)
+    tap = Tap()
+    async with (
+        tap.listen() as port,
+        msrp.Engine() as engine,
+        await engine.listen("127.0.0.1", tls=config) as listener,
+    ):
+        tap.target = listener.port
+        answerer = {"listener": listener, "advertise": ("127.0.0.1", port), "setup": "passive"}
+        async with pair(engine, tls=config, answerer=answerer) as (alice, bob):
+            transfer = await alice.send("in the dark", success_report=True)
+            await bob.recv()
+            await transfer.delivered()
+    assert f"keys of connections are written to {keys}" in caplog.text
+    assert b"in the dark".hex(" ") not in "".join(tap.dump)
+    (tmp_path / "dump").write_text("\n".join(tap.dump))
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    run("text2pcap", "-q", "-D", "-T", "40000,2855", "dump", "pcap")
+    given = ("-o", f"tls.keylog_file:{keys}", "-d", "tcp.port==2855,tls")
+    shown = run("tshark", "-r", "pcap", *given, "-q", "-z", "follow,tls,ascii,0")
+    assert "\nin the dark\n" in shown
+    assert len(re.findall(r"MSRP \w+ (?:SEND|REPORT)\b", shown)) >= 2
+    assert "in the dark" not in run("tshark", "-r", "pcap", *given[2:], "-x")
+
+
+async def test_mutual_authentication(authority: trustme.CA, config: msrp.TLSConfig) -> None:
+    asking = dataclasses.replace(config, client_auth="require")
+    bare = msrp.TLSConfig(ca=config.ca)
+    async with msrp.Engine() as engine:
+        async with pair(
+            engine,
+            offerer={"tls": config, "setup": "active"},
+            answerer={"tls": asking, "setup": "passive"},
+        ) as (alice, bob):
+            ours, theirs = alice.peer_certificate, bob.peer_certificate
+            assert ours is not None
+            assert theirs is not None
+            assert (ours.proof, theirs.proof) == ("ca-and-name", "ca")
+            assert ours.names == ("IP:127.0.0.1", "DNS:localhost")
+            assert ours.fingerprint == config.fingerprints()[0]
+            assert hashlib.sha256(ours.der).digest().hex(":").upper() in ours.fingerprint
+            assert "trustme" in ours.issuer
+            assert ours.not_before < dt.datetime.now(dt.UTC) < ours.not_after
+        assert alice.peer_certificate is None  # it has ended
+        async with pair(
+            engine,
+            offerer={"tls": bare, "setup": "active"},
+            answerer={"tls": dataclasses.replace(asking, client_auth="request")},
+        ) as (alice, bob):
+            assert bob.peer_certificate is None
+        async with engine.session(tls=asking, setup="passive") as bob:
+            opening = asyncio.create_task(bob.open())
+            with pytest.raises(msrp.MsrpError, match="certificate"):
+                async with engine.session(tls=bare, setup="active") as alice:
+                    bob.set_remote_path(alice.local_path, active=False)
+                    alice.set_remote_path(bob.local_path, active=True)
+                    await alice.open()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        with pytest.raises(ValueError, match="client_auth needs ca"):
+            engine.session(tls=dataclasses.replace(asking, ca=None))
+
+
+async def test_fingerprints_that_the_host_knows() -> None:
+    alices, bobs = msrp.TLSConfig.self_signed(), msrp.TLSConfig.self_signed()
+    ours = dataclasses.replace(alices, peer_fingerprints=bobs.fingerprints("sha-512"))
+    theirs = dataclasses.replace(bobs, peer_fingerprints=alices.fingerprints())
+    async with (
+        msrp.Engine() as engine,
+        engine.session(tls=ours) as alice,
+        engine.session(tls=theirs) as bob,
+    ):
+        # Two paths are enough: no SDP says a fingerprint.
+        bob.set_remote_path(alice.local_path, active=False)
+        alice.set_remote_path(bob.local_path, active=True)
+        await asyncio.gather(alice.open(), bob.open())
+        assert bob.peer_certificate is not None
+        assert bob.peer_certificate.proof == "fingerprint"
+    wrong = dataclasses.replace(ours, peer_fingerprints=alices.fingerprints())
+    async with msrp.Engine() as engine:
+        with pytest.raises(msrp.TlsError, match=r"not that of tls\.fingerprints"):
+            async with pair(
+                engine, offerer={"tls": wrong, "setup": "active"}, answerer={"tls": bobs}
+            ):
+                pass
+
+
+async def test_files_are_read_again(authority: trustme.CA, tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    files = msrp.TLSConfig(ca=authority.cert_pem.bytes(), cert=cert, key=key)
+
+    def renew() -> str:
+        made = authority.issue_cert("127.0.0.1")
+        made.private_key_pem.write_to_path(key)
+        cert.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+        return files.fingerprints()[0]
+
+    first = renew()
+    async with (
+        msrp.Engine() as engine,
+        await engine.listen("127.0.0.1", tls=files) as listener,
+    ):
+
+        async def shown() -> str:
+            async with pair(
+                engine,
+                offerer={"tls": msrp.TLSConfig(ca=files.ca), "connection_sharing": "session"},
+                answerer={"listener": listener},
+            ) as (alice, _):
+                assert alice.peer_certificate is not None
+                return alice.peer_certificate.fingerprint
+
+        assert await shown() == first
+        second = renew()
+        engine.reload_tls()
+        assert await shown() == second != first
+        cert.write_bytes(b"half a certificate")
+        with pytest.raises(ValueError, match="cert"):
+            engine.reload_tls()
+        assert await shown() == second
+    with pytest.raises(msrp.SessionClosed):
+        engine.reload_tls()
 
 
 def test_the_key_stays_out_of_texts() -> None:

@@ -8,8 +8,8 @@
         valgrind   the c11 programs under valgrind's memcheck
         threads    the programs that have threads, and the library that scripts/check_deep.sh builds
                    for it, under ThreadSanitizer
-    c_tests.py stacks VARIANT...   the same for bindings-c/tests/stacks/*.c, which need the SIP stacks
-                                   that they are about
+    c_tests.py stacks VARIANT...   the same for bindings-c/tests/stacks/*.c, which need other SIP
+                                   stacks than ours
     c_tests.py example SOURCE...   build programs as build/c/example/NAME (C11, shared library);
                                    says nothing but what fails
 

@@ -5,6 +5,7 @@
 need_rust
 need_c
 need valgrind valgrind
+need_sip_stacks
 need_python
 
 loom() {
@@ -41,6 +42,7 @@ threads() {
 step "mutants" python scripts/mutants.py
 step "libmsrp" build_library
 step "C tests under valgrind" python scripts/c_tests.py run valgrind
+step "C tests with SIP stacks" python scripts/c_tests.py stacks valgrind
 step "C calls in random orders" env LIBMSRP_CALLS_SECONDS=200 python scripts/c_tests.py run sanitized
 step "loom models" loom_ran
 step "long property tests" long_property_tests

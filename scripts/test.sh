@@ -14,6 +14,7 @@ need_rust
 need_c
 need_python
 need tshark tshark
+need_sip_stacks
 need openssl openssl
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
@@ -31,6 +32,7 @@ suite() {
 suite "Rust" cargo test --locked --quiet --no-fail-fast --workspace --exclude msrp-py
 suite "libmsrp" build_library
 suite "C" python scripts/c_tests.py run c11 cxx17
+suite "C with SIP stacks" python scripts/c_tests.py stacks c11 sanitized
 suite "Python module" build_module dev
 suite "Python" python -m pytest --quiet "$@"
 suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"

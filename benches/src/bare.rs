@@ -67,4 +67,4 @@ pub(crate) fn receive(load: &Load) -> io::Result<Done> {
     })
 }
 
-const BLOCK_LEN: usize = 64 * 1024;
+pub(crate) const BLOCK_LEN: usize = 64 * 1024;

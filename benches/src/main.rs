@@ -1,9 +1,11 @@
 //! One party of a measurement of `make bench`: `benches/run.py` starts two of them, carries lines of JSON between
 //! them, and reads what they print last.
 //!
-//! The *bare* parties move the same octets over a plain TCP connection, a message by a write: what there is to compare with.
+//! The *bare* parties move the same octets over a plain TCP connection, or over one with tokio-rustls, a message by a
+//! write: what there is to compare with.
 
 mod bare;
+mod bare_tls;
 mod session;
 
 use clap::{Args, Parser, ValueEnum};
@@ -47,6 +49,9 @@ struct Load {
     /// Most octets of one chunk; 0 for no bound.
     #[arg(long, default_value_t = 0)]
     chunk_len: u32,
+    /// Over TLS.
+    #[arg(long)]
+    tls: bool,
 }
 
 /// What a party has done.
@@ -60,6 +65,7 @@ struct Done {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Cli { means, end, load } = Cli::parse();
     let done = match (means, end) {
+        (Means::Bare, _) if load.tls => bare_tls::run(end, &load)?,
         (Means::Bare, End::Send) => bare::send(&load)?,
         (Means::Bare, End::Recv) => bare::receive(&load)?,
         (Means::Msrp, _) => session::run(end, &load)?,

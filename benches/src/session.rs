@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use msrp::{
-    ChunkLen, ConnectionSharing, Engine, EngineOptions, SendOptions, Session, SessionOptions,
+    ChunkLen, ConnectionSharing, Engine, EngineOptions, PemSource, SendOptions, Session,
+    SessionOptions, TlsConfig, TlsVerify,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,8 @@ pub(crate) fn run(end: End, load: &Load) -> Result<Done> {
             },
             connection_sharing: ConnectionSharing::Session,
             accept_types: Some(vec!["*".into()]),
+            secure: load.tls,
+            tls: load.tls.then(tls).transpose()?,
             ..SessionOptions::default()
         })?;
         let done = match end {
@@ -35,6 +38,19 @@ pub(crate) fn run(end: End, load: &Load) -> Result<Done> {
         };
         session.close(DEADLINE).await;
         done
+    })
+}
+
+/// A certificate of its own; the SDP says its fingerprint.
+fn tls() -> Result<TlsConfig> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()])?;
+    Ok(TlsConfig {
+        cert: Some(PemSource::Text(made.cert.pem().into_bytes())),
+        key: Some(PemSource::Text(
+            made.signing_key.serialize_pem().into_bytes(),
+        )),
+        verify: TlsVerify::Fingerprint,
+        ..TlsConfig::default()
     })
 }
 

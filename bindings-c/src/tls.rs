@@ -11,6 +11,7 @@ use msrp_core::error::{Error, Result};
 use msrp_core::sdp::HashFunction;
 use parking_lot::Mutex;
 
+use crate::engine::libmsrp_engine;
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
 use crate::text::libmsrp_text;
@@ -412,6 +413,22 @@ pub unsafe extern "C" fn libmsrp_tls_fingerprint(
         let print = config.fingerprint(&HashFunction::from_name(hash))?;
         let print = print.ok_or_else(no_identity)?;
         out.set(libmsrp_text::into_raw(print.to_string()));
+    })
+}
+
+/// Reads the files of all TLS configurations of an engine again, and the system's CAs, for those who are told that they
+/// changed; the engine looks by itself when sessions and connections are made. New handshakes use what is there now;
+/// connections that are there live on.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or a file cannot be used, whose old content stays in
+/// use, while all others are read; LIBMSRP_ERR_GONE: after libmsrp_engine_shutdown(); LIBMSRP_ERR_FORKED;
+/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread; reads files on the calling thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_engine_reload_tls(engine: *mut libmsrp_engine) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        engine.core.reload_tls()?;
     })
 }
 

@@ -90,7 +90,8 @@ static inline int equals(libmsrp_slice slice, const char *text) {
 
 static inline void covers(const char *const *ids, size_t count, const char *file, const char *test) {
     const char *path = getenv("MSRP_MARKS");
-    const char *name = strrchr(file, '/');
+    static const char folder[] = "bindings-c/tests/";
+    const char *name = strstr(file, folder);
     FILE *marks;
     size_t i;
     if (path == NULL) {
@@ -100,7 +101,7 @@ static inline void covers(const char *const *ids, size_t count, const char *file
     CHECK(marks != NULL);
     for (i = 0; i < count; i++) {
         /* One write for each line: other processes append to the same file. */
-        fprintf(marks, "%s\tbindings-c/tests/%s\t%s\n", ids[i], name == NULL ? file : name + 1, test);
+        fprintf(marks, "%s\t%s%s\t%s\n", ids[i], folder, name == NULL ? file : name + sizeof folder - 1, test);
         CHECK(fflush(marks) == 0);
     }
     fclose(marks);

@@ -1,13 +1,16 @@
 //! The engine: its start and end, listeners, counters.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use msrp::engine::{
-    self, Counts, EngineOptions, Histogram, ListenOptions, ListenerHandle, LogLevel, Traffic, Wake,
+    self, Counts, DialCheck, EngineOptions, Histogram, ListenerHandle, LogLevel, NameResolution,
+    QueryHandle, Traffic, Wake,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::adopt;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
@@ -31,13 +34,24 @@ impl Engine {
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
         trace: Option<&Bound<'_, PyAny>>,
+        resolver: bool,
+        allow_dial: bool,
+        port_range: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
             limits: options::limits(limits)?,
             tls: tls::config(tls)?,
             trace: options::trace(trace)?,
-            ..EngineOptions::default()
+            resolver: match resolver {
+                true => NameResolution::Host,
+                false => NameResolution::System,
+            },
+            dial_check: match allow_dial {
+                true => DialCheck::Host,
+                false => DialCheck::None,
+            },
+            port_range: options::port_range(port_range)?,
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {
@@ -56,21 +70,28 @@ impl Engine {
         &self,
         py: Python<'_>,
         host: String,
-        port: &Bound<'_, PyAny>,
         secure: bool,
-        tls: Option<&Bound<'_, PyAny>>,
-        advertise: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
     ) -> PyResult<u64> {
-        let options = ListenOptions {
-            host,
-            port: options::named("port", port)?,
-            secure,
-            tls: tls::config(tls)?,
-            advertise: options::named("advertise", advertise)?,
-        };
+        let options = options::listen_options(host, secure, options)?;
         let engine = self.core.get();
         let listener = py.detach(|| engine.listen(options)).or_raise(py)?;
         Ok(listener.0)
+    }
+
+    /// Hands a descriptor over to a listener; it is closed then, and stays as it is on an exception.
+    fn adopt_connection(
+        &self,
+        py: Python<'_>,
+        listener: u64,
+        descriptor: i32,
+        initial: Vec<u8>,
+    ) -> PyResult<()> {
+        let (engine, listener) = (self.core.get(), ListenerHandle(listener));
+        adopt::hand_over(descriptor, |socket| {
+            engine.adopt_connection(listener, socket, initial.into())
+        })
+        .or_raise(py)
     }
 
     fn listener_address(&self, py: Python<'_>, listener: u64) -> PyResult<(String, u16)> {
@@ -109,11 +130,36 @@ impl Engine {
         ))
     }
 
+    /// The addresses of a name.
+    fn resolved(&self, py: Python<'_>, query: u64, addresses: Vec<IpAddr>) -> PyResult<()> {
+        let engine = self.core.checked(py)?;
+        engine
+            .resolved(QueryHandle(query), Ok(addresses))
+            .or_raise(py)
+    }
+
+    /// Why a name has no addresses.
+    fn unresolved(&self, py: Python<'_>, query: u64, text: String) -> PyResult<()> {
+        let engine = self.core.checked(py)?;
+        engine.resolved(QueryHandle(query), Err(text)).or_raise(py)
+    }
+
+    /// Whether an address may be dialled.
+    fn allow_dial(&self, py: Python<'_>, query: u64, allow: bool) -> PyResult<()> {
+        let engine = self.core.checked(py)?;
+        engine.allow_dial(QueryHandle(query), allow).or_raise(py)
+    }
+
     /// Starts a trace, or ends it.
     fn set_trace(&self, py: Python<'_>, trace: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let trace = options::trace(trace)?;
         let engine = self.core.get();
         py.detach(|| engine.set_trace(trace)).or_raise(py)
+    }
+
+    /// Reads the files of all TLS configurations again.
+    fn reload_tls(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.core.get().reload_tls()).or_raise(py)
     }
 
     /// Queues records of the log up to this level: 1 error to 5 the log of the wire, 0 none.

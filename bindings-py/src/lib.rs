@@ -4,15 +4,20 @@
 //! `python/msrp`, what an engine does in `msrp::engine`. Engine threads never attach to the interpreter; all Python
 //! objects are made and dropped by threads that Python knows.
 
+mod adopt;
+mod certificate;
 mod cli;
 mod core;
 mod domain;
 mod engine;
 mod error;
 mod held;
+mod lint;
 mod message;
 mod options;
+mod sdp;
 mod session;
+mod text;
 mod tls;
 mod uri;
 mod wire;
@@ -32,12 +37,18 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::Part>()?;
     module.add_class::<uri::Uri>()?;
     module.add_class::<wire::Parser>()?;
+    module.add_class::<sdp::Media>()?;
     module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
     module.add_function(wrap_pyfunction!(tls::self_signed, module)?)?;
     module.add_function(wrap_pyfunction!(tls::fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_byte_range, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_parse, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_refuse, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::sdp_check, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_offer, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_answer, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Options: from the package's dataclasses and keywords to those of the facade.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, Relocation,
-    SendOptions, SessionOptions, SetupPreference, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenOptions, ListenerHandle, Profile,
+    Relocation, SendOptions, SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -32,6 +33,8 @@ where
                 PyValueError::new_err(format!("{name} {value} is out of range"))
             } else if error.is_instance_of::<PyTypeError>(py) {
                 PyTypeError::new_err(format!("{name}: {}", error.value(py)))
+            } else if error.is_instance_of::<PyValueError>(py) {
+                PyValueError::new_err(format!("{name}: {}", error.value(py)))
             } else {
                 error
             }
@@ -173,12 +176,13 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
-        connection: ConnectionOptions::default(),
+        connection: connection(&keywords.get::<Bound<'_, PyAny>>("connection")?)?,
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
             "session" => ConnectionSharing::Session,
             other => return Err(unknown("connection_sharing", other, "'peer' or 'session'")),
         },
+        cema: keywords.get("cema")?,
         reports: match keywords.get::<String>("reports")?.as_str() {
             "auto" => ReportMode::Auto,
             "manual" => ReportMode::Manual,
@@ -204,6 +208,63 @@ pub(crate) fn relocation(keywords: &Bound<'_, PyDict>) -> PyResult<Relocation> {
         port: keywords.get("port")?,
         advertise: keywords.get("advertise")?,
         connection: None,
+    })
+}
+
+/// Seconds, or None.
+fn optional_time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    named::<Option<f64>>(name, value)?
+        .map(|value| seconds(name, value))
+        .transpose()
+}
+
+/// The first and the last port of a range, or None.
+pub(crate) fn port_range(value: &Bound<'_, PyAny>) -> PyResult<Option<RangeInclusive<u16>>> {
+    let range: Option<(u16, u16)> = named("port_range", value)?;
+    Ok(range.map(|(first, last)| first..=last))
+}
+
+/// The options of a listener, by the names of `Engine.listen`.
+pub(crate) fn listen_options(
+    host: String,
+    secure: bool,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<ListenOptions> {
+    let keywords = Keywords(options);
+    let item = |name: &str| options.as_any().get_item(name);
+    let tls = item("tls")?;
+    Ok(ListenOptions {
+        host,
+        port: keywords.get("port")?,
+        secure,
+        tls: tls::config((!tls.is_none()).then_some(&tls))?,
+        advertise: keywords.get("advertise")?,
+        port_range: port_range(&item("port_range")?)?,
+        interface: keywords.get("interface")?,
+        dscp: keywords.get("dscp")?,
+        tcp_keepalive: optional_time("tcp_keepalive", &item("tcp_keepalive")?)?,
+        idle: optional_time("idle", &item("idle")?)?,
+    })
+}
+
+/// The options in a `msrp.ConnectionOptions`.
+fn connection(object: &Bound<'_, PyAny>) -> PyResult<ConnectionOptions> {
+    let get = |name: &str| object.getattr(name);
+    let timeout = "connection.connect_timeout";
+    Ok(ConnectionOptions {
+        source_address: named("connection.source_address", &get("source_address")?)?,
+        source_port: named("connection.source_port", &get("source_port")?)?,
+        source_port_from_path: named(
+            "connection.source_port_from_path",
+            &get("source_port_from_path")?,
+        )?,
+        connect_timeout: named::<Option<f64>>(timeout, &get("connect_timeout")?)?
+            .map(|value| seconds(timeout, value))
+            .transpose()?,
+        interface: named("connection.interface", &get("interface")?)?,
+        dscp: named("connection.dscp", &get("dscp")?)?,
+        tcp_keepalive: optional_time("connection.tcp_keepalive", &get("tcp_keepalive")?)?,
+        idle: optional_time("connection.idle", &get("idle")?)?,
     })
 }
 

@@ -132,7 +132,7 @@ EXIT CODES
   1    failed: unreadable input, a broken stream or SDP, a lost session
   2    wrong usage
   3    no session: not connected in time, TLS refused, no answer
-  4    the peer refused or aborted a message, or it was not delivered; for sdp answer: the stream was refused
+  4    the peer refused or aborted a message, or it was not delivered; sdp answer refuses
   130  interrupted before the work was done";
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use msrp::sdp::{Fingerprint, HashFunction};
 use msrp::{
-    ChunkLen, CloseReason, Engine, EngineOptions, Identity, Pacing, PemSource, Profile, ReportMode,
-    Session, SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify, TraceOptions,
+    ChunkLen, CloseReason, Engine, EngineOptions, Identity, Pacing, PeerProof, PemSource, Profile,
+    ReportMode, Session, SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify,
+    TraceOptions,
 };
 use serde_json::json;
 
@@ -366,13 +367,40 @@ impl Args {
         let path = |path: Option<String>| path.unwrap_or_default();
         let ours = path(session.local_path().ok().map(|p| p.to_string()));
         let theirs = path(session.remote_path().ok().flatten().map(|p| p.to_string()));
-        let event = json!({"event": "open", "local_path": ours, "remote_path": theirs});
-        output.event(&event, || "session is open".to_owned())
+        let mut event = json!({"event": "open", "local_path": ours, "remote_path": theirs});
+        let shown = session.peer_certificate().ok().flatten();
+        if let Some(shown) = &shown {
+            event["peer_certificate"] = json!({
+                "subject": shown.subject,
+                "issuer": shown.issuer,
+                "names": shown.names,
+                "fingerprint": shown.fingerprint.to_string(),
+                "proof": proof(shown.proof).0,
+            });
+        }
+        output.event(&event, || match &shown {
+            None => "session is open".to_owned(),
+            Some(shown) => format!(
+                "session is open; the peer's certificate is that of {}, {}",
+                shown.subject,
+                proof(shown.proof).1
+            ),
+        })
     }
 
     fn timeout_duration(&self) -> Duration {
         // Beyond any life span: as good as none.
         Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::MAX)
+    }
+}
+
+/// What proves a certificate, for programs and for people.
+fn proof(proof: PeerProof) -> (&'static str, &'static str) {
+    match proof {
+        PeerProof::CaAndName => ("ca-and-name", "by a trusted authority and its name"),
+        PeerProof::Ca => ("ca", "by a trusted authority"),
+        PeerProof::Fingerprint => ("fingerprint", "by its fingerprint"),
+        _ => ("none", "which nothing proves"),
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use msrp::sdp::{MediaDescription, SessionDescription};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use support::Folder;
 
@@ -122,6 +123,10 @@ fn texts_of_all_kinds_are_judged() {
             0,
             &["3 name-empty", "11 types-mandatory"],
         ),
+        ("sofia-offer.sdp", &["--offer"], 0, &["10 types-mandatory"]),
+        ("sofia-answer.sdp", &["--answer"], 0, &[]),
+        ("libre-offer.sdp", &["--offer"], 0, &["12 types-mandatory"]),
+        ("libre-answer.sdp", &["--answer"], 0, &[]),
         (
             "broken.sdp",
             &["--offer"],
@@ -180,6 +185,11 @@ fn an_answer_is_looked_at_beside_its_offer() {
     let offer = offer.to_str().expect("UTF-8");
     let (found, code) = check(&["--answer-to", offer], "rfc4975-answer.sdp");
     assert_eq!((found.len(), code), (3, 0));
+    for stack in ["sofia", "libre"] {
+        let offer = sample(&format!("{stack}-offer.sdp"));
+        let args = ["--answer-to", offer.to_str().expect("UTF-8")];
+        assert_eq!(check(&args, &format!("{stack}-answer.sdp")), (vec![], 0));
+    }
     let (found, code) = check(&["--answer-to", offer], "rfc5547-offer.sdp");
     assert!(found.contains(&"1 answer-lines".to_owned()), "{found:?}");
     assert!(found.contains(&"6 answer-media".to_owned()), "{found:?}");
@@ -273,7 +283,18 @@ fn who_connects_where_is_told() {
         assert_eq!(outcome["relays"], relays, "{name}");
         assert_eq!(outcome["tls"], tls, "{name}");
     }
-    assert_eq!(outcome("offerer", "rfc6714-offer.sdp")["cema"], true);
+    let moved = outcome("offerer", "rfc6714-offer.sdp");
+    assert_eq!(
+        (&moved["cema"], &moved["address_in_path"]),
+        (&true.into(), &false.into())
+    );
+    let file = sample("rfc6714-offer.sdp");
+    let ended = sdp(&["explain", file.to_str().expect("UTF-8")]);
+    assert!(
+        ended.out.contains("198.51.100.7 port 30012"),
+        "{}",
+        ended.out
+    );
     let file = outcome("offerer", "rfc5547-offer.sdp");
     assert_eq!(file["media"], 1);
     assert_eq!(file["direction"], "sendonly");
@@ -401,6 +422,50 @@ fn offers_and_answers_are_without_fault() {
     let again = sdp(&["offer"]).out;
     let again = MediaDescription::parse(&again, None).expect("an offer");
     assert_ne!(first.path, again.path, "session-ids are random");
+}
+
+#[test]
+fn a_certificate_is_told_by_its_fingerprint() {
+    let folder = Folder::new("sdp-cert");
+    let made = rcgen::generate_simple_self_signed(["alice.example".to_owned()]).expect("made");
+    let file = folder.path("cert.pem");
+    fs::write(&file, made.cert.pem()).expect("written");
+    let digest = Sha256::digest(made.cert.der());
+    let pairs: Vec<_> = digest.iter().map(|octet| format!("{octet:02X}")).collect();
+    let line = format!("a=fingerprint:sha-256 {}\r\n", pairs.join(":"));
+    let offer = sdp(&["offer", "--tls", "--cert", &file]);
+    assert!(offer.out.contains(&line), "{}{}", offer.out, offer.err);
+    let offered = sdp_with(&["answer", "--cert", &file, "-"], offer.out.as_bytes());
+    assert!(
+        offered.out.contains(&line),
+        "{}{}",
+        offered.out,
+        offered.err
+    );
+    assert_eq!(
+        sdp(&["offer", "--cert", &file]).code,
+        2,
+        "a fingerprint without TLS"
+    );
+    assert_eq!(sdp(&["offer", "--tls", "--cert", "/no/such/file"]).code, 2);
+}
+
+#[test]
+fn cema_is_offered_and_answered() {
+    let offer = sdp(&["offer", "--cema", "--host", "192.0.2.1"]);
+    assert!(offer.out.contains("a=msrp-cema\r\n"));
+    let answer = sdp_with(&["answer", "--cema", "-"], offer.out.as_bytes());
+    assert!(answer.out.contains("a=msrp-cema\r\n"), "{}", answer.out);
+    // A middlebox changed the offer of one who knows no CEMA: there is no way to it (RFC 6714 §4.3).
+    let moved = offer
+        .out
+        .replace("a=msrp-cema\r\n", "")
+        .replace("c=IN IP4 192.0.2.1", "c=IN IP4 198.51.100.7");
+    let answer = sdp_with(&["answer", "--cema", "-"], moved.as_bytes());
+    assert_eq!(answer.code, 4, "{}", answer.out);
+    assert!(answer.out.contains("m=message 0 "));
+    let answer = sdp_with(&["answer", "-"], moved.as_bytes());
+    assert_eq!(answer.code, 0, "without CEMA the path counts");
 }
 
 #[test]

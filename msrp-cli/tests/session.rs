@@ -390,6 +390,15 @@ fn fingerprints_travel_in_the_sdp() {
         );
     }
 
+    for (out, theirs) in [(&sent, &prints.1), (&received, &prints.0)] {
+        let all = events(out);
+        let open = all.iter().find(|event| event["event"] == "open");
+        let shown = &open.expect("it was open")["peer_certificate"];
+        assert_eq!(shown["fingerprint"], **theirs);
+        assert_eq!(shown["proof"], "fingerprint");
+        assert_eq!(shown["subject"], "CN=anonymous.invalid");
+    }
+
     // An answer that names another certificate: no session.
     let (offer, answer, forged) = (
         folder.path("offer2"),
@@ -445,7 +454,45 @@ fn fingerprints_travel_in_the_sdp() {
 }
 
 #[test]
+fn fingerprints_travel_by_hand_too() {
+    let folder = Folder::new("by-hand");
+    let made: Vec<_> = ["ours", "theirs"]
+        .iter()
+        .map(|name| {
+            let identity = msrp::Identity::anonymous().expect("made");
+            let file = folder.path(&format!("{name}.pem"));
+            let both = format!("{}{}", identity.cert_pem(), identity.key_pem());
+            fs::write(&file, both).expect("written");
+            let print = identity.fingerprint(&msrp::sdp::HashFunction::Sha256);
+            (file, print.expect("known").to_string())
+        })
+        .collect();
+    let (ours, theirs) = (folder.path("ours.path"), folder.path("theirs.path"));
+    let keys = folder.path("keys");
+    let to = (format!("@{theirs}"), format!("@{ours}"));
+    let tls = ["--tls", "--fingerprint", "--quiet", "--peer-fingerprint"];
+    let receiver = [
+        &["recv", "--path-out", &ours, "--to", &to.0, "--count", "1"],
+        &tls[..],
+        &[&made[1].1, "--cert", &made[0].0, "--keylog", &keys],
+    ];
+    let receiver = Running::start(&receiver.concat());
+    let sender = [
+        &["send", "--path-out", &theirs, "--to", &to.1, "by hand"],
+        &tls[..],
+        &[&made[0].1, "--cert", &made[1].0],
+    ];
+    let (code, _, err) = Running::start(&sender.concat()).finish();
+    assert_eq!(code, Some(0), "{err}");
+    let (code, out, err) = receiver.finish();
+    assert_eq!((code, out.as_str()), (Some(0), "by hand\n"), "{err}");
+    let keys = fs::read_to_string(keys).expect("written");
+    assert!(keys.contains("SERVER_TRAFFIC_SECRET_0 "), "{keys}");
+}
+
+#[test]
 fn options_of_tls_fit_together() {
+    let print = format!("sha-256 {}", vec!["AB"; 32].join(":"));
     let wrong = [
         &["--fingerprint"][..],
         &["--keylog", "keys"],
@@ -453,6 +500,7 @@ fn options_of_tls_fit_together() {
         &["--tls", "--fingerprint", "--ca", "ca.pem"],
         &["--tls", "--peer-fingerprint", "sha-256 AB"],
         &["--tls", "--peer-fingerprint", "md5 AB"],
+        &["--tls", "--insecure", "--peer-fingerprint", &print],
         &["--tls", "--cert", "/nowhere/cert.pem"],
     ];
     for options in wrong {

@@ -74,14 +74,13 @@ mod api;
 #[cfg(all(feature = "net", not(loom)))]
 pub mod engine;
 
-#[cfg(all(doctest, feature = "net"))]
-#[doc = include_str!("../../README.md")]
-struct Readme;
 pub mod error;
 pub mod limits;
 mod mutant;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(all(doctest, feature = "net"))]
+mod pages;
 pub mod proto;
 pub mod sdp;
 pub mod wire;
@@ -93,10 +92,11 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, Directions,
-    EngineOptions, Identity, ListenOptions, NameResolution, PemSource, Profile, Relocation,
-    RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions, SessionState,
-    SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TraceOptions,
+    Adopt, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    Directions, EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted,
+    PeerCertificate, PeerProof, PemSource, Profile, Relocation, RequestOptions, Resolution,
+    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
+    SystemResolver, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
@@ -105,6 +105,10 @@ pub use proto::{
 };
 pub use sdp::Direction;
 pub use wire::{FailureReport, StatusCode};
+
+#[cfg(all(feature = "net", not(loom)))]
+#[doc(hidden)]
+pub use net::tls::probe::{Probe as CertificateProbe, Probed as ProbedCertificate};
 
 /// What the calling thread has done so far in the pure layers, as octets searched and steps of loops that a peer can
 /// make long: for tests that prove its cost linear. Always 0 where debug assertions are off.

@@ -225,10 +225,18 @@ mutants! {
     // Connections
     /// C-079: an `msrps` URI is dialled without TLS
     CleartextDialled,
+    /// C-092: whatever port the URI says, the registered one is dialled
+    PortAssumed,
+    /// C-093: the port is taken for a part of the name
+    PortResolved,
+    /// C-094: only the first address of a name is tried
+    FirstAddressOnly,
     /// C-190: sessions never share a connection
     NeverShared,
     /// C-274: every certificate matches every fingerprint
     AnyFingerprint,
+    /// S-119: names beside fingerprints are not asked for
+    NamesIgnored,
     /// C-289: dials have no bounded rate
     DialsUnbounded,
     /// C-293: an `msrps` session is served in cleartext, and by other listeners
@@ -245,8 +253,8 @@ mutants! {
     CemaNoFallback,
     /// S-100: an offer without CEMA is taken though `c=` and `m=` line do not match
     CemaMismatchTaken,
-    /// S-104: requests go to the address of the middlebox, and not to the path
-    CemaToPath,
+    /// S-105: the certificate has to name the middlebox
+    CemaNameChecked,
 }
 
 /// What is right, or what is wrong when this fault is switched on.

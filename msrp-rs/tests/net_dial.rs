@@ -5,7 +5,7 @@ mod engine_support;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine_support::names::{Name, Names, addresses, aim, dial, has};
 use engine_support::{
@@ -503,6 +503,9 @@ fn a_session_dials_from_where_it_is_told() {
     let mut stranger = RawPeer::connect(&uri);
     stranger.send(&format!("{uri}x"), &remote_uri(1), "who00001", "hi");
     assert!(stranger.frame().starts_with("MSRP who00001 481"));
+    // It is nobody else's port for that.
+    let error = TcpListener::bind(from).expect_err("in use");
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     // A port.
     let free = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = free.local_addr().expect("bound").port();
@@ -584,6 +587,22 @@ fn what_stands_in_the_way_of_a_source_is_told() {
         "{text}"
     );
 
+    // What is no place of a host is not dialled, whoever names it: the system would take some of it for itself.
+    for address in [
+        "0.0.0.0",
+        "255.255.255.255",
+        "224.0.0.1",
+        "[::]",
+        "[ff02::1]",
+    ] {
+        let text = text_of_end(&host, dial(&host, address, far.port()));
+        assert!(
+            text.ends_with(": no address of a host"),
+            "{address}: {text}"
+        );
+    }
+    assert!(!far.came());
+
     // What can never be is refused when the session is made.
     type Change = fn(&mut SessionOptions);
     let cases: [(&str, Change); 4] = [
@@ -622,6 +641,38 @@ fn what_stands_in_the_way_of_a_source_is_told() {
         assert_eq!(error.kind, ErrorKind::InvalidArgument);
         assert_eq!(error.context, expected);
     }
+}
+
+#[test]
+fn ten_thousand_answers_that_name_one_victim_are_ten_dials_a_second() {
+    let victim = Far::at("127.0.0.1:0");
+    let host = Host::new();
+    let listener = host.engine.listen(msrp::engine::ListenOptions {
+        host: "127.0.0.1".into(),
+        ..Default::default()
+    });
+    let listener = listener.expect("a port");
+    let begin = Instant::now();
+    for _ in 0..10_000 {
+        let session = session_from(&host, |options| {
+            options.listener = Some(listener);
+            options.connection_sharing = ConnectionSharing::Session;
+        });
+        aim(&host, session, "127.0.0.1", victim.port());
+        let patience = Some(Duration::from_secs(1));
+        host.engine.open(session, patience).expect("dials");
+    }
+    host.wait("their ends", |_| host.engine.stats().sessions == 0);
+    let seconds = begin.elapsed().as_secs() as usize + 1;
+    let mut came = 0;
+    while victim.came() {
+        came += 1;
+    }
+    assert!(
+        (1..=10 + 10 * seconds).contains(&came),
+        "{came} in {seconds} s"
+    );
+    covers!("C-289");
 }
 
 #[test]

@@ -11,12 +11,17 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use engine_support::names::{Name, Names, dial, has};
 use engine_support::raw::RawTls;
 use engine_support::tls::{certificate, text};
 use engine_support::{
-    Host, PATIENCE, RawPeer, bound, dialled, pair, passive, passive_with, remote_uri, wait_until,
+    Host, PATIENCE, RawPeer, black_hole, bound, dialled, limits, pair, passive, passive_with,
+    remote_uri, wait_until,
 };
-use msrp::engine::{EngineOptions, Event, SendBody, SendOptions, SessionOptions, TlsConfig};
+use msrp::engine::{
+    DialCheck, EngineOptions, Event, NameResolution, SendBody, SendOptions, SessionOptions,
+    TlsConfig,
+};
 
 /// The system's allocator, counting what is in use.
 struct Counting;
@@ -184,6 +189,48 @@ fn strangers_and_failed_dials(host: &Host, pem: &[u8]) {
     });
 }
 
+/// Dials that their sessions give up: while the name is resolved, the host is asked, and nobody answers.
+fn dials_that_are_given_up() {
+    let hole = black_hole();
+    let names = Names::new([
+        ("silent", Name::Silent),
+        ("hole", has("127.0.0.1 127.0.0.1")),
+    ]);
+    let quick = || limits(|limits| limits.dial_rate = 100_000);
+    let by_name = Host::from_options(EngineOptions {
+        limits: quick(),
+        ..names.options()
+    });
+    leaves_nothing("names that nobody resolves", &by_name, 200, || {
+        let session = dial(&by_name, "silent", hole.port);
+        wait_until(|| names.waiting.load(Ordering::SeqCst) > 0);
+        by_name.engine.close(session, None).expect("alive");
+        by_name.wait_closed(session);
+        wait_until(|| names.waiting.load(Ordering::SeqCst) == 0);
+    });
+    leaves_nothing("peers that say nothing", &by_name, 100, || {
+        let session = dial(&by_name, "hole", hole.port);
+        by_name.engine.abort_session(session).expect("alive");
+        by_name.wait_closed(session);
+    });
+    let asked = Host::from_options(EngineOptions {
+        resolver: NameResolution::Host,
+        dial_check: DialCheck::Host,
+        limits: quick(),
+        ..EngineOptions::default()
+    });
+    for (what, host) in [("names", "peer.example"), ("addresses", "127.0.0.1")] {
+        leaves_nothing(&format!("questions for {what}"), &asked, 100, || {
+            let session = dial(&asked, host, hole.port);
+            asked.wait_event(session, "a question", |event| {
+                matches!(event, Event::Resolve { .. } | Event::Dial { .. })
+            });
+            asked.engine.abort_session(session).expect("alive");
+            asked.wait_closed(session);
+        });
+    }
+}
+
 // One test: what is counted is the process's.
 #[test]
 fn nothing_stays_behind() {
@@ -198,6 +245,7 @@ fn nothing_stays_behind() {
     });
     ends_in_mid_transfer(&host);
     strangers_and_failed_dials(&host, &cert);
+    dials_that_are_given_up();
     leaves_nothing("sessions that nobody used", &host, 4000, || {
         let session = host.session();
         host.engine.create_offer(session).expect("an offer");

@@ -162,7 +162,7 @@ fn rfc8122_6_2_the_side_that_connects_refuses_another_certificate_before_any_msr
 
 #[test]
 fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
-    // Known before the peer comes: its requests get 481.
+    // Known before the peer comes: it is refused in the handshake.
     let (a, b) = (Host::new(), Host::new());
     let (one, two) = (
         a.session_with(secure(&pinned())),
@@ -175,13 +175,57 @@ fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
         .expect("an answer");
     a.engine.set_remote(one, &answer, None).expect("taken");
     a.engine.open(one, Some(PATIENCE)).expect("dials");
-    let closed = a.wait_closed(one);
-    assert_eq!(
-        closed.error.expect("an error").status,
-        Some(StatusCode(481))
-    );
+    let error = a.wait_closed(one).error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Tls, "{error}");
+    assert!(error.context.contains("bad_certificate"), "{error}");
     b.take();
     assert!(b.seen(|seen| !seen.has(two, |event| matches!(event, Event::Opened))));
+    assert_eq!(b.engine.stats().bytes_received, 0, "no octet of MSRP");
+
+    // Expected for another session at the same port: the requests of this one get 481.
+    let shared = pinned();
+    let listener = b
+        .engine
+        .listen(ListenOptions {
+            host: "localhost".into(),
+            secure: true,
+            tls: Some(shared.clone()),
+            ..ListenOptions::default()
+        })
+        .expect("a port");
+    let there = || SessionOptions {
+        listener: Some(listener),
+        ..secure(&shared)
+    };
+    let theirs = pinned();
+    let (right, wrong) = (b.session_with(there()), b.session_with(there()));
+    let (expected, one) = (
+        a.session_with(secure(&theirs)),
+        a.session_with(secure(&theirs)),
+    );
+    let offer = a.engine.create_offer(expected).expect("an offer");
+    b.engine
+        .create_answer(right, &offer, None)
+        .expect("an answer");
+    let offer = a.engine.create_offer(one).expect("an offer");
+    let answer = b
+        .engine
+        .create_answer(wrong, &forged(&offer), None)
+        .expect("an answer");
+    a.engine.set_remote(one, &answer, None).expect("taken");
+    a.engine.open(one, Some(PATIENCE)).expect("dials");
+    let error = a.wait_closed(one).error.expect("an error");
+    assert_eq!(error.status, Some(StatusCode(481)), "{error}");
+    b.take();
+    assert!(b.seen(|seen| !seen.has(wrong, |event| matches!(event, Event::Opened))));
+    let soon = Duration::from_millis(100);
+    b.engine.open(wrong, Some(soon)).expect("waits");
+    let error = b.wait_closed(wrong).error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
+    assert!(
+        error.context.contains("its fingerprint is not that of"),
+        "{error}"
+    );
 
     // Known only afterwards: what was held is not used, and the right peer may still come.
     let (one, two) = (
@@ -208,7 +252,7 @@ fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
     a.engine.open(one, Some(PATIENCE)).expect("dials");
     a.wait_opened(one);
     b.wait_opened(two);
-    covers!("C-274", "C-293", "S-108");
+    covers!("C-274", "C-293", "S-108", "S-115");
 }
 
 #[test]

@@ -130,6 +130,7 @@ static void offers_come_back_equal(const stack *stack, const kind *kind) {
     libmsrp_sdp_free(ours);
     party_end(&alice);
     CHECK_OK(libmsrp_engine_free(engine));
+    COVERS("S-001", "S-020", "S-040", "S-061");
 }
 
 /* Where both were told of each other: a message in each direction that is open. */
@@ -262,6 +263,7 @@ static void several_lines(const stack *stack, const kind *plain, const kind *sec
         party_end(&bob[at]);
     }
     CHECK_OK(libmsrp_engine_free(engine));
+    COVERS("S-006", "S-130");
 }
 
 /* Everything that a section can say, made by hand. */
@@ -322,6 +324,7 @@ static void all_attributes_come_back_equal(const stack *stack) {
         libmsrp_sdp_free(read[at]);
         libmsrp_sdp_free(sections[at]);
     }
+    COVERS("S-149");
 }
 
 /* All of it, with this stack. */

@@ -41,10 +41,11 @@ from .exceptions import (
 from .message import Message
 from .requests import Answer, Request
 from .session import Session
-from .tls import TLSConfig
+from .tls import PeerCertificate, TLSConfig
 from .transfer import Body, Transfer
 from .types import (
     CloseReason,
+    ConnectionOptions,
     Direction,
     Event,
     EventsLost,
@@ -69,6 +70,7 @@ __all__ = [
     "CloseReason",
     "ConcurrencyError",
     "ConnectError",
+    "ConnectionOptions",
     "Direction",
     "Engine",
     "Event",
@@ -86,6 +88,7 @@ __all__ = [
     "Message",
     "MessageAborted",
     "MsrpError",
+    "PeerCertificate",
     "Profile",
     "ProtocolError",
     "QueueFull",

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _msrp
+from ._dialling import Questions
 from ._loop import Dispatcher, Handlers
 from .events import EventStream, wake
 from .exceptions import SessionClosed
@@ -60,9 +61,11 @@ class SessionBase:
         "_flushing",
         "_incoming",
         "_local_path",
+        "_lookups",
         "_loop",
         "_open_waiter",
         "_opened",
+        "_questions",
         "_queue",
         "_receiver",
         "_remembered",
@@ -93,11 +96,14 @@ class SessionBase:
         self._close_error: Exception | None = None
         self._open_waiter: asyncio.Future[None] | None = None
         self._close_waiters: list[asyncio.Future[None]] = []
+        # Those who wait for names of an SDP.
+        self._lookups: dict[int, asyncio.Future[None]] = {}
         # Receiving: what was not taken by `recv` yet, and what was taken and not told to the engine
         # yet.
         self._queue: deque[tuple[Any, ...] | Incoming] = deque()
         self._incoming: dict[int, Incoming] = {}
         self._requests = Requests()
+        self._questions = Questions(self)
         self._receiver: asyncio.Future[None] | None = None
         self._credit = 0
         self._taken: list[int] = []
@@ -223,6 +229,12 @@ class SessionBase:
         _, _, handle, status, comment, headers = event
         self._requests.answered(handle, Answer(status, comment, Headers(headers)))
 
+    def _on_resolve(self, event: tuple[int, int, int, str]) -> None:
+        self._questions.resolve(event[2], event[3])
+
+    def _on_dial(self, event: tuple[int, int, int, str, int]) -> None:
+        self._questions.dial(event[2], event[3], event[4])
+
     def _on_writable(self, event: tuple[int, int]) -> None:
         wake(self._writable)
 
@@ -304,6 +316,9 @@ class SessionBase:
     def _on_reports_lost(self, event: tuple[int, int, int]) -> None:
         self._tell(EventsLost(event[2]))
 
+    def _on_prepared(self, event: tuple[int, int, int]) -> None:
+        wake(self._lookups.pop(event[2], None))
+
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
 
@@ -348,12 +363,15 @@ class SessionBase:
         self._reported.clear()
         self._acked.clear()
         self._requests.end(self._closed_error())
+        self._questions.end()
         self._tell(StateChanged(State.CLOSED))
         for stream in self._streams:
             stream._end()
-        for waiter in (self._open_waiter, self._receiver, self._writable, *self._close_waiters):
+        waiters = (self._open_waiter, self._receiver, self._writable)
+        for waiter in (*waiters, *self._close_waiters, *self._lookups.values()):
             wake(waiter)
         self._close_waiters.clear()
+        self._lookups.clear()
 
     def _closed(self) -> bool:
         return self._state is State.CLOSED

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import socket
 import threading
 import warnings
 import weakref
@@ -14,14 +15,16 @@ from types import TracebackType
 from typing import Literal, Self
 
 from . import _msrp, sdp
+from ._dialling import AllowDial, Resolver
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
+from ._sockets import give
 from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
 from .tls import TLSConfig, _tls
-from .types import Direction, Limits, Profile, Stats, Trace, _stats, _trace
+from .types import ConnectionOptions, Direction, Limits, Profile, Stats, Trace, _stats, _trace
 
 __all__ = ["Engine", "Listener"]
 
@@ -41,7 +44,13 @@ class Engine:
 
     `worker_threads`: threads of the engine beside the interpreter. `limits`: every bound. `tls`:
     for sessions and listeners that ask for TLS without a configuration of their own. `trace`: the
-    path of a masked pcapng file of all that goes over its connections, or a `Trace`.
+    path of a masked pcapng file of all that goes over its connections, or a `Trace`. `resolver`:
+    called with a name in a remote path, gives its addresses, in the order in which they are to be
+    tried, or an awaitable of them; what it raises goes into the `ConnectError`. Default: the
+    operating system. `allow_dial`: called with a session, an address and a port before anything is
+    sent there, says whether the session may be connected to it, or gives an awaitable of that. Both
+    run on the session's event loop, and are cancelled with the session; `docs/connections.md` tells
+    when they are asked.
 
     An engine may serve several event loops; a session belongs to the loop that made it. After
     `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
@@ -50,6 +59,7 @@ class Engine:
 
     __slots__ = (
         "__weakref__",
+        "_allow_dial",
         "_closed",
         "_core",
         "_dispatchers",
@@ -58,6 +68,7 @@ class Engine:
         "_limits",
         "_lock",
         "_pid",
+        "_resolver",
     )
 
     def __init__(
@@ -67,12 +78,28 @@ class Engine:
         limits: Limits | None = None,
         tls: TLSConfig | None = None,
         trace: str | os.PathLike[str] | Trace | None = None,
+        resolver: Resolver | None = None,
+        allow_dial: AllowDial | None = None,
+        port_range: tuple[int, int] | None = None,
     ) -> None:
         self._closed = True
+        for name, function in (("resolver", resolver), ("allow_dial", allow_dial)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is a function, not {type(function).__name__}")
         if limits is not None and not isinstance(limits, Limits):
             raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
         self._limits = limits or Limits()
-        self._core = _msrp.Engine(worker_threads, self._limits, _tls(tls)[1], _trace(trace))
+        self._core = _msrp.Engine(
+            worker_threads,
+            self._limits,
+            _tls(tls)[1],
+            _trace(trace),
+            resolver is not None,
+            allow_dial is not None,
+            port_range,
+        )
+        self._resolver = resolver
+        self._allow_dial = allow_dial
         self._pid = os.getpid()
         # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
         self._dispatchers: weakref.WeakKeyDictionary[
@@ -96,7 +123,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
-        direction: Direction = "sendrecv",
+        direction: Direction | str = "sendrecv",
         max_size: int | None = None,
         title: str | None = None,
         attributes: AttributesIn = (),
@@ -106,6 +133,8 @@ class Engine:
         pacing: Literal["pipelined", "one"] | None = None,
         dash_split: bool | None = None,
         connection_sharing: Literal["peer", "session"] = "peer",
+        cema: bool = False,
+        connection: ConnectionOptions | None = None,
         reports: Literal["auto", "manual"] = "auto",
         methods: Sequence[str] = (),
         keep_alive: float | None = None,
@@ -128,12 +157,14 @@ class Engine:
         requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
         holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
-        connection of its own, for bulk. `reports`: who makes REPORTs.
-        `methods`: those beside SEND and REPORT whose requests come by `Session.recv_request` (RFC
-        4975 §12). `keep_alive`: bodiless SENDs
-        after so many seconds without anything sent. `report_timeout`: our own time for success
-        REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975 §7.1.1);
-        then `TransferUnconfirmed`. None: they may come as long as the session lasts.
+        connection of its own, for bulk. `connection`: how its connection is made and kept.
+        `cema`: connections go through middleboxes that rewrite
+        addresses in SDP (RFC 6714); best with `tls`. `reports`: who makes REPORTs. `methods`: those
+        beside SEND and REPORT whose requests come by `Session.recv_request` (RFC 4975 §12).
+        `keep_alive`: bodiless SENDs after so many seconds without anything sent.
+        `report_timeout`: our own time for success REPORTs, in seconds from the last octet of a
+        message that asked for them (RFC 4975 §7.1.1); then `TransferUnconfirmed`. None: they may
+        come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -142,6 +173,8 @@ class Engine:
             raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
         if any(isinstance(names, str) for names in (accept_types, accept_wrapped_types, methods)):
             raise TypeError("accept_types, accept_wrapped_types and methods are sequences of str")
+        if connection is not None and not isinstance(connection, ConnectionOptions):
+            raise TypeError(f"connection is a ConnectionOptions, not {type(connection).__name__}")
         secure, config = _tls(tls)
         dispatcher = self._dispatcher()
         core = self._core.session(
@@ -166,6 +199,8 @@ class Engine:
                 "pacing": pacing,
                 "dash_split": dash_split,
                 "connection_sharing": connection_sharing,
+                "cema": cema,
+                "connection": connection or ConnectionOptions(),
                 "reports": reports,
                 "methods": list(methods),
                 "keep_alive": keep_alive,
@@ -181,10 +216,19 @@ class Engine:
         *,
         tls: bool | TLSConfig | None = None,
         advertise: tuple[str, int] | None = None,
+        port_range: tuple[int, int] | None = None,
+        interface: str | None = None,
+        dscp: int | None = None,
+        tcp_keepalive: float | None = None,
+        idle: float | None = None,
     ) -> Listener:
         """One port for many sessions. It is bound when this returns; port 0 is any free one.
         `tls` and `advertise` as for `session`. On a wildcard address without `advertise` each
         session needs its own, because 0.0.0.0 cannot stand in a path.
+
+        With port 0 `port_range`, the first and the last one, says out of which ports it gets a free
+        one; without it the engine's does. The other options are those of its connections, as in
+        `ConnectionOptions`.
 
         Raises `ValueError`, also for TLS without a certificate, `ConnectError` when the address
         cannot be bound, `TlsError` and `RuntimeError` when the engine is closed.
@@ -195,7 +239,20 @@ class Engine:
         self._dispatcher()
         # In a thread: a name may have to be resolved.
         bound = asyncio.get_running_loop().run_in_executor(
-            None, self._core.listen, host, port, secure, config, advertise
+            None,
+            self._core.listen,
+            host,
+            secure,
+            {
+                "port": port,
+                "tls": config,
+                "advertise": advertise,
+                "port_range": port_range,
+                "interface": interface,
+                "dscp": dscp,
+                "tcp_keepalive": tcp_keepalive,
+                "idle": idle,
+            },
         )
         try:
             handle = await asyncio.shield(bound)
@@ -212,6 +269,16 @@ class Engine:
         Raises `ValueError` for options out of their range and for a file that cannot be made.
         """
         self._core.set_trace(_trace(trace))
+
+    def reload_tls(self) -> None:
+        """Reads the files of all TLS configurations again, and the system's CAs, for those who are
+        told that they changed; the engine looks by itself when sessions and connections are made.
+        New handshakes use what is there now; connections that are there live on.
+
+        Raises `ValueError` naming the first file that cannot be used: its old content stays in use;
+        `SessionClosed` when the engine is closed.
+        """
+        self._core.reload_tls()
 
     def stats(self) -> Stats:
         """Counters since the start, and sizes now."""
@@ -318,6 +385,17 @@ class Listener:
     def port(self) -> int:
         """The port that it is bound to."""
         return self._address[1]
+
+    def adopt(self, sock: socket.socket, initial: bytes = b"") -> None:
+        """Takes a connection that was accepted elsewhere, for servers with an accept loop of their
+        own that do not know which session it is for: as one that came here. `initial` is what was
+        read from it already. The socket is the engine's then, and `sock` is closed.
+
+        Raises `TypeError`, `ValueError` for anything but a connected TCP socket, `TooLarge`,
+        `ConnectError` for a connection that has failed, and `SessionClosed` when the listener or
+        the engine is closed; then the socket stays as it was.
+        """
+        give(sock, lambda fd: self._engine._core.adopt_connection(self._handle, fd, bytes(initial)))
 
     def close(self) -> None:
         """Accepts nothing more. Its sessions live on."""

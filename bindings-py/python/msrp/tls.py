@@ -6,11 +6,12 @@ import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self, TypeAlias
 
 from . import _msrp
 
-__all__ = ["TLSConfig"]
+__all__ = ["PeerCertificate", "TLSConfig"]
 
 Pem: TypeAlias = str | os.PathLike[str] | bytes
 """A file's path, or PEM text as `bytes`."""
@@ -105,6 +106,54 @@ class TLSConfig:
         """
         prints = (_msrp.fingerprint(self, name) for name in hashes or ("sha-256",))
         return tuple(text for text in prints if text is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """The certificate that a peer showed, and what proves it.
+
+    Subject, issuer and names are the certificate's own words, claims where nothing proves them;
+    characters that cannot be printed are escaped, and long ones are cut.
+    """
+
+    #: The certificate, DER.
+    der: bytes
+    #: As in ``CN=alice.example, O=Example``.
+    subject: str
+    #: In the same form.
+    issuer: str
+    #: For which it was issued: ``DNS:alice.example``, ``IP:192.0.2.1``,
+    #: ``URI:im:alice@example.com``, ``email:alice@example.com``.
+    names: tuple[str, ...]
+    #: From when it is valid.
+    not_before: datetime
+    #: Until when.
+    not_after: datetime
+    #: SHA-256, as ``TLSConfig.peer_fingerprints`` takes it.
+    fingerprint: str
+    #: ``ca-and-name``: a trusted CA has signed it, and it names the peer's host. ``ca``: a trusted
+    #: CA has signed it; for which peer was not asked, since it connected to us. ``fingerprint``:
+    #: that of the peer's SDP, one of ``peer_fingerprints``, or both. ``none``: nothing.
+    proof: Literal["ca-and-name", "ca", "fingerprint", "none"]
+
+
+def _peer_certificate(raw: tuple[Any, ...] | None) -> PeerCertificate | None:
+    if raw is None:
+        return None
+    der, subject, issuer, names, not_before, not_after, fingerprint, proof = raw
+    return PeerCertificate(
+        der=der,
+        subject=subject,
+        issuer=issuer,
+        names=tuple(names),
+        not_before=_EPOCH + timedelta(seconds=not_before),
+        not_after=_EPOCH + timedelta(seconds=not_after),
+        fingerprint=fingerprint,
+        proof=proof,
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _one_of(name: str, value: object, *known: str) -> None:

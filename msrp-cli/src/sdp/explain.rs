@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use msrp::sdp::{Direction, MediaDescription, Protocol, SessionDescription, SetupAttribute};
-use msrp::wire::Redacted;
+use msrp::sdp::{Direction, MediaDescription, Protocol, SessionDescription, SetupAttribute, cema};
+use msrp::wire::{Host, Redacted, Uri};
 use msrp::{Error, ErrorKind};
 use serde_json::json;
 
@@ -174,7 +174,8 @@ fn outcome(
             "tls": stream.protocol == Protocol::Tls, "fingerprints": prints,
             "direction": stream.direction.name(), "accept_types": list(&stream.accept_types),
             "accept_wrapped_types": list(&stream.accept_wrapped_types),
-            "max_size": stream.max_size, "cema": stream.cema, "hold": stream.is_on_hold(),
+            "max_size": stream.max_size, "cema": stream.cema, "address_in_path": address_in_path(stream),
+            "hold": stream.is_on_hold(),
         });
         return output.content(&line.to_string());
     }
@@ -225,15 +226,41 @@ fn connection(stream: &MediaDescription, writer: Role) -> String {
         Some(role) => format!("The {} connects, to {here}.", role.name()),
     };
     if stream.cema {
-        let address = stream.address.as_ref().map(ToString::to_string);
-        text.push_str(&format!(
-            " If both sides say msrp-cema, who would connect to this side connects to its c= and m= line ({} port {}) \
-             where those fit no URI of its path (RFC 6714).",
-            address.as_deref().unwrap_or("no c= line here"),
-            stream.port
-        ));
+        text.push(' ');
+        text.push_str(&middlebox(stream));
     }
     text
+}
+
+/// Whether `c=` and `m=` line are those of a URI of the path; `None` where that takes a look into DNS.
+fn address_in_path(stream: &MediaDescription) -> Option<bool> {
+    let is_name = |host: &Host| host.ip().is_none();
+    let same_port = |uri: &&Uri| uri.port() == Some(stream.port);
+    let unknown = |uri: &Uri| stream.address.as_ref().map(is_name) != Some(is_name(uri.host()));
+    match cema::matches(stream, &cema::Names::new()) {
+        true => Some(true),
+        false if stream.path.iter().filter(same_port).any(unknown) => None,
+        false => Some(false),
+    }
+}
+
+/// What `msrp-cema` leads to, if both sides say it.
+fn middlebox(stream: &MediaDescription) -> String {
+    let address = stream.address.as_ref().map(ToString::to_string);
+    let address = address.as_deref().unwrap_or("no address");
+    let port = stream.port;
+    match address_in_path(stream) {
+        Some(true) => {
+            "With CEMA: c= and m= line are in the path, so no middlebox changed them.".to_owned()
+        }
+        Some(false) => format!(
+            "With CEMA: c= and m= line ({address} port {port}) are not in the path, so a middlebox changed them; if \
+             both sides say msrp-cema, the connection to this side goes there."
+        ),
+        None => format!(
+            "With CEMA: whether a middlebox changed c= and m= line ({address} port {port}), only DNS can tell."
+        ),
+    }
 }
 
 fn security(stream: &MediaDescription, writer: Role) -> String {

@@ -9,7 +9,7 @@ use msrp::sdp::{
     MediaDescription, Origin, Protocol, SessionDescription, SetupAttribute,
 };
 use msrp::wire::{Host, MediaRange, Scheme, Uri};
-use msrp::{Error, ErrorKind};
+use msrp::{Error, ErrorKind, PemSource, TlsConfig};
 use serde_json::json;
 
 use super::read_text;
@@ -116,6 +116,14 @@ struct Ours {
     /// A fingerprint of our certificate, for TLS; may be given several times.
     #[arg(long, value_name = "HASH:XX:XX...", value_parser = fingerprint)]
     fingerprint: Vec<Fingerprint>,
+
+    /// Our certificate, PEM, for TLS: its SHA-256 fingerprint is written; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    cert: Vec<PathBuf>,
+
+    /// Connect through middleboxes that change c= and m= lines (CEMA, RFC 6714). Names are not looked up.
+    #[arg(long)]
+    cema: bool,
 
     /// A further attribute, written as it is; may be given several times.
     #[arg(long, value_name = "NAME[:VALUE]", value_parser = attribute)]
@@ -226,14 +234,29 @@ impl Ours {
         local.accept_wrapped_types = types("--accept-wrapped-types", &self.accept_wrapped_types)?;
         local.max_size = self.max_size;
         local.direction = self.direction;
-        local.fingerprints.clone_from(&self.fingerprint);
+        local.fingerprints = self.fingerprints()?;
+        local.cema = self.cema;
         local.attributes.clone_from(&self.attribute);
         // No engine stands behind the path.
         local.announce_engine = false;
-        if !self.fingerprint.is_empty() && local.protocol() == Protocol::Tcp {
-            return Err(usage("--fingerprint is for TLS, and the path is not"));
+        if !local.fingerprints.is_empty() && local.protocol() == Protocol::Tcp {
+            return Err(usage(
+                "--fingerprint and --cert are for TLS, and the path is not",
+            ));
         }
         Ok(local)
+    }
+
+    fn fingerprints(&self) -> msrp::Result<Vec<Fingerprint>> {
+        let mut all = self.fingerprint.clone();
+        for cert in &self.cert {
+            let config = TlsConfig {
+                cert: Some(PemSource::File(cert.clone())),
+                ..TlsConfig::default()
+            };
+            all.extend(config.fingerprint(&HashFunction::Sha256)?);
+        }
+        Ok(all)
     }
 
     fn own_uri(&self, scheme: Scheme) -> msrp::Result<Uri> {

@@ -73,6 +73,53 @@ impl Engine {
         Shared::new(&self.inner, &self.limits, options).map(Session::new)
     }
 
+    /// A whole SDP that offers several sessions, each on the `m=` line of its 0-based index. Without `last` a minimal one:
+    /// its lines are those of the sessions. `last` is the last SDP, offer or answer, that this side sent in the same
+    /// dialog: its session part and its other media are kept, its version is raised if anything changes, a disabled line
+    /// may be taken by a new session, further lines go last, and MSRP lines that no session takes are disabled
+    /// (RFC 3264 §8).
+    ///
+    /// Errors: `InvalidArgument` (no session, an index or session given twice, a line that is in use for other media, a
+    /// gap), `InvalidSdp` and `Limit` for `last`; otherwise as [`Session::create_offer`].
+    pub fn offer_sessions(
+        &self,
+        sessions: &[(usize, &Session)],
+        last: Option<&str>,
+    ) -> Result<String> {
+        self.inner.offer_sessions(&handles(sessions), last)
+    }
+
+    /// Takes an offer with several `m=message` lines, each for the session beside its 0-based index, and gives the whole
+    /// answer: as many `m=` lines as the offer, all others refused with port 0. `last` is the last SDP that this side sent
+    /// in the same dialog, if there is one: the answer goes on with its `o=` line. Either all sessions take their line, or
+    /// none is changed and the error names the line.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> msrp::Result<()> {
+    /// # let engine = msrp::Engine::new(msrp::EngineOptions::default())?;
+    /// # let session = || engine.session(msrp::SessionOptions::default());
+    /// let (chat, files) = (session()?, session()?);
+    /// let offer = engine.offer_sessions(&[(0, &chat), (1, &files)], None)?;
+    ///
+    /// let (their_chat, their_files) = (session()?, session()?);
+    /// let answer = engine.answer_sessions(&offer, &[(0, &their_chat), (1, &their_files)], None)?;
+    /// chat.set_remote_media(&answer, 0)?;
+    /// files.set_remote_media(&answer, 1)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Errors: `InvalidArgument` (no session, an index or session given twice, no such line); otherwise as
+    /// [`Session::create_answer`].
+    pub fn answer_sessions(
+        &self,
+        offer: &str,
+        sessions: &[(usize, &Session)],
+        last: Option<&str>,
+    ) -> Result<String> {
+        self.inner.answer_sessions(offer, &handles(sessions), last)
+    }
+
     /// One port for many sessions; it is bound when this returns. Give [`Listener::handle`] to
     /// [`SessionOptions::listener`].
     ///
@@ -96,6 +143,16 @@ impl Engine {
     /// allowed.
     pub fn set_trace(&self, options: Option<TraceOptions>) -> Result<()> {
         self.inner.set_trace(options)
+    }
+
+    /// Reads the files of all TLS configurations again, changed or not, and the system's CAs: for those who are told by
+    /// a signal. New handshakes use what is there now; connections that are there live on.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the file of the first configuration that cannot be used, whose old content stays in use;
+    /// `Gone`, `Forked`. It reads files: call it where blocking is allowed.
+    pub fn reload_tls(&self) -> Result<()> {
+        self.inner.reload_tls()
     }
 
     /// Counters and sizes now.
@@ -160,4 +217,11 @@ impl Drop for Listener {
         // Fails only where the engine has closed it already.
         let _ = self.engine.close_listener(self.handle);
     }
+}
+
+fn handles(sessions: &[(usize, &Session)]) -> Vec<(usize, facade::SessionHandle)> {
+    sessions
+        .iter()
+        .map(|(index, session)| (*index, session.handle()))
+        .collect()
 }

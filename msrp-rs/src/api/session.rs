@@ -13,11 +13,12 @@ use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
 use crate::engine::{
-    Directions, Relocation, RequestOptions, SendBody, SendOptions, SessionHandle, SessionState,
+    Directions, PeerCertificate, Relocation, RequestOptions, SendBody, SendOptions, SessionHandle,
+    SessionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
-use crate::sdp::Direction;
+use crate::sdp::{Attribute, Direction, Fingerprint, MediaBuilder, MediaDescription};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -89,6 +90,14 @@ impl Session {
         self.shared().engine.remote_path(self.handle())
     }
 
+    /// The certificate that the peer showed, and what proves it: `None` without TLS, before [`open`](Self::open) is done,
+    /// and for a peer that connected and showed none.
+    ///
+    /// Errors: `Gone`.
+    pub fn peer_certificate(&self) -> Result<Option<PeerCertificate>> {
+        self.shared().engine.peer_certificate(self.handle())
+    }
+
     /// A whole minimal SDP that offers this session. The offer is open until [`set_remote`](Self::set_remote) is given
     /// its answer, or [`rollback_offer`](Self::rollback_offer) takes it back; called again while nothing has changed, it
     /// is the same text. The version in `o=` grows with every change (RFC 3264 §8).
@@ -106,6 +115,16 @@ impl Session {
     pub fn create_answer(&self, offer: &str) -> Result<String> {
         let shared = self.shared();
         shared.engine.create_answer(shared.session, offer, None)
+    }
+
+    /// As [`create_answer`](Self::create_answer), with the 0-based index of our `m=` line among all of the offer.
+    /// [`Engine::answer_sessions`](crate::Engine::answer_sessions) answers several lines at once.
+    ///
+    /// Errors: as `create_answer`, and `InvalidArgument` where there is no such line.
+    pub fn create_answer_media(&self, offer: &str, index: usize) -> Result<String> {
+        let shared = self.shared();
+        let engine = &shared.engine;
+        engine.create_answer(shared.session, offer, Some(index))
     }
 
     /// Only our `m=` block, for a host that builds its own SDP: the answer to an offer that
@@ -176,6 +195,113 @@ impl Session {
     pub fn relocate(&self, place: Relocation) -> Result<()> {
         let shared = self.shared();
         shared.engine.relocate(shared.session, place)
+    }
+
+    /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):
+    /// to be done before [`set_remote`](Self::set_remote) and [`create_answer`](Self::create_answer), which do not wait.
+    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. The resolver has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve); what it does not find has no address.
+    ///
+    /// Errors: as `set_remote` for the text itself, `Gone`.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the lookup goes on, and another call finds what it found.
+    pub async fn prepare_remote(&self, sdp: &str) -> Result<()> {
+        let shared = self.shared();
+        let lookup = shared.prepare(sdp, None)?;
+        shared
+            .wait(&shared.lived, || match shared.is_looking(lookup) {
+                false => Some(Ok(())),
+                true => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// Whether a new offer is to be sent: with CEMA, the answer said that no connection would come about (RFC 6714
+    /// §4.2). It was not taken; [`create_offer`](Self::create_offer) gives the new offer.
+    ///
+    /// Errors: `Gone`.
+    pub fn offer_due(&self) -> Result<bool> {
+        self.shared().engine.offer_due(self.handle())
+    }
+
+    /// The fingerprints in the peer's SDP, once it is known: to be stored with the peer's identity, and compared the
+    /// next time (RFC 6714 §7.7).
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        self.shared().engine.remote_fingerprints(self.handle())
+    }
+
+    /// Our `m=` section as values, for a host whose SIP stack keeps an SDP as objects: what
+    /// [`local_media`](Self::local_media) says as text. [`MediaDescription::written_attributes`] has its attributes one by
+    /// one.
+    ///
+    /// Errors: as `local_media`.
+    pub fn local_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.local_description(self.handle())
+    }
+
+    /// Our `m=` section as values, as a later offer: what [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// Errors: as `offer_media`.
+    pub fn offer_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.offer_description(self.handle())
+    }
+
+    /// What the peer's `m=` section said last, attributes that are unknown here among it. `None` before, and where there
+    /// is only a path.
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_description(&self) -> Result<Option<MediaDescription>> {
+        self.shared().engine.remote_description(self.handle())
+    }
+
+    /// Takes the peer's `m=` section, given attribute by attribute: as [`set_remote`](Self::set_remote), without a text.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> msrp::Result<()> {
+    /// use msrp::sdp::MediaBuilder;
+    ///
+    /// # let engine = msrp::Engine::new(msrp::EngineOptions::default())?;
+    /// # let options = msrp::SessionOptions::default;
+    /// # let (alice, bob) = (engine.session(options())?, engine.session(options())?);
+    /// let offer = alice.local_description()?;
+    /// let (port, protocol) = (offer.port, offer.protocol.name());
+    /// // Between them, objects of a SIP stack, on either side.
+    /// let mut theirs = MediaBuilder::new("message", port, protocol, "*")?;
+    /// for attribute in offer.written_attributes() {
+    ///     theirs.attribute(attribute.name(), attribute.value())?;
+    /// }
+    /// bob.set_remote_attributes(theirs)?;
+    /// assert_eq!(bob.remote_path()?, Some(alice.local_path()?));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Errors: as `set_remote`; `InvalidSdp` names the attribute that is missing.
+    pub fn set_remote_attributes(&self, attributes: MediaBuilder) -> Result<()> {
+        let shared = self.shared();
+        shared
+            .engine
+            .set_remote_attributes(shared.session, attributes)
+    }
+
+    /// Takes the peer's `m=` section as a value: as [`set_remote`](Self::set_remote), which parses one.
+    ///
+    /// Errors: as `set_remote`.
+    pub fn set_remote_description(&self, theirs: MediaDescription) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_remote_description(shared.session, theirs)
+    }
+
+    /// Replaces [`SessionOptions::attributes`](crate::SessionOptions::attributes) from the next offer or answer on: an
+    /// answer may need others than an offer, once the offer is known.
+    ///
+    /// Errors: `InvalidArgument` for more than are allowed, `Gone`.
+    pub fn set_attributes(&self, attributes: Vec<Attribute>) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.set_attributes(shared.session, attributes)
     }
 
     /// Takes the peer's path without any SDP: two paths are enough for a session. `active` says whether we are the

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::lifecycle::Core;
-use super::listeners::{Listener, find_listener};
-use super::options::SessionOptions;
+use super::listeners::{Listener, find_listener, ports};
+use super::options::{ClientAuth, SessionOptions};
 use super::trust::trust;
 use super::validate;
 use crate::error::{Error, Result};
+use crate::net::listener::Speaks;
+use crate::net::sockopt::SocketOptions;
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
@@ -67,22 +69,19 @@ impl Place {
             if from_path {
                 listener.share_port()?;
             }
-            if options.secure && listener.tls.is_none() {
+            let of_listener = listener.tls(&core.shared.context.log);
+            if options.secure && of_listener.is_none() {
                 return Err(Error::invalid_argument(
                     "secure: the listener does not speak TLS",
                 ));
             }
             let tls = match &options.tls {
-                _ if known.is_some() && listener.tls.is_some() => known.flatten().cloned(),
-                Some(config) if listener.tls.is_some() => Some(core.trust.get(config)?),
-                _ => listener.tls.clone(),
+                _ if known.is_some() && of_listener.is_some() => known.flatten().cloned(),
+                Some(config) if of_listener.is_some() => Some(core.trust.get(config)?.last()),
+                _ => of_listener.clone(),
             };
-            let is_pinned =
-                |tls: &Option<Arc<Tls>>| tls.as_ref().is_some_and(|tls| tls.is_pinned());
-            if is_pinned(&tls) && !is_pinned(&listener.tls) {
-                return Err(Error::invalid_argument(
-                    "tls.verify is fingerprint: the listener's must be too, or it asks no peer for a certificate",
-                ));
+            if let (Some(tls), Some(of_listener)) = (&tls, &of_listener) {
+                check_clients(tls, of_listener)?;
             }
             let authority = match &options.advertise {
                 Some((host, 0)) => Some((host.parse()?, listener.address.port())),
@@ -100,12 +99,12 @@ impl Place {
         }
         let tls = match known {
             Some(tls) => tls.cloned(),
-            None => options
-                .secure
-                .then(|| trust(core, options.tls.as_ref()))
-                .transpose()?,
+            None => {
+                let configured = options.secure.then(|| trust(core, options.tls.as_ref()));
+                configured.transpose()?.map(|configured| configured.last())
+            }
         };
-        if tls.as_ref().is_some_and(|tls| tls.server().is_none()) {
+        if tls.as_ref().is_some_and(|tls| !tls.has_identity()) {
             // Without a certificate a session can only connect.
             if from_path {
                 return Err(Error::invalid_argument(
@@ -127,7 +126,11 @@ impl Place {
             });
         }
         let advertise = options.advertise.as_ref();
-        let own = Listener::open(core, &options.host, options.port, tls.clone(), advertise)?;
+        // What its SDP tells must stay true.
+        let speaks = tls.clone().map_or(Speaks::Plain, Speaks::Fixed);
+        let sockets = SocketOptions::of_connection(&options.connection);
+        let at = (options.host.as_str(), ports(core, options.port, None));
+        let own = Listener::open(core, at, speaks, advertise, sockets)?;
         let authority = own.authority.clone().ok_or_else(wildcard)?;
         if from_path {
             own.share_port()?;
@@ -145,4 +148,36 @@ impl Place {
     pub(super) fn listens(&self) -> bool {
         self.shared || self.own.is_some()
     }
+}
+
+/// What a session asks of peers that connect, its listener must have asked: which session they come for is known only
+/// when the handshake is over.
+fn check_clients(tls: &Tls, of_listener: &Tls) -> Result<()> {
+    let (config, asked) = (tls.config(), of_listener.config());
+    if tls.is_pinned() {
+        if !of_listener.is_pinned() {
+            return Err(Error::invalid_argument(
+                "tls.verify is fingerprint: the listener's must be too, or it asks no peer for a certificate",
+            ));
+        }
+    } else if config.client_auth != ClientAuth::None
+        && !(tls.trusts_as(of_listener)
+            || (
+                config.client_auth,
+                &config.ca,
+                &config.fingerprints,
+                config.verify,
+            ) == (
+                asked.client_auth,
+                &asked.ca,
+                &asked.fingerprints,
+                asked.verify,
+            ))
+    {
+        return Err(Error::invalid_argument(
+            "tls.client_auth: the listener's client_auth, ca, fingerprints and verify must be the same, as it asks \
+             before the session is known",
+        ));
+    }
+    Ok(())
 }

@@ -24,6 +24,7 @@ use crate::net::log::LogLevel;
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
 use crate::net::registry::{self, Entry};
+use crate::net::tls::certificate::PeerCertificate;
 use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
 use crate::wire::{Scheme, Uri};
 
@@ -55,7 +56,7 @@ impl Engine {
         let treatment = Treatment::new(&options);
         let session_match = treatment.session_match;
         let local = Local {
-            accept_types: types.accept.into(),
+            accept_types: types.accept,
             accept_wrapped_types: types.wrapped,
             max_size: options.max_size,
             setup: options.setup,
@@ -72,6 +73,7 @@ impl Engine {
             methods: types.methods,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
+            cema: options.cema,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -143,13 +145,14 @@ impl Engine {
     /// session is bound by its peer also without `open`.
     ///
     /// # Errors
-    /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
+    /// `InvalidArgument` before `set_remote` and while a new offer is due (`offer_due`), `Busy` while it is being opened, `Gone`, `Forked`.
     pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         core.check_running()?;
         let session = core.shared.session(session)?;
         // Held to the end: an exchange of SDP comes before or after.
         let negotiation = session.negotiation.lock();
+        negotiation.cema.check_agreed()?;
         if negotiation.remote().is_none() {
             return Err(Error::invalid_argument(
                 "open needs the remote side: call set_remote or set_remote_path first",
@@ -208,11 +211,14 @@ impl Engine {
             session_id,
         )?;
         *session.source.lock() = Source::new(options.connection, place.bound);
-        session.entry.relocate(registry::Place {
+        let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
+        let place = registry::Place {
             uri: uri.clone(),
             listener: place.number,
-            own: place.own.map(|own| Box::new(own) as Box<dyn Send>),
-        });
+            own,
+        };
+        let registry = &core.shared.context.registry;
+        registry.relocate(&session.entry, place);
         negotiation.relocate(uri, listens);
         Ok(())
     }
@@ -220,6 +226,15 @@ impl Engine {
     /// Where the session is in its life.
     pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
         Ok(self.find(session)?.mailbox().phase().into())
+    }
+
+    /// The certificate that the peer showed on the connection that has the session, or had it last, and what proves it.
+    /// `None` without TLS, before the session is on a connection, and for a peer that connected and showed none.
+    ///
+    /// # Errors
+    /// `Gone`, `Forked`.
+    pub fn peer_certificate(&self, session: SessionHandle) -> Result<Option<PeerCertificate>> {
+        Ok(self.find(session)?.entry.peer_certificate())
     }
 
     /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
@@ -282,7 +297,7 @@ pub(super) struct Session {
     /// How long it may take.
     patience: Mutex<Duration>,
     /// Where and how it dials.
-    source: Mutex<Source>,
+    pub(super) source: Mutex<Source>,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -453,7 +468,8 @@ pub(super) async fn open(
 ) {
     let work = async {
         loop {
-            if let Some(hop) = &hop {
+            // One that the host has handed over a socket to has its connection.
+            if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
                 let connect = dial::connect(&context, &entry, hop, sharing, &source, exchange);
                 tokio::pin!(connect);
                 loop {
@@ -488,7 +504,11 @@ pub(super) async fn open(
         Ok(Ok(())) => return,
         Ok(Err(error)) => (CloseReason::ConnectionLost(error.context.clone()), error),
         Err(_) => {
-            let text = format!("session was not bound within {timeout:?}");
+            let mut text = format!("session was not bound within {timeout:?}");
+            if let Some(why) = entry.take_refused() {
+                text.push_str("; the last peer that came was refused: ");
+                text.push_str(&why);
+            }
             (
                 CloseReason::BindTimeout,
                 Error::remote(ErrorKind::Timeout, text),

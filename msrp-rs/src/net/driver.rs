@@ -25,6 +25,8 @@ use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
 use super::registry::{Entry, Loss, Origin, Way};
+use super::sockopt::{address_lost, why_lost};
+use super::tls::failure::{self, is_tls};
 use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
@@ -50,7 +52,7 @@ const LINGER: Duration = Duration::from_millis(500);
 /// One connection's task.
 pub(crate) struct Driver {
     connected: Connected,
-    from: Origin,
+    from: Arc<Origin>,
     /// Gone after a panic, and before the sessions are told the end: it holds content.
     connection: Option<Connection>,
     transport: Transport,
@@ -60,9 +62,16 @@ pub(crate) struct Driver {
     unbound_until: Option<Instant>,
     /// When what is not used is given back; none if nothing happened since the last time.
     tidy_at: Option<Instant>,
+    /// How long the connection may be without traffic.
+    idle: Option<Duration>,
+    last_traffic: Instant,
     was_used: bool,
     was_allowed: bool,
     is_short: bool,
+    /// Something came, and it was no TLS where none is spoken.
+    has_heard: bool,
+    /// Why TLS has failed.
+    tls_error: Option<Error>,
     timer: Pin<Box<Sleep>>,
     /// Kept between turns for their room.
     scratch: Scratch,
@@ -97,34 +106,44 @@ impl Driver {
         let mut connection = Connection::new(Arc::clone(&context.limits), ids, now);
         connection.set_counters(Arc::clone(&context.counters));
         let is_dialled = matches!(from.way, Way::Dialled(_));
+        let is_outbound = from.way.is_outbound();
         if let Ok((local, peer)) = transport.addresses() {
             let ends = Ends {
                 number: connected.inbox.id(),
                 local,
                 peer,
-                dialled: is_dialled,
+                dialled: is_outbound,
                 secure: transport.is_secure(),
             };
             connection.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
         }
-        let unbound_until =
-            matches!(from.way, Way::Accepted { .. }).then(|| now + context.limits.unbound);
+        let unbound_until = (!is_dialled).then(|| now + context.limits.unbound);
         Self {
             connection: Some(connection),
             connected,
-            from,
+            from: Arc::new(from),
             transport,
             sessions: HashMap::new(),
             stage: Stage::Running,
             unbound_until,
             tidy_at: None,
+            idle: None,
+            last_traffic: now,
             // Who dials has a session for it.
             was_used: is_dialled,
             was_allowed: true,
             is_short: false,
+            has_heard: false,
+            tls_error: None,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             scratch: Scratch::default(),
         }
+    }
+
+    /// Closes the connection when nothing was read or written for so long.
+    pub(crate) fn with_idle_limit(mut self, idle: Option<Duration>) -> Self {
+        self.idle = idle;
+        self
     }
 
     fn context(&self) -> &Arc<Context> {
@@ -165,15 +184,48 @@ impl Driver {
         }
         self.deliver();
         moved |= self.write(cx, now);
+        if moved {
+            self.last_traffic = now;
+        } else {
+            self.close_if_silent(now);
+        }
         self.deliver();
         moved |= self.advance(cx, now);
         if self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy();
             self.tidy_at = None;
+            self.leave_lost_address(now);
         } else if moved || was_told {
             self.tidy_at.get_or_insert(now + TIDY);
         }
         moved
+    }
+
+    /// Closes the connection if it was without traffic for too long.
+    fn close_if_silent(&mut self, now: Instant) {
+        if let Some(idle) = self.idle
+            && matches!(self.stage, Stage::Running)
+            && self.last_traffic + idle <= now
+            && let Some(connection) = &mut self.connection
+        {
+            let text = format!("no traffic for {idle:?}, the limit of an idle connection");
+            connection.handle_failure(now, CloseReason::ConnectionLost(text));
+        }
+    }
+
+    /// Ends the connection if the address that it is from is no more this machine's: what is sent from it reaches
+    /// nobody, and the system may need a quarter of an hour to say so.
+    fn leave_lost_address(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Running)
+            && let Some(text) = address_lost(self.transport.local_address())
+        {
+            self.log(LogLevel::Warn, &text);
+            if let Some(connection) = &mut self.connection {
+                connection.handle_failure(now, CloseReason::ConnectionLost(text));
+            }
+            self.deliver();
+            self.stage = Stage::Over;
+        }
     }
 
     /// Gives back the room that bursts have left in buffers and tables: most connections are idle most of the time.
@@ -223,9 +275,10 @@ impl Driver {
     }
 
     fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
-        if !entry.trusts(&self.from) {
+        if let Err(why) = entry.judge(&self.from) {
             // What was held came from somebody else: nothing of it is used.
-            self.log(LogLevel::Warn, "certificate does not match");
+            self.log(LogLevel::Warn, &why);
+            entry.set_refused(&why);
             entry.take_back(&self.connected.inbox, config);
             self.finish(now);
             return;
@@ -242,7 +295,10 @@ impl Driver {
             ))
         };
         match attached {
-            Ok(()) => self.adopt(now, entry),
+            Ok(()) => {
+                entry.set_peer(&self.from);
+                self.adopt(now, entry);
+            }
             Err(error) => {
                 let reason = CloseReason::ConnectionLost(error.context.clone());
                 self.end(&entry, reason, Some(error), &[]);
@@ -371,10 +427,29 @@ impl Driver {
         match self.transport.poll_read(cx, &context.blocks) {
             Poll::Pending => return false,
             Poll::Ready(Ok(data)) if data.is_empty() => {
-                connection.handle_eof(now);
+                if self.transport.is_cut() && connection.is_within_message() {
+                    let text = "the peer's TLS ended inside of a message and without close_notify: it may have been \
+                                cut off on its way";
+                    self.tls_failed(now, text.to_owned());
+                } else {
+                    connection.handle_eof(now);
+                }
                 self.finish(now);
             }
+            // No MSRP begins so.
+            Poll::Ready(Ok(_))
+                if !self.has_heard
+                    && !self.transport.is_secure()
+                    && is_tls(&self.transport.heard()) =>
+            {
+                let text = "the peer speaks TLS, and this connection is without: for msrps it needs a URI or listener of \
+                            its own";
+                self.log(LogLevel::Info, text);
+                self.tls_failed(now, text.to_owned());
+                self.stage = Stage::Over;
+            }
             Poll::Ready(Ok(data)) => {
+                self.has_heard = true;
                 context
                     .memory
                     .bytes_received
@@ -430,7 +505,9 @@ impl Driver {
                 Decided::Left => drop(self.sessions.remove(&key)),
                 Decided::Closed(reason, unacknowledged) => {
                     if let Some(entry) = self.sessions.remove(&key) {
-                        self.end(&entry, reason, None, &unacknowledged);
+                        let is_loss = matches!(reason, CloseReason::ConnectionLost(_));
+                        let error = self.tls_error.clone().filter(|_| is_loss);
+                        self.end(&entry, reason, error, &unacknowledged);
                     }
                 }
             }
@@ -468,10 +545,7 @@ impl Driver {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = connection.transmit_slices(&mut slices);
-            match self
-                .transport
-                .poll_write(cx, &slices[..filled], &context.blocks)
-            {
+            match self.transport.poll_write(cx, &slices[..filled]) {
                 Poll::Pending => return moved,
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Ready(Err(error)) => {
@@ -485,10 +559,22 @@ impl Driver {
 
     /// The socket failed.
     fn lose(&mut self, now: Instant, error: &std::io::Error) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_failure(now, CloseReason::ConnectionLost(error.to_string()));
+        let local = self.transport.local_address();
+        if let Some(text) = failure::afterwards(error) {
+            self.log(LogLevel::Info, &text);
+            self.tls_failed(now, text);
+        } else if let Some(connection) = &mut self.connection {
+            connection.handle_failure(now, CloseReason::ConnectionLost(why_lost(error, local)));
         }
         self.stage = Stage::Over;
+    }
+
+    /// The sessions end with an error of TLS.
+    fn tls_failed(&mut self, now: Instant, text: String) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_failure(now, CloseReason::ConnectionLost(text.clone()));
+        }
+        self.tls_error = Some(Error::transport(ErrorKind::Tls, text));
     }
 
     /// Nothing new from now on: who dials for a session that could have come here dials anew.
@@ -575,7 +661,15 @@ impl Driver {
             Stage::Over => None,
         };
         let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
-        own.into_iter().chain(inner).chain(self.tidy_at).min()
+        let silent = self
+            .idle
+            .filter(|_| matches!(self.stage, Stage::Running))
+            .map(|idle| self.last_traffic + idle);
+        own.into_iter()
+            .chain(inner)
+            .chain(self.tidy_at)
+            .chain(silent)
+            .min()
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
@@ -675,7 +769,7 @@ fn kind_of(reason: &CloseReason) -> &'static str {
 struct Lookups<'a> {
     context: &'a Context,
     inbox: &'a Arc<Inbox>,
-    from: &'a Origin,
+    from: &'a Arc<Origin>,
     /// Sessions that were bound by it.
     bound: Vec<Arc<Entry>>,
 }
@@ -683,8 +777,17 @@ struct Lookups<'a> {
 impl Directory for Lookups<'_> {
     fn lookup(&mut self, uri: &Uri) -> Lookup {
         let (answer, entry) = self.context.registry.lookup(uri, self.inbox, self.from);
-        if let Lookup::Ready(..) = answer {
-            self.bound.extend(entry);
+        match (&answer, entry) {
+            (Lookup::Ready(..), entry) => self.bound.extend(entry),
+            (Lookup::Unknown, Some(entry)) => {
+                if let Err(why) = entry.judge(self.from) {
+                    let text = format_args!("{why}");
+                    let log = &self.context.log;
+                    log.connection(LogLevel::Info, self.inbox.id(), text);
+                    entry.set_refused(&why);
+                }
+            }
+            _ => {}
         }
         answer
     }

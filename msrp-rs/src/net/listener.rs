@@ -4,21 +4,24 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 use super::context::{Connected, Context};
 use super::driver::Driver;
 use super::inbox::Inbox;
-use super::log::LogLevel;
+use super::log::{Log, LogLevel};
 use super::registry::{Origin, Way};
 use super::socket::PeerSocket;
-use super::tls::Tls;
+use super::sockopt::{self, SocketOptions};
+use super::tls::certificate::PeerProof;
+use super::tls::{Configured, Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,29 +30,73 @@ const BACKLOG: i32 = 1024;
 /// How long a listener rests when the system refuses it a descriptor.
 const REST: Duration = Duration::from_millis(100);
 
+/// Which ports a listener may have.
+#[derive(Debug, Clone)]
+pub(crate) enum Ports {
+    /// This one; 0: any free one.
+    One(u16),
+    /// One of these, from a place in them on.
+    Range(RangeInclusive<u16>, u64),
+}
+
 /// Binds `host`, a name or an address, to the first of its addresses that is this machine's.
-pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener> {
-    let failed = |error: io::Error| {
-        Error::transport(
-            ErrorKind::Connect,
-            format!("cannot listen on {host}:{port}: {error}"),
-        )
-    };
+pub(crate) fn bind(host: &str, ports: &Ports, options: &SocketOptions) -> Result<StdListener> {
+    match ports {
+        Ports::One(port) => bind_port(host, *port, options).map_err(|text| {
+            let text = format!("cannot listen on {host}:{port}: {}", text.why);
+            Error::transport(ErrorKind::Connect, text)
+        }),
+        Ports::Range(range, start) => {
+            let (first, last) = (range.start(), range.end());
+            for port in sockopt::ports(range, *start) {
+                match bind_port(host, port, options) {
+                    Ok(listener) => return Ok(listener),
+                    Err(NotBound { is_taken: true, .. }) => {}
+                    Err(NotBound { why, .. }) => {
+                        let text = format!("cannot listen on {host}:{port}: {why}");
+                        return Err(Error::transport(ErrorKind::Connect, text));
+                    }
+                }
+            }
+            let text = format!("cannot listen on {host}: all ports of {first} to {last} are taken");
+            Err(Error::transport(ErrorKind::Connect, text))
+        }
+    }
+}
+
+/// Why a port cannot be had.
+struct NotBound {
+    why: String,
+    /// Another one may be free.
+    is_taken: bool,
+}
+
+impl From<io::Error> for NotBound {
+    fn from(error: io::Error) -> Self {
+        Self {
+            is_taken: error.kind() == io::ErrorKind::AddrInUse,
+            why: error.to_string(),
+        }
+    }
+}
+
+fn bind_port(host: &str, port: u16, options: &SocketOptions) -> Result<StdListener, NotBound> {
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (bare, port).to_socket_addrs().map_err(failed)? {
-        match bind_address(address) {
+    let nothing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = NotBound::from(nothing);
+    for address in (bare, port).to_socket_addrs()? {
+        match bind_address(address, options) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = error,
         }
     }
-    Err(failed(last))
+    Err(last)
 }
 
-fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
+fn bind_address(address: SocketAddr, options: &SocketOptions) -> Result<StdListener, NotBound> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -57,22 +104,67 @@ fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
     )?;
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // Whatever the system's default is: all addresses are meant, also those of IPv4.
+        socket.set_only_v6(false)?;
+    }
     socket.set_nonblocking(true)?;
+    let wrong = |why| NotBound {
+        why,
+        is_taken: false,
+    };
+    options.apply(&socket).map_err(wrong)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Accepts connections until the task is aborted. `tls` is there for a secure listener.
+/// What a listener speaks.
+#[derive(Debug, Clone)]
+pub(crate) enum Speaks {
+    /// Cleartext.
+    Plain,
+    /// TLS, as it was when the one session was made that listens here: its SDP has told the fingerprint.
+    Fixed(Arc<Tls>),
+    /// TLS, as it is now.
+    Current(Arc<Configured>),
+}
+
+impl Speaks {
+    /// The TLS configuration as it was read last.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        match self {
+            Self::Plain => None,
+            Self::Fixed(tls) => Some(Arc::clone(tls)),
+            Self::Current(configured) => Some(configured.last()),
+        }
+    }
+
+    /// The TLS configuration for a connection that comes now.
+    async fn tls_now(&self, log: &Arc<Log>) -> Option<Arc<Tls>> {
+        match self {
+            Self::Plain => None,
+            Self::Fixed(tls) => Some(Arc::clone(tls)),
+            Self::Current(configured) => Some(configured.recent(log).await),
+        }
+    }
+}
+
+/// A listener, as the connections see it that come to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    /// The listener's number.
+    pub(crate) number: u64,
+    pub(crate) speaks: Speaks,
+    /// Of the connections.
+    pub(crate) options: Arc<SocketOptions>,
+}
+
+/// Accepts connections until the task is aborted.
 ///
 /// # Cancel safety
 /// Connections that were accepted live on.
-pub(crate) async fn accept(
-    context: Arc<Context>,
-    listener: Arc<TcpListener>,
-    number: u64,
-    tls: Option<Arc<Tls>>,
-) {
+pub(crate) async fn accept(context: Arc<Context>, listener: Arc<TcpListener>, door: Door) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -85,7 +177,7 @@ pub(crate) async fn accept(
                     connected.inbox.id(),
                     format_args!("accepted from {peer}"),
                 );
-                tokio::spawn(serve(connected, stream, number, tls.clone()));
+                tokio::spawn(serve(connected, stream, Bytes::new(), door.clone()));
             }
             Err(error) => {
                 context
@@ -97,50 +189,66 @@ pub(crate) async fn accept(
     }
 }
 
-async fn serve(connected: Connected, stream: TcpStream, listener: u64, tls: Option<Arc<Tls>>) {
-    let way = Way::Accepted {
-        listener,
-        secure: tls.is_some(),
-    };
-    if connected.context.is_stopping() {
+/// Serves a connection that came to a listener. `initial` is what was read from it before.
+///
+/// # Cancel safety
+/// The connection is closed.
+pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Bytes, door: Door) {
+    let Door {
+        number: listener,
+        speaks,
+        options,
+    } = door;
+    let context = Arc::clone(&connected.context);
+    if context.is_stopping() {
         return;
+    }
+    if let Err(text) = options.apply(&stream) {
+        let text = format_args!("accepted socket: {text}");
+        context
+            .log
+            .connection(LogLevel::Warn, connected.inbox.id(), text);
     }
     let Ok(stream) = PeerSocket::new(stream) else {
         return;
     };
-    let transport = match tls {
-        None => Transport::tcp(stream),
+    let stream = stream.with_initial(initial);
+    let (transport, proof) = match speaks.tls_now(&context.log).await {
+        None => (Transport::tcp(stream), PeerProof::Nothing),
         Some(tls) => {
-            let Some(config) = tls.server() else {
-                return;
-            };
-            let limit = connected.context.limits.tls_handshake;
-            let handshake = TlsAcceptor::from(config).accept(stream);
+            let limit = context.limits.tls_handshake;
+            let asked = Arc::clone(&context);
+            let expected =
+                Arc::new(move |certificate: &[u8]| asked.registry.expects(listener, certificate));
+            let handshake = handshake::accept(&tls, stream, expected, limit);
             tokio::select! {
-                done = tokio::time::timeout(limit, handshake) => match done {
-                    Ok(Ok(stream)) => {
-                        tls.count(&connected.context.memory);
-                        Transport::tls(stream.into())
+                done = handshake => match done {
+                    Ok(established) => {
+                        tls.count(&context.memory);
+                        (Transport::tls(established.stream), established.proof)
                     }
-                    Ok(Err(error)) => {
-                        connected.context.log.connection(
-                            LogLevel::Debug,
-                            connected.inbox.id(),
-                            format_args!("TLS handshake: {error}"),
-                        );
+                    Err(why) => {
+                        let text = format_args!("TLS handshake failed: {why}");
+                        context.log.connection(LogLevel::Info, connected.inbox.id(), text);
+                        context.registry.refused(listener, &why);
                         return;
                     }
-                    Err(_) => return,
                 },
                 () = told_to_close(&connected.inbox) => return,
             }
         }
     };
     let from = Origin {
-        way,
+        way: Way::Accepted {
+            listener,
+            secure: transport.is_secure(),
+        },
         certificate: transport.peer_certificate(),
+        proof,
     };
-    Driver::new(connected, from, transport).await;
+    Driver::new(connected, from, transport)
+        .with_idle_limit(options.idle)
+        .await;
 }
 
 /// Waits for any control: before a session is bound there is none but to close.

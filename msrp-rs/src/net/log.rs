@@ -217,7 +217,8 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether a character must not be shown as it is.
+pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -16,11 +16,12 @@ use tokio::sync::Notify;
 use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
-use super::tls::verify::Pins;
-use crate::error::Error;
+use super::tls::certificate::{PeerCertificate, PeerProof};
+use super::tls::verify::{Pins, Shown};
+use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch, TransferKey};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct Origin {
     pub(crate) way: Way,
     /// The peer's certificate, DER.
     pub(crate) certificate: Option<Vec<u8>>,
+    /// What the handshake has proven of it.
+    pub(crate) proof: PeerProof,
 }
 
 /// Who made a connection.
@@ -42,6 +45,26 @@ pub(crate) enum Way {
     },
     /// We dialled, with this TLS configuration.
     Dialled(Option<Arc<Tls>>),
+    /// The host handed it over for this session.
+    Adopted {
+        /// The session.
+        session: SessionKey,
+        /// Whether the peer connected.
+        inbound: bool,
+        /// Whether it is TLS.
+        secure: bool,
+    },
+}
+
+impl Way {
+    /// Whether we connected to the peer.
+    pub(crate) fn is_outbound(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => false,
+            Self::Dialled(_) => true,
+            Self::Adopted { inbound, .. } => !inbound,
+        }
+    }
 }
 
 /// One session, as connections see it.
@@ -52,6 +75,8 @@ pub(crate) struct Entry {
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
     on_end: Mutex<Option<OnEnd>>,
+    /// Why the last one was refused that came for the session, or to its own listener.
+    refused: Mutex<Option<String>>,
     /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
     /// waits for it.
     pub(crate) decided: Notify,
@@ -63,6 +88,8 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 struct State {
     /// Where the session is reached: the last one is told to the peer, those before are served until it works.
     places: Vec<Place>,
+    /// Listeners at which the registry knows it.
+    waits_at: Vec<u64>,
     binding: Binding,
     /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
     exchange: u64,
@@ -72,6 +99,10 @@ struct State {
     stale: Vec<Arc<Inbox>>,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
+    /// Where the connection came from that has the session, or had it last.
+    peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
     spare: Option<Box<SessionConfig>>,
 }
@@ -153,13 +184,17 @@ impl Entry {
             tls,
             state: Mutex::new(State {
                 places: vec![place],
+                waits_at: Vec::new(),
                 binding: Binding::NotReady(None),
                 exchange: 0,
                 next: None,
                 stale: Vec::new(),
                 pins: None,
+                via: None,
+                peer: None,
                 spare: None,
             }),
+            refused: Mutex::default(),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
         })
@@ -182,9 +217,15 @@ impl Entry {
         }
     }
 
+    /// Whether it has a listener of its own.
+    fn has_own(&self) -> bool {
+        let state = self.state.lock();
+        state.places.iter().any(|place| place.own.is_some())
+    }
+
     /// The session is reached at another place from now on. Where it was reached before it is still served until the
     /// peer uses the new one; without a peer nobody knows that place.
-    pub(crate) fn relocate(&self, place: Place) {
+    fn relocate(&self, place: Place) {
         let left = {
             let mut state = self.state.lock();
             let is_known = matches!(state.binding, Binding::Bound(_) | Binding::Ready(_));
@@ -202,8 +243,33 @@ impl Entry {
     }
 
     /// The peer's certificate must match these from now on.
-    pub(crate) fn set_pins(&self, pins: Arc<Pins>) {
-        self.state.lock().pins = Some(pins);
+    pub(crate) fn set_pins(&self, pins: Option<Arc<Pins>>) {
+        self.state.lock().pins = pins;
+    }
+
+    /// Whether the peer is known by fingerprints.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_pinned())
+    }
+
+    /// What the peer has shown on the connection that has the session, or had it last.
+    pub(crate) fn peer_certificate(&self) -> Option<PeerCertificate> {
+        let peer = self.state.lock().peer.clone()?;
+        let certificate = peer.certificate.as_ref()?;
+        let proof = match (peer.way.is_outbound(), &self.tls) {
+            // Of an accepted one the session has compared more than the handshake could.
+            (false, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
+            (false, Some(tls)) if peer.proof == PeerProof::Ca && tls.config().peer_names => {
+                PeerProof::CaAndName
+            }
+            _ => peer.proof,
+        };
+        Some(PeerCertificate::read(certificate, proof))
+    }
+
+    /// The session is on the connection that came from there.
+    pub(crate) fn set_peer(&self, from: &Arc<Origin>) {
+        self.state.lock().peer = Some(Arc::clone(from));
     }
 
     /// What the peer's certificate must match.
@@ -211,17 +277,58 @@ impl Entry {
         self.state.lock().pins.clone()
     }
 
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
+    }
+
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
-    pub(crate) fn trusts(&self, from: &Origin) -> bool {
-        if !self.tls.as_ref().is_some_and(|tls| tls.is_pinned())
-            || mutant::on(Mutant::StrangerServed)
-        {
-            return true;
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(crate) fn judge(&self, from: &Origin) -> Result<(), String> {
+        if mutant::on(Mutant::StrangerServed) {
+            return Ok(());
         }
         match (self.pins(), &from.certificate) {
-            (Some(pins), Some(certificate)) => pins.match_certificate(certificate),
-            _ => false,
+            // The name of a server with a CA was compared in the handshake.
+            (Some(_), Some(_)) if from.proof == PeerProof::CaAndName => Ok(()),
+            (Some(pins), Some(certificate)) => pins.judge(certificate),
+            // A client that was asked may have shown none, unless fingerprints are to prove it.
+            _ if !self.is_pinned() => Ok(()),
+            (_, None) => Err("the peer showed no certificate".to_owned()),
+            (None, _) => Err("no fingerprint of the peer is known".to_owned()),
         }
+    }
+
+    /// Whether a peer with this certificate may come, as far as is known now.
+    pub(crate) fn expects(&self, certificate: &Shown<'_>) -> bool {
+        if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
+            return true;
+        }
+        let pins = {
+            let state = self.state.lock();
+            if matches!(state.binding, Binding::NotReady(_)) {
+                return true;
+            }
+            state.pins.clone()
+        };
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
+    }
+
+    /// Who came for the session, or to its own listener, was refused.
+    pub(crate) fn set_refused(&self, why: &str) {
+        *self.refused.lock() = Some(why.to_owned());
+    }
+
+    /// Why the last one was refused that came for the session, or to its own listener.
+    pub(crate) fn take_refused(&self) -> Option<String> {
+        self.refused.lock().take()
     }
 
     /// A connection cannot, or must not, have the session: the next one may.
@@ -462,6 +569,34 @@ impl Entry {
         }
     }
 
+    /// Gives the session to a connection that the host has handed over for it: now, or as soon as its remote side is
+    /// known.
+    ///
+    /// # Errors
+    /// `Busy` if another one has it, `Gone` if it is over.
+    pub(crate) fn hand_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Result<(), Error> {
+        let busy = || Error::local(ErrorKind::Busy, "session has a connection");
+        let gone = || Error::local(ErrorKind::Gone, "session is closed");
+        let exchange = {
+            let mut state = self.state.lock();
+            match &state.binding {
+                Binding::Ended => return Err(gone()),
+                Binding::Bound(_) => return Err(busy()),
+                Binding::NotReady(Some(holder)) if !holder.is_closed() => return Err(busy()),
+                Binding::NotReady(_) => {
+                    state.binding = Binding::NotReady(Some(Arc::clone(connection)));
+                    return Ok(());
+                }
+                Binding::Ready(_) => state.exchange,
+            }
+        };
+        match self.bind_to(connection, Claim::Own, exchange) {
+            Bind::Bound => Ok(()),
+            Bind::NotNeeded => Err(busy()),
+            Bind::ConnectionClosed => Err(gone()),
+        }
+    }
+
     /// Whether what the host wants to be sent waits until the session is bound: its connection may be lost before.
     pub(crate) fn is_held(&self) -> bool {
         self.state.lock().spare.is_some()
@@ -533,8 +668,8 @@ impl Entry {
         !is_bound
     }
 
-    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Origin) -> Lookup {
-        let is_trusted = self.trusts(from);
+    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
+        let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
         let last = state.places.len() - 1;
         let named = state.places.iter().enumerate().rev().find(|(_, place)| {
@@ -557,6 +692,7 @@ impl Entry {
             Binding::Ended => Lookup::Unknown,
             Binding::Ready(config) => {
                 state.binding = Binding::Bound(Arc::clone(asking));
+                state.peer = Some(Arc::clone(from));
                 Lookup::Ready(key, config)
             }
             Binding::NotReady(Some(holder))
@@ -603,8 +739,13 @@ impl Entry {
             }
             Way::Dialled(None) => !secure,
             Way::Dialled(Some(tls)) => {
-                secure && self.tls.as_ref().is_some_and(|own| Arc::ptr_eq(own, tls))
+                secure && self.tls.as_ref().is_some_and(|own| own.trusts_as(tls))
             }
+            Way::Adopted {
+                session,
+                secure: over_tls,
+                ..
+            } => *session == self.mailbox.key() && *over_tls == secure,
         }
     }
 }
@@ -633,6 +774,8 @@ pub(crate) enum Bind {
 #[derive(Default)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<String, Arc<Entry>>>,
+    /// By listener those that have it alone, or whose peers are known by fingerprints.
+    waiting: Mutex<HashMap<u64, HashMap<SessionKey, Arc<Entry>>>>,
     /// Ends under way: sessions that are counted no more, and whose hosts are being told.
     ending: AtomicUsize,
     ended: Notify,
@@ -641,7 +784,34 @@ pub(crate) struct Registry {
 impl Registry {
     /// Adds a session under its session-id.
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
+        self.wait_at_last(&entry);
         self.sessions.lock().insert(entry.session_id.clone(), entry);
+    }
+
+    /// The session is reached at another place from now on, see [`Entry::relocate`].
+    pub(crate) fn relocate(&self, entry: &Arc<Entry>, place: Place) {
+        entry.relocate(place);
+        self.wait_at_last(entry);
+    }
+
+    /// Who comes to the last place of this session may be its peer.
+    fn wait_at_last(&self, entry: &Arc<Entry>) {
+        if !(entry.is_pinned() || entry.has_own()) {
+            return;
+        }
+        let listener = {
+            let mut state = entry.state.lock();
+            let Some(listener) = state.places.last().map(|place| place.listener) else {
+                return;
+            };
+            state.waits_at.push(listener);
+            listener
+        };
+        self.waiting
+            .lock()
+            .entry(listener)
+            .or_default()
+            .insert(entry.mailbox.key(), Arc::clone(entry));
     }
 
     /// Ends a session that no connection has, or has any more. One that is over stays as it is.
@@ -649,6 +819,7 @@ impl Registry {
         // Who hears of the end may bind the port anew, and finds the session counted no more.
         self.ending.fetch_add(1, Ordering::Relaxed);
         let known = self.sessions.lock().remove(&entry.session_id);
+        self.wait_no_more(entry);
         let own: Vec<_> = {
             let mut state = entry.state.lock();
             state
@@ -676,6 +847,41 @@ impl Registry {
         self.ending.fetch_sub(1, Ordering::Release);
         self.ended.notify_waiters();
         drop(known);
+    }
+
+    fn wait_no_more(&self, entry: &Entry) {
+        let listeners = std::mem::take(&mut entry.state.lock().waits_at);
+        let mut waiting = self.waiting.lock();
+        for listener in listeners {
+            if let Some(at_listener) = waiting.get_mut(&listener) {
+                at_listener.remove(&entry.mailbox.key());
+                if at_listener.is_empty() {
+                    waiting.remove(&listener);
+                }
+            }
+        }
+    }
+
+    fn waiting(&self, listener: u64) -> Vec<Arc<Entry>> {
+        let waiting = self.waiting.lock();
+        let at_listener = waiting.get(&listener);
+        at_listener.map_or_else(Vec::new, |all| all.values().cloned().collect())
+    }
+
+    /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
+    pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
+        let waiting = self.waiting(listener);
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
+    }
+
+    /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
+    pub(crate) fn refused(&self, listener: u64, why: &str) {
+        if let [entry] = self.waiting(listener).as_slice()
+            && entry.has_own()
+        {
+            entry.set_refused(why);
+        }
     }
 
     /// How many there are.
@@ -708,7 +914,7 @@ impl Registry {
         &self,
         uri: &Uri,
         asking: &Arc<Inbox>,
-        from: &Origin,
+        from: &Arc<Origin>,
     ) -> (Lookup, Option<Arc<Entry>>) {
         let entry = uri
             .session_id()

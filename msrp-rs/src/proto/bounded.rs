@@ -3,10 +3,11 @@
 //! What is kept in one, and what forgetting means, stands where it is used: `session`.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
+
+use super::index::RandomKey;
 
 /// At most `capacity` entries, in order of first insertion.
 #[derive(Debug)]
@@ -18,7 +19,6 @@ pub(super) struct BoundedMap<K, V> {
     /// The number of the front.
     first: usize,
     capacity: usize,
-    hasher: RandomState,
 }
 
 impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
@@ -29,7 +29,6 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
             entries: VecDeque::new(),
             first: 0,
             capacity,
-            hasher: RandomState::new(),
         }
     }
 
@@ -65,7 +64,7 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
-        let hash = self.hasher.hash_one(key);
+        let hash = RandomKey.hash_one(key);
         let is_it = |&number: &usize| key_at(&self.entries, self.first, number) == Some(key);
         let found = self.numbers.find_entry(hash, is_it).ok()?;
         let (number, _) = found.remove();
@@ -84,9 +83,9 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     pub(super) fn shrink(&mut self) {
         self.close_ranks();
         self.entries.shrink_to_fit();
-        let (entries, first, hasher) = (&self.entries, self.first, &self.hasher);
+        let (entries, first) = (&self.entries, self.first);
         self.numbers
-            .shrink_to_fit(|&number| hash_at(hasher, entries, first, number));
+            .shrink_to_fit(|&number| hash_at(entries, first, number));
     }
 
     /// Leaves no place empty.
@@ -104,7 +103,7 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     }
 
     fn number(&self, key: &K) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
+        let hash = RandomKey.hash_one(key);
         let is_it = |&number: &usize| key_at(&self.entries, self.first, number) == Some(key);
         self.numbers.find(hash, is_it).copied()
     }
@@ -114,11 +113,10 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
             numbers,
             entries,
             first,
-            hasher,
             ..
         } = self;
-        numbers.insert_unique(hasher.hash_one(key), number, |&number| {
-            hash_at(hasher, entries, *first, number)
+        numbers.insert_unique(RandomKey.hash_one(key), number, |&number| {
+            hash_at(entries, *first, number)
         });
     }
 }
@@ -129,13 +127,8 @@ fn key_at<K, V>(entries: &VecDeque<Option<(K, V)>>, first: usize, number: usize)
 }
 
 /// The hash of an entry that is there; all in `numbers` are.
-fn hash_at<K: Hash, V>(
-    hasher: &RandomState,
-    entries: &VecDeque<Option<(K, V)>>,
-    first: usize,
-    number: usize,
-) -> u64 {
-    key_at(entries, first, number).map_or(0, |key| hasher.hash_one(key))
+fn hash_at<K: Hash, V>(entries: &VecDeque<Option<(K, V)>>, first: usize, number: usize) -> u64 {
+    key_at(entries, first, number).map_or(0, |key| RandomKey.hash_one(key))
 }
 
 #[cfg(test)]

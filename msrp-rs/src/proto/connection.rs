@@ -18,7 +18,7 @@ use super::counters::Counters;
 use super::credit::Pausing;
 use super::early::Early;
 use super::inbound::Current;
-use super::index::Index;
+use super::index::{Index, RandomKey};
 use super::outbound::Schedule;
 use super::receive::Gather;
 use super::session::Session;
@@ -48,7 +48,7 @@ pub struct Connection {
     pub(super) parser: Parser,
     pub(super) sessions: Slab<Session>,
     next_serial: u64,
-    pub(super) by_key: HashMap<SessionKey, usize>,
+    pub(super) by_key: HashMap<SessionKey, usize, RandomKey>,
     pub(super) by_uri: Index,
     /// Those for which the session-id decides.
     pub(super) by_session_id: Index,
@@ -104,7 +104,7 @@ impl Connection {
             parser,
             sessions: Slab::new(),
             next_serial: 0,
-            by_key: HashMap::new(),
+            by_key: HashMap::default(),
             by_uri: Index::default(),
             by_session_id: Index::default(),
             by_text: Index::default(),
@@ -259,6 +259,15 @@ impl Connection {
         }
         self.flush_gathered();
         self.update_pausing(now);
+    }
+
+    /// Whether a request or response is there in part, or a message lacks chunks: an end now leaves something out.
+    pub fn is_within_message(&self) -> bool {
+        self.parser.finish().is_err()
+            || self
+                .sessions
+                .iter()
+                .any(|(_, session)| !session.incoming.open.is_empty())
     }
 
     /// The peer ended its side. Every session on the connection has failed (RFC 4975 §5.4).

@@ -3,9 +3,10 @@
 //! What the places are, and that they hold the keys they were entered with, is the business of the users: `session` and
 //! `connection`.
 
-use std::collections::hash_map::RandomState;
+use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::sync::LazyLock;
 
 use hashbrown::HashTable;
 
@@ -13,8 +14,19 @@ use hashbrown::HashTable;
 #[derive(Default)]
 pub(super) struct Index {
     places: HashTable<usize>,
-    /// Keyed at random: peers choose many of the keys.
-    hasher: RandomState,
+}
+
+/// Hashes with one random key for the whole process: peers choose what is hashed, and tables are many and small.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RandomKey;
+
+impl BuildHasher for RandomKey {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        KEY.build_hasher()
+    }
 }
 
 impl Index {
@@ -24,7 +36,7 @@ impl Index {
         key: &K,
         key_at: impl Fn(usize) -> &'a K,
     ) -> Option<usize> {
-        let hash = self.hasher.hash_one(key);
+        let hash = RandomKey.hash_one(key);
         let is_it = |&place: &usize| key_at(place) == key;
         self.places.find(hash, is_it).copied()
     }
@@ -35,17 +47,17 @@ impl Index {
         place: usize,
         key_at: impl Fn(usize) -> &'a K,
     ) {
-        let Self { places, hasher } = self;
         let key = key_at(place);
-        let hash = hasher.hash_one(key);
+        let hash = RandomKey.hash_one(key);
         let is_it = |&place: &usize| key_at(place) == key;
-        let entry = places.entry(hash, is_it, |&place| hasher.hash_one(key_at(place)));
+        let rehash = |&place: &usize| RandomKey.hash_one(key_at(place));
+        let entry = self.places.entry(hash, is_it, rehash);
         entry.insert(place);
     }
 
     /// Strikes a place out, if it is the one with this key.
     pub(super) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: usize) {
-        let hash = self.hasher.hash_one(key);
+        let hash = RandomKey.hash_one(key);
         if let Ok(entry) = self.places.find_entry(hash, |&other| other == place) {
             entry.remove();
         }
@@ -63,8 +75,8 @@ impl Index {
 
     /// Gives back room that is not used.
     pub(super) fn shrink<'a, K: Hash + ?Sized + 'a>(&mut self, key_at: impl Fn(usize) -> &'a K) {
-        let Self { places, hasher } = self;
-        places.shrink_to_fit(|&place| hasher.hash_one(key_at(place)));
+        self.places
+            .shrink_to_fit(|&place| RandomKey.hash_one(key_at(place)));
     }
 }
 

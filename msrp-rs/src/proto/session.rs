@@ -10,7 +10,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::bounded::BoundedMap;
-use super::index::Index;
+use super::index::{Index, RandomKey};
 use super::message::Incoming;
 use super::pacing::Quiet;
 use super::ranges::RangeSet;
@@ -54,7 +54,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) transfers: Slab<Outgoing>,
-    pub(super) by_key: HashMap<TransferKey, usize>,
+    pub(super) by_key: HashMap<TransferKey, usize, RandomKey>,
     by_id: Index,
     /// Acknowledged ones about which a late REPORT may come, oldest first.
     pub(super) remembered: VecDeque<usize>,
@@ -93,7 +93,7 @@ pub(super) struct Sending {
 /// The incoming side.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    pub(super) open: HashMap<MessageId, Incoming>,
+    pub(super) open: HashMap<MessageId, Incoming, RandomKey>,
     /// Of messages that are over.
     pub(super) finished: BoundedMap<MessageId, Finished>,
     /// Complete messages about which a REPORT may still be made.
@@ -169,7 +169,7 @@ impl Session {
             retiring: false,
             outgoing: Sending {
                 transfers: Slab::new(),
-                by_key: HashMap::new(),
+                by_key: HashMap::default(),
                 by_id: Index::default(),
                 remembered: VecDeque::new(),
                 max_remembered: limits.remembered_ids,
@@ -190,7 +190,7 @@ impl Session {
                 max_unanswered: limits.max_transactions,
             },
             incoming: Receiving {
-                open: HashMap::new(),
+                open: HashMap::default(),
                 finished: BoundedMap::new(limits.remembered_ids),
                 reportable: BoundedMap::new(reportable),
                 unanswered: VecDeque::new(),

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::TransferKey;
+use super::index::RandomKey;
 use super::work::steps;
 use crate::mutant::{self, Mutant};
 use crate::wire::TransactionId;
@@ -48,7 +49,7 @@ pub(super) struct Transaction {
 /// is over: the session's number tells that they are nobody's.
 #[derive(Debug)]
 pub(super) struct Transactions {
-    live: HashMap<TransactionId, Transaction>,
+    live: HashMap<TransactionId, Transaction, RandomKey>,
     /// In the order of their deadlines, since all have the same time.
     deadlines: VecDeque<(Duration, TransactionId)>,
     /// `SilentChunk`s, oldest first.
@@ -63,7 +64,7 @@ pub(super) struct Transactions {
 impl Transactions {
     pub(super) fn new(timeout: Duration, silent_limit: usize, now: Instant) -> Self {
         Self {
-            live: HashMap::new(),
+            live: HashMap::default(),
             deadlines: VecDeque::new(),
             silent: VecDeque::new(),
             silent_limit,

@@ -76,7 +76,7 @@ pub(super) enum Source {
     /// All are here.
     Whole { data: Bytes, total: u64 },
     /// They come one after the other.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 /// A body that its owner pushes.
@@ -134,10 +134,10 @@ impl Outgoing {
                 )
             }
             Body::Stream(total) => (
-                Source::Stream(Stream {
+                Source::Stream(Box::new(Stream {
                     total,
                     ..Stream::default()
-                }),
+                })),
                 true,
             ),
         };

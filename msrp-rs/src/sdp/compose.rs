@@ -272,12 +272,15 @@ pub(crate) fn offer_among(
     others: Option<&RefusedLines>,
 ) -> String {
     let first = streams.first();
-    let address = first.map_or(origin.address(), |first| {
-        first
-            .address
-            .as_ref()
-            .unwrap_or_else(|| first.path.last().host())
-    });
+    let address = first.map_or_else(
+        || origin.address(),
+        |first| {
+            first
+                .address
+                .as_ref()
+                .unwrap_or_else(|| first.path.last().host())
+        },
+    );
     let mut out = String::new();
     write_session_part(&mut out, &origin_line(origin), Some(address), FOREVER);
     out.push_str(others.map_or("", |others| &others.before));

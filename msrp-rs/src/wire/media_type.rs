@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind};
 pub struct MediaType {
     text: Box<str>,
     /// Where the "/" is.
-    slash: usize,
+    slash: u32,
     /// Where the subtype ends.
-    essence_len: usize,
-    params: Vec<Param>,
+    essence_len: u32,
+    params: Box<[Param]>,
 }
 
 /// A parameter: name, and value without quotes if there is one.
@@ -37,11 +37,14 @@ impl MediaType {
         let (slash, essence_len) = scan(text, |name, value| {
             params.push((name.to_owned(), value.map(Raw::value)));
         })?;
+        let place = |at| {
+            u32::try_from(at).map_err(|_| Fault::grammar(at, "expected a media type below 4 GiB"))
+        };
         Ok(Self {
             text: text.into(),
-            slash,
-            essence_len,
-            params,
+            slash: place(slash)?,
+            essence_len: place(essence_len)?,
+            params: params.into(),
         })
     }
 
@@ -60,17 +63,17 @@ impl MediaType {
 
     /// The type, before the `/`, as it came.
     pub fn main_type(&self) -> &str {
-        &self.text[..self.slash]
+        &self.text[..self.slash as usize]
     }
 
     /// The subtype, as it came.
     pub fn subtype(&self) -> &str {
-        &self.text[self.slash + 1..self.essence_len]
+        &self.text[self.slash as usize + 1..self.essence_len as usize]
     }
 
     /// `type/subtype` without parameters, as it came.
     pub fn essence(&self) -> &str {
-        &self.text[..self.essence_len]
+        &self.text[..self.essence_len as usize]
     }
 
     /// Whether this is `essence` (`type/subtype`), whatever the parameters.
@@ -188,7 +191,7 @@ impl MediaRange {
         }
         if pattern.params.iter().any(|(_, value)| value.is_none()) {
             return Err(Fault::grammar(
-                pattern.essence_len,
+                pattern.essence_len as usize,
                 "expected a value for each parameter",
             ));
         }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::Fault;
 use super::redacted::{Redacted, is_session_id_octet};
@@ -146,6 +147,11 @@ impl FromStr for Host {
 /// text as it came, for echoing; `Debug` cuts the session-id.
 #[derive(Clone)]
 pub struct Uri {
+    /// Shared: a session's URI stands in many places.
+    parts: Arc<Parts>,
+}
+
+struct Parts {
     text: Box<str>,
     scheme: Scheme,
     host: Host,
@@ -243,7 +249,7 @@ impl Uri {
         let transport = Span { start: at + 1, end };
         check_params(octets, end)?;
 
-        Ok(Self {
+        let parts = Arc::new(Parts {
             text: text.into(),
             scheme,
             host,
@@ -251,7 +257,8 @@ impl Uri {
             userinfo,
             session_id,
             transport,
-        })
+        });
+        Ok(Self { parts })
     }
 
     /// Makes the URI of a session, in canonical text: lower case, explicit port, transport `tcp`, no
@@ -283,8 +290,13 @@ impl Uri {
     /// # Errors
     /// [`ErrorKind::InvalidUri`] if `transport` is not of letters and digits.
     pub fn with_transport(&self, transport: &str) -> Result<Self> {
-        let (before, after) = (self.transport.start, self.transport.end);
-        format!("{}{transport}{}", &self.text[..before], &self.text[after..]).parse()
+        let (before, after) = (self.parts.transport.start, self.parts.transport.end);
+        format!(
+            "{}{transport}{}",
+            &self.parts.text[..before],
+            &self.parts.text[after..]
+        )
+        .parse()
     }
 
     /// Checks that this side may send or offer the URI (RFC 4975 §6): a numeric address comes with a
@@ -293,7 +305,7 @@ impl Uri {
     /// # Errors
     /// [`ErrorKind::InvalidUri`] that names the broken rule.
     pub fn check_generated(&self) -> Result<()> {
-        let broken = if self.port.is_none() && self.host.ip().is_some() {
+        let broken = if self.parts.port.is_none() && self.parts.host.ip().is_some() {
             "a numeric address in a URI needs a port"
         } else if self
             .userinfo()
@@ -308,53 +320,53 @@ impl Uri {
 
     /// The text as it came.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.parts.text
     }
 
     /// The text with the session-id cut, for logs.
     pub fn redacted(&self) -> Redacted<'_> {
-        Redacted(&self.text)
+        Redacted(&self.parts.text)
     }
 
     /// The scheme.
     pub fn scheme(&self) -> Scheme {
-        self.scheme
+        self.parts.scheme
     }
 
     /// Whether the scheme is `msrps`: the connection to this hop is protected by TLS.
     pub fn is_secure(&self) -> bool {
-        self.scheme == Scheme::Msrps
+        self.parts.scheme == Scheme::Msrps
     }
 
     /// What stands before the `@`: an account name, not part of the comparison.
     pub fn userinfo(&self) -> Option<&str> {
-        self.userinfo.map(|span| self.part(span))
+        self.parts.userinfo.map(|span| self.part(span))
     }
 
     /// The host.
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.parts.host
     }
 
     /// The port, if it is explicit. There is no default: 2855 is only a recommendation (RFC 4975 §6).
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.parts.port
     }
 
     /// The session-id, without its `/`. A URI without one names a device, never a session.
     pub fn session_id(&self) -> Option<&str> {
-        self.session_id.map(|span| self.part(span))
+        self.parts.session_id.map(|span| self.part(span))
     }
 
     /// The transport as it came; compare it without case.
     pub fn transport(&self) -> &str {
-        self.part(self.transport)
+        self.part(self.parts.transport)
     }
 
     /// The parameters after the transport, in order: name, and value if there is one.
     pub fn params(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         // Empty, or starts with ";".
-        let params = &self.text[self.transport.end..];
+        let params = &self.parts.text[self.parts.transport.end..];
         params
             .split(';')
             .skip(1)
@@ -365,18 +377,18 @@ impl Uri {
     }
 
     fn part(&self, span: Span) -> &str {
-        &self.text[span.start..span.end]
+        &self.parts.text[span.start..span.end]
     }
 }
 
 impl PartialEq for Uri {
     fn eq(&self, other: &Self) -> bool {
-        (self.scheme == other.scheme || mutant::on(Mutant::SchemeIgnored))
-            && (self.port == other.port || mutant::on(Mutant::PortIgnored))
+        (self.parts.scheme == other.parts.scheme || mutant::on(Mutant::SchemeIgnored))
+            && (self.parts.port == other.parts.port || mutant::on(Mutant::PortIgnored))
             && (self.session_id() == other.session_id()
                 || (mutant::on(Mutant::SessionIdCase)
-                    && self.text.eq_ignore_ascii_case(&other.text)))
-            && self.host == other.host
+                    && self.parts.text.eq_ignore_ascii_case(&other.parts.text)))
+            && self.parts.host == other.parts.host
             && (self.userinfo() == other.userinfo() || !mutant::on(Mutant::UserinfoCompared))
             && self.transport().eq_ignore_ascii_case(other.transport())
     }
@@ -386,9 +398,9 @@ impl Eq for Uri {}
 
 impl Hash for Uri {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.scheme.hash(state);
-        self.host.hash(state);
-        self.port.hash(state);
+        self.parts.scheme.hash(state);
+        self.parts.host.hash(state);
+        self.parts.port.hash(state);
         self.session_id().hash(state);
         hash_without_case(self.transport(), state);
     }
@@ -396,7 +408,7 @@ impl Hash for Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(&self.parts.text)
     }
 }
 
@@ -408,7 +420,7 @@ impl fmt::Debug for Uri {
 
 impl AsRef<str> for Uri {
     fn as_ref(&self) -> &str {
-        &self.text
+        &self.parts.text
     }
 }
 

@@ -9,10 +9,12 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod certificate;
 pub mod connection;
 pub mod frames;
 pub mod headers;
 pub mod input;
+pub mod lint;
 pub mod peer;
 pub mod reassembly;
 pub mod sdp;
@@ -28,4 +30,5 @@ pub const TARGETS: &[Target] = &[
     ("reassembly", reassembly::run),
     ("sdp", sdp::run),
     ("connection", connection::run),
+    ("certificate", certificate::run),
 ];

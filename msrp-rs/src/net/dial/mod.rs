@@ -14,14 +14,13 @@ mod throttle;
 pub(crate) use check::{Check, Function};
 pub(crate) use source::Source;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::context::{Connected, Context};
 use super::driver::Driver;
@@ -30,7 +29,8 @@ use super::question::Questions;
 use super::registry::{Bind, Claim, Entry, Origin, Way};
 use super::resolve::Names;
 use super::socket::PeerSocket;
-use super::tls::Tls;
+use super::tls::certificate::PeerProof;
+use super::tls::{Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -101,20 +101,28 @@ pub(crate) async fn connect(
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }
+    let via = entry.via();
     let peer = Peer {
-        host: hop.host(),
-        port,
+        named: (hop.host(), port),
+        host: via.as_ref().map_or_else(|| hop.host(), |(host, _)| host),
+        port: via.as_ref().map_or(port, |(_, port)| *port),
     };
     let place = context.dialler.pool.place(Key {
         host: hop.host().clone(),
         port,
+        via: via.clone(),
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
         source: source.clone(),
     });
     // A certificate that one SDP vouches for proves nothing to another session.
-    let share =
-        sharing != Sharing::Alone && entry.pins().is_none() && !mutant::on(Mutant::NeverShared);
+    let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
     let reuse = share && sharing == Sharing::Shared;
+    let may_use = |address| peer.is_allowed(context, entry, source, address);
+    // Asked before others have to wait for the answer.
+    let asked = match place.shared().filter(|_| reuse) {
+        Some(Shared { address, .. }) => Some((address, may_use(address).await)),
+        None => None,
+    };
     let _gate = if reuse {
         Some(place.gate.lock().await)
     } else {
@@ -122,7 +130,10 @@ pub(crate) async fn connect(
     };
     if reuse
         && let Some(Shared { inbox, address }) = place.shared()
-        && peer.is_allowed(context, entry, source, address).await
+        && match asked {
+            Some((of, allowed)) if of == address => allowed,
+            _ => may_use(address).await,
+        }
         && entry.bind_to(&inbox, Claim::Shared, exchange) != Bind::ConnectionClosed
     {
         let text = format_args!("shared by another session");
@@ -130,7 +141,7 @@ pub(crate) async fn connect(
         return Ok(());
     }
     let connected = context.enter();
-    let (transport, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
+    let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
@@ -138,22 +149,30 @@ pub(crate) async fn connect(
         if share {
             place.share(Shared { inbox, address });
         }
-        spawn(connected, tls, transport);
+        spawn(connected, tls, secured, source.options().idle);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, transport: Transport) {
+fn spawn(
+    connected: Connected,
+    tls: Option<Arc<Tls>>,
+    (transport, proof): Secured,
+    idle: Option<Duration>,
+) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
+        proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport));
+    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
 }
 
-/// Who is dialled, as the URI says.
+/// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
 struct Peer<'a> {
+    /// Host and port of the URI, whoever is dialled.
+    named: (&'a Host, u16),
     host: &'a Host,
     port: u16,
 }
@@ -170,12 +189,15 @@ async fn dial(
     peer: Peer<'_>,
     source: &Source,
     tls: Option<&Arc<Tls>>,
-) -> Result<(Transport, SocketAddr)> {
+) -> Result<(Secured, SocketAddr)> {
     // Under way until the connection can be used.
     let reached = peer.reach(context, entry, source).await?;
-    let transport = secure(context, entry, peer, reached.stream, tls).await?;
-    Ok((transport, reached.address))
+    let secured = secure(context, entry, peer, reached.stream, tls).await?;
+    Ok((secured, reached.address))
 }
+
+/// A connection that may be used, and what is proven of the peer.
+type Secured = (Transport, PeerProof);
 
 async fn secure(
     context: &Context,
@@ -183,38 +205,23 @@ async fn secure(
     peer: Peer<'_>,
     stream: TcpStream,
     tls: Option<&Arc<Tls>>,
-) -> Result<Transport> {
+) -> Result<Secured> {
     let failed = |error: std::io::Error| {
         Error::transport(ErrorKind::Connect, format!("socket to {peer}: {error}"))
     };
     let stream = PeerSocket::new(stream).map_err(failed)?;
     let Some(tls) = tls else {
-        return Ok(Transport::tcp(stream));
+        return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
-    let name = tls.name_for(peer.host)?;
-    let pins = entry.pins();
-    let config = match &pins {
-        Some(pins) => tls.client_for(Arc::clone(pins))?,
-        None => tls.client(),
-    };
-    let handshake = TlsConnector::from(config).connect(name, stream);
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
+        (peer.host, peer.port)
+    });
     let limit = context.limits.tls_handshake;
-    let refused = |text: String| {
-        let text = format!("TLS with {peer}: {text}");
-        Error::transport(ErrorKind::Tls, text)
-    };
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => {
-            tls.count(&context.memory);
-            Ok(Transport::tls(stream.into()))
-        }
-        Ok(Err(error)) if pins.is_some() => Err(refused(format!(
-            "{error} (the certificate must match the SDP's fingerprint)"
-        ))),
-        Ok(Err(error)) => Err(refused(error.to_string())),
-        Err(_) => Err(refused(format!("no handshake within {limit:?}"))),
-    }
+    let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
+    tls.count(&context.memory);
+    Ok((Transport::tls(established.stream), established.proof))
 }
 
 /// A connection that was made.
@@ -261,6 +268,7 @@ impl Peer<'_> {
                 let Dialler {
                     names, questions, ..
                 } = dialler;
+                let name = &mutant::swap(Mutant::PortResolved, name.clone(), || self.to_string());
                 let asked = names.addresses(&context.limits, questions, entry.mailbox(), name);
                 let addresses = timeout_at(deadline, asked)
                     .await
@@ -269,11 +277,10 @@ impl Peer<'_> {
             }
             (_, address) => (Vec::from_iter(address), None),
         };
+        let port = mutant::swap(Mutant::PortAssumed, self.port, || 2855);
         let fitting = |address: &IpAddr| source.reaches(*address);
-        let addresses: Vec<SocketAddr> = addresses
-            .into_iter()
-            .filter(fitting)
-            .map(|address| (address, self.port).into())
+        let addresses: Vec<SocketAddr> = (addresses.into_iter().filter(fitting))
+            .map(|address| (address, port).into())
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));
@@ -310,11 +317,16 @@ impl Peer<'_> {
             questions,
             ..
         } = &context.dialler;
+        let ip = address.ip();
+        // The system would take the wildcard for this machine.
+        if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err("no address of a host".into());
+        }
         let ended = |error: Error| error.context;
         let of_address = match turn {
             Some(turn) => turn,
             None => {
-                let host = Host::from(address.ip());
+                let host = Host::from(ip);
                 let turn = throttle.turn(&host, self.port);
                 turn.await.map_err(ended)?
             }

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::mutant::{self, Mutant};
+
 /// How long an address may say nothing before the next one is tried, too (RFC 8305 §5).
 pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
@@ -37,8 +39,9 @@ where
         addresses: impl IntoIterator<Item = SocketAddr>,
         names_addresses: bool,
     ) -> Self {
+        let most = mutant::swap(Mutant::FirstAddressOnly, usize::MAX, || 1);
         Self {
-            waiting: addresses.into_iter().collect(),
+            waiting: addresses.into_iter().take(most).collect(),
             running: Vec::new(),
             failed: Vec::new(),
             names_addresses,

@@ -1,5 +1,6 @@
 //! What hosts say about TLS: identity, trust, versions. [`Tls`](super::Tls) is what follows from it.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use rustls::SupportedProtocolVersion;
@@ -7,6 +8,9 @@ use rustls::version::{TLS12, TLS13};
 
 use crate::error::{Error, Result};
 use crate::sdp::Fingerprint;
+
+/// Most octets of a file.
+const MOST: u64 = 16 << 20;
 
 /// PEM text, by file or by value.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,12 +27,22 @@ impl PemSource {
     pub(super) fn read(&self, option: &str) -> Result<Vec<u8>> {
         match self {
             Self::Text(text) => Ok(text.clone()),
-            Self::File(path) => std::fs::read(path).map_err(|error| {
-                Error::invalid_argument(format!(
-                    "tls.{option}: cannot read {}: {error}",
-                    path.display()
-                ))
-            }),
+            Self::File(path) => {
+                let failed = |error: std::io::Error| {
+                    Error::invalid_argument(format!(
+                        "tls.{option}: cannot read {}: {error}",
+                        path.display()
+                    ))
+                };
+                let mut text = Vec::new();
+                let file = std::fs::File::open(path).map_err(failed)?;
+                file.take(MOST + 1).read_to_end(&mut text).map_err(failed)?;
+                if text.len() as u64 > MOST {
+                    let text = format!("it has more than {MOST} octets");
+                    return Err(failed(std::io::Error::other(text)));
+                }
+                Ok(text)
+            }
         }
     }
 }
@@ -81,9 +95,10 @@ pub enum TlsVersion {
 /// TLS identity and trust. Sessions with equal ones may share a connection.
 ///
 /// Files are read when a session or listener is first made with them, and looked at again when a session or listener is
-/// made, a connection is dialled or accepted (then once a second at most), or the host says so
+/// made, a listener accepts a connection (then once a second at most), or the host says so
 /// ([`Engine::reload_tls`](crate::engine::Engine::reload_tls)). What changed counts for new handshakes; connections that
-/// are there live on. If the new content is unusable, the old one stays, and the log says so.
+/// are there live on, and a session keeps the certificate that its SDP named. If the new content is unusable, the old one
+/// stays, and the log says so.
 ///
 /// Sessions are never resumed, in neither role and version: each connection has a handshake with certificates, and each
 /// certificate is judged.
