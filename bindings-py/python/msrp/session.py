@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
 from ._sockets import give
