@@ -148,6 +148,15 @@ pub struct libmsrp_session_callbacks {
             user: *mut c_void,
         ),
     >,
+    /// The names of an SDP were looked up, as libmsrp_session_prepare_remote() asked; lookup is its number.
+    pub on_prepared: Option<
+        unsafe extern "C" fn(
+            engine: *mut libmsrp_engine,
+            session: libmsrp_session,
+            lookup: u64,
+            user: *mut c_void,
+        ),
+    >,
 }
 
 /// Why a session ended.

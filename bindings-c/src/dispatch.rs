@@ -239,6 +239,12 @@ impl<'a> Dispatcher<'a> {
                     unsafe { function(self.engine.as_ptr(), entry.handle, entry.user()) }
                 }
             }
+            Event::Prepared { lookup } => {
+                if let Some(function) = entry.callbacks.on_prepared {
+                    // SAFETY: the host's function, with pointers that live until it returns.
+                    unsafe { function(self.engine.as_ptr(), entry.handle, lookup, entry.user()) }
+                }
+            }
             Event::DataWanted { transfer, len } => self.engine.stream_wants(transfer.0, len),
             Event::Report {
                 transfer,

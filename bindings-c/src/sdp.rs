@@ -9,15 +9,16 @@ use msrp_core::sdp::{Attribute, MediaBuilder, MediaDescription, MediaLine, Sessi
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::session::{libmsrp_session, media_index};
+use crate::session::{libmsrp_session, media_index, sdp_text};
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 
 /// One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
 /// its attributes one by one.
 ///
-/// Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
-/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+/// Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. sendrecv, the
+/// default, is not among them: a host whose session part has a direction adds it. The peer's is
 /// made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
 /// libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
 ///
@@ -28,6 +29,8 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 pub struct libmsrp_sdp {
     line: Line,
     attributes: Vec<(CString, Option<CString>)>,
+    /// The text that it was read from, or its m= line.
+    source: String,
     /// What a session takes; or why it does not.
     builder: Result<MediaBuilder>,
 }
@@ -113,6 +116,7 @@ impl libmsrp_sdp {
                 port_count: line.port_count,
             },
             attributes: Vec::new(),
+            source: line.text.to_owned(),
             builder,
         };
         for (name, value) in line.attributes() {
@@ -131,6 +135,15 @@ impl libmsrp_sdp {
         let lost = || Error::local(ErrorKind::Internal, "description without a line");
         let line = parsed.media_lines().next().ok_or_else(lost)?;
         Ok(Self::read(&line, std::iter::empty()))
+    }
+
+    /// Its block.
+    fn text(&self) -> Result<String> {
+        match &self.builder {
+            Ok(builder) if self.line.port != 0 => Ok(builder.clone().build()?.to_media()),
+            // Of other media, or over: as it stands.
+            _ => Ok(self.source.clone()),
+        }
     }
 
     fn show(&mut self, name: &str, value: Option<&str>) {
@@ -192,6 +205,7 @@ pub unsafe extern "C" fn libmsrp_sdp_new(
                 port_count: 1,
             },
             attributes: Vec::new(),
+            source: format!("m={media} {port} {protocol} {formats}\r\n"),
             builder: Ok(builder),
         })));
     })
@@ -247,8 +261,8 @@ pub unsafe extern "C" fn libmsrp_sdp_add_attribute(
 
 /// How many m= lines an SDP text has: a whole SDP, or m= blocks.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or text is not UTF-8; LIBMSRP_ERR_INVALID_SDP:
-/// it is no SDP; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
+/// or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_count(
@@ -260,7 +274,7 @@ pub unsafe extern "C" fn libmsrp_sdp_count(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let text = unsafe { entry::text(text, len, "text") }?;
+        let text = unsafe { sdp_text(text, len, "text") }?;
         out.set(SessionDescription::parse(text)?.media_lines().len());
     })
 }
@@ -269,7 +283,7 @@ pub unsafe extern "C" fn libmsrp_sdp_count(
 /// first one of MSRP that can be used. One of MSRP has to keep the rules, unless its port is 0. *out is for
 /// libmsrp_sdp_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, text is not UTF-8, or there is no such m= line;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL, or there is no such m= line;
 /// LIBMSRP_ERR_INVALID_SDP: the text of the error names the line and the rule; LIBMSRP_ERR_GONE: LIBMSRP_FIRST_MEDIA, and
 /// the lines of MSRP have port 0; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL. Legal in callbacks,
 /// from any thread, in a forked child.
@@ -284,7 +298,7 @@ pub unsafe extern "C" fn libmsrp_sdp_parse(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let text = unsafe { entry::text(text, len, "text") }?;
+        let text = unsafe { sdp_text(text, len, "text") }?;
         let parsed = SessionDescription::parse(text)?;
         let index = match media_index(index)? {
             None => parsed.select(None)?.0,
@@ -368,6 +382,25 @@ pub unsafe extern "C" fn libmsrp_sdp_attribute(
     })
 }
 
+/// The section as an m= block with its CRLFs, for texts and for libmsrp_session_prepare_remote(); attributes of the session
+/// part that are defaults of it stand in the block. *out is for libmsrp_text_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL; LIBMSRP_ERR_INVALID_SDP: path or accept-types is
+/// missing in a section of MSRP; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_sdp_text(
+    sdp: *const libmsrp_sdp,
+    out: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let sdp = unsafe { entry::reference(sdp, "sdp") }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        out.set(libmsrp_text::into_raw(sdp.text()?));
+    })
+}
+
 /// Ends a section. NULL is allowed and does nothing.
 ///
 /// Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
@@ -384,7 +417,7 @@ pub unsafe extern "C" fn libmsrp_sdp_free(sdp: *mut libmsrp_sdp) {
 /// or answer, that this side sent in the same dialog, whose o= line goes on; empty if there is none. *out is for
 /// libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, a text is not UTF-8, or there is no such m= line;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: offer or out is NULL, or there is no such m= line;
 /// LIBMSRP_ERR_INVALID_SDP: offer or last is no SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_INTERNAL.
 /// Legal in callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
@@ -400,9 +433,9 @@ pub unsafe extern "C" fn libmsrp_sdp_refuse(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let offer = unsafe { entry::text(offer, offer_len, "offer") }?;
+        let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         // SAFETY: the header's contract.
-        let last = unsafe { entry::text(last, last_len, "last") }?;
+        let last = unsafe { sdp_text(last, last_len, "last") }?;
         let last = (!last.is_empty()).then_some(last);
         let answer = engine::refuse(offer, media_index(index)?, last)?;
         out.set(libmsrp_text::into_raw(answer));
@@ -417,10 +450,11 @@ pub unsafe extern "C" fn libmsrp_sdp_refuse(
 /// lines go last, and MSRP lines that no session takes are disabled with port 0 (RFC 3264 §8). *out is for
 /// libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, last is not UTF-8, an
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
 /// index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
-/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+/// peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+/// and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_offer(
     engine: *mut libmsrp_engine,
@@ -438,7 +472,7 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
         // SAFETY: the header's contract.
         let streams = unsafe { libmsrp_sdp_stream::read(streams, stream_count) }?;
         // SAFETY: the header's contract.
-        let last = unsafe { entry::text(last, last_len, "last") }?;
+        let last = unsafe { sdp_text(last, last_len, "last") }?;
         let last = (!last.is_empty()).then_some(last);
         let offer = engine.core.offer_sessions(&streams, last)?;
         out.set(libmsrp_text::into_raw(offer));
@@ -449,13 +483,14 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
 /// as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
 /// in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
 ///
-/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+/// whose line has port 0 ends, and its line is answered with port 0.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, a text is not
-/// UTF-8, an index or session is there twice, there is no such m= line, or the peer's path changed after the session was
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
+/// index or session is there twice, there is no such m= line, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
-/// none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
-/// Legal in callbacks and from any thread.
+/// none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+/// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_answer(
     engine: *mut libmsrp_engine,
@@ -473,11 +508,11 @@ pub unsafe extern "C" fn libmsrp_sdp_answer(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let offer = unsafe { entry::text(offer, offer_len, "offer") }?;
+        let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         // SAFETY: the header's contract.
         let streams = unsafe { libmsrp_sdp_stream::read(streams, stream_count) }?;
         // SAFETY: the header's contract.
-        let last = unsafe { entry::text(last, last_len, "last") }?;
+        let last = unsafe { sdp_text(last, last_len, "last") }?;
         let last = (!last.is_empty()).then_some(last);
         let answer = engine.core.answer_sessions(offer, &streams, last)?;
         out.set(libmsrp_text::into_raw(answer));
@@ -501,6 +536,28 @@ pub unsafe extern "C" fn libmsrp_session_local_sdp(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         let ours = engine.core.local_description(SessionHandle(session))?;
+        out.set(Box::into_raw(Box::new(libmsrp_sdp::describe(&ours)?)));
+    })
+}
+
+/// Our m= section as values, as a later offer, which is open until the peer's section is given. What
+/// libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+/// the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+/// Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_offer_sdp(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    out: *mut *mut libmsrp_sdp,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        let ours = engine.core.offer_description(SessionHandle(session))?;
         out.set(Box::into_raw(Box::new(libmsrp_sdp::describe(&ours)?)));
     })
 }
@@ -530,12 +587,13 @@ pub unsafe extern "C" fn libmsrp_session_remote_sdp(
 }
 
 /// Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
-/// libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+/// libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+/// host's, for libmsrp_sdp_free().
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
 /// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
-/// ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_set_remote_sdp(
     engine: *mut libmsrp_engine,

@@ -224,6 +224,9 @@ pub struct libmsrp_session_options {
     pub connection: *const libmsrp_connection_options,
     /// Who sends ordinary messages, as our first offer or answer wishes it (RFC 4975 §8.9). Default: both sides.
     pub direction: MaybeUninit<libmsrp_direction>,
+    /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
+    /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
+    pub cema: i32,
 }
 
 sized!(libmsrp_session_options);
@@ -419,12 +422,23 @@ impl libmsrp_session_options {
                 libmsrp_reports::Manual => ReportMode::Manual,
             },
             methods: methods.map(words).unwrap_or_default(),
+            cema: self.cema != 0,
             title: title.map(str::to_owned),
             attributes,
             keep_alive,
             report_timeout,
         })
     }
+}
+
+/// Borrows the octets of an SDP, which have to be UTF-8.
+///
+/// # Safety
+/// As [`entry::octets`].
+pub(crate) unsafe fn sdp_text<'a>(ptr: *const u8, len: usize, name: &str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    let octets = unsafe { entry::octets(ptr, len, name) }?;
+    msrp_core::sdp::text(octets)
 }
 
 /// A time in milliseconds, 0 for none.
@@ -554,9 +568,10 @@ pub unsafe extern "C" fn libmsrp_session_create_offer(
 /// same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
 /// or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL or not UTF-8, there is no
-/// such m= line, or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP;
-/// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
+/// peer's path changed after the session was bound, or names have to be looked up first
+/// (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
+/// is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
 /// ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -574,7 +589,7 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
         // SAFETY: the header's contract.
         let out = unsafe { entry::out(out, "out") }?;
         // SAFETY: the header's contract.
-        let offer = unsafe { entry::text(offer, offer_len, "offer") }?;
+        let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         let answer =
             engine
                 .core
@@ -587,8 +602,11 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
 /// libmsrp_session_local_media() then answers. May be called again. Port 0 ends the session. index: which m= line, from
 /// 0, or LIBMSRP_FIRST_MEDIA.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL or not UTF-8, there is no such m= line,
-/// or the peer's path changed after the session was bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_INVALID_URI;
+/// With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
+/// path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+/// LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
 /// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -603,7 +621,7 @@ pub unsafe extern "C" fn libmsrp_session_set_remote(
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
         // SAFETY: the header's contract.
-        let sdp = unsafe { entry::text(sdp, sdp_len, "sdp") }?;
+        let sdp = unsafe { sdp_text(sdp, sdp_len, "sdp") }?;
         let index = media_index(index)?;
         engine.core.set_remote(SessionHandle(session), sdp, index)?;
     })
@@ -644,7 +662,8 @@ pub unsafe extern "C" fn libmsrp_session_set_remote_path(
 ///
 /// A passive session is bound by its peer also without it, once the remote side is known.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the remote side is not known yet;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+/// is due (libmsrp_session_offer_due());
 /// LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]

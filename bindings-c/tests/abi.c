@@ -77,7 +77,7 @@ static void layouts(void) {
     }
     CHECK(sizeof(libmsrp_slice) == 16 && sizeof(libmsrp_header) == 32);
 
-    CHECK(sizeof(libmsrp_engine_options) == 72);
+    CHECK(sizeof(libmsrp_engine_options) == 80);
     CHECK_OFFSET(libmsrp_engine_options, struct_size, 0);
     CHECK_OFFSET(libmsrp_engine_options, worker_threads, 8);
     CHECK_OFFSET(libmsrp_engine_options, dispatch, 12);
@@ -88,12 +88,31 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
     CHECK_OFFSET(libmsrp_engine_options, on_resolve, 56);
     CHECK_OFFSET(libmsrp_engine_options, on_dial, 64);
+    CHECK_OFFSET(libmsrp_engine_options, first_port, 72);
+    CHECK_OFFSET(libmsrp_engine_options, last_port, 74);
 
-    CHECK(sizeof(libmsrp_connection_options) == 40);
+    CHECK(sizeof(libmsrp_connection_options) == 72);
     CHECK_OFFSET(libmsrp_connection_options, source_address, 8);
     CHECK_OFFSET(libmsrp_connection_options, connect_timeout_ms, 24);
     CHECK_OFFSET(libmsrp_connection_options, source_port_from_path, 32);
     CHECK_OFFSET(libmsrp_connection_options, source_port, 36);
+    CHECK_OFFSET(libmsrp_connection_options, dscp, 38);
+    CHECK_OFFSET(libmsrp_connection_options, interface_name, 40);
+    CHECK_OFFSET(libmsrp_connection_options, tcp_keepalive_ms, 56);
+    CHECK_OFFSET(libmsrp_connection_options, idle_ms, 64);
+
+    CHECK(sizeof(libmsrp_listener_options) == 96);
+    CHECK_OFFSET(libmsrp_listener_options, host, 8);
+    CHECK_OFFSET(libmsrp_listener_options, tls, 24);
+    CHECK_OFFSET(libmsrp_listener_options, advertise_host, 32);
+    CHECK_OFFSET(libmsrp_listener_options, interface_name, 48);
+    CHECK_OFFSET(libmsrp_listener_options, tcp_keepalive_ms, 64);
+    CHECK_OFFSET(libmsrp_listener_options, idle_ms, 72);
+    CHECK_OFFSET(libmsrp_listener_options, port, 80);
+    CHECK_OFFSET(libmsrp_listener_options, first_port, 82);
+    CHECK_OFFSET(libmsrp_listener_options, last_port, 84);
+    CHECK_OFFSET(libmsrp_listener_options, advertise_port, 86);
+    CHECK_OFFSET(libmsrp_listener_options, dscp, 88);
 
     CHECK(sizeof(libmsrp_limits) == 296);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
@@ -160,6 +179,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, attribute_count, 192);
     CHECK_OFFSET(libmsrp_session_options, connection, 200);
     CHECK_OFFSET(libmsrp_session_options, direction, 208);
+    CHECK_OFFSET(libmsrp_session_options, cema, 212);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
@@ -173,7 +193,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_sdp_line, port, 104);
     CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 104);
+    CHECK(sizeof(libmsrp_session_callbacks) == 112);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -186,6 +206,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_release, 80);
     CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_prepared, 104);
 
     CHECK(sizeof(libmsrp_send_options) == 80);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);

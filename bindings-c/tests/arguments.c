@@ -126,9 +126,9 @@ static void texts(libmsrp_engine *engine) {
     CHECK_INVALID(libmsrp_listener_new(engine, BAD_TEXT, 0, NULL, &handle));
     CHECK_INVALID(libmsrp_listener_new(engine, LIBMSRP_TEXT(""), 0, NULL, &handle));
     CHECK_INVALID(libmsrp_session_create_answer(engine, session, NULL_TEXT, -1, &text));
-    CHECK_INVALID(libmsrp_session_create_answer(engine, session, BAD_TEXT, -1, &text));
+    CHECK_RESULT(libmsrp_session_create_answer(engine, session, BAD_TEXT, -1, &text), LIBMSRP_ERR_INVALID_SDP);
     CHECK_INVALID(libmsrp_session_set_remote(engine, session, NULL_TEXT, -1));
-    CHECK_INVALID(libmsrp_session_set_remote(engine, session, BAD_TEXT, -1));
+    CHECK_RESULT(libmsrp_session_set_remote(engine, session, BAD_TEXT, -1), LIBMSRP_ERR_INVALID_SDP);
     CHECK_INVALID(libmsrp_session_set_remote_path(engine, session, NULL_TEXT, 1, NULL, 0));
     CHECK_INVALID(libmsrp_session_set_remote_path(engine, session, BAD_TEXT, 1, NULL, 0));
     CHECK_INVALID(libmsrp_session_set_remote_path(engine, session, LIBMSRP_TEXT("msrp://a/b;tcp"), 1, BAD_TEXT));

@@ -302,6 +302,31 @@ static libmsrp_result call_listener_new(caller *self) {
                                 MAYBE_NULL(libmsrp_listener *, self, &self->new_listener));
 }
 
+static libmsrp_result call_listener_open(caller *self) {
+    libmsrp_listener_options options = LIBMSRP_LISTENER_OPTIONS_INIT;
+    self->new_listener = 0;
+    options.host = is_wrong(self) ? LIBMSRP_SLICE("") : LIBMSRP_SLICE("127.0.0.1");
+    options.dscp = (uint8_t)below(self, is_wrong(self) ? 200 : 64);
+    options.tcp_keepalive_ms = is_wrong(self) ? some_time(self) : 30000;
+    options.last_port = is_wrong(self) ? 1 : 0;
+    return libmsrp_listener_open(self->engine, MAYBE_NULL(libmsrp_listener_options *, self, &options),
+                                 MAYBE_NULL(libmsrp_listener *, self, &self->new_listener));
+}
+
+/* No descriptor of anybody: what is taken is closed, and belongs to a test of its own. */
+static int32_t no_socket(caller *self) {
+    return below(self, 2) != 0 ? -1 : INT32_MAX;
+}
+
+static libmsrp_result call_listener_adopt(caller *self) {
+    return libmsrp_listener_adopt(self->engine, self->listener, no_socket(self), NULL, below(self, 2));
+}
+
+static libmsrp_result call_session_adopt(caller *self) {
+    return libmsrp_session_adopt(self->engine, self->session, no_socket(self), NULL, below(self, 2),
+                                 (int32_t)below(self, 2), (int32_t)below(self, 2));
+}
+
 static libmsrp_result call_listener_port(caller *self) {
     uint16_t port = 0;
     const libmsrp_result result =
@@ -408,6 +433,28 @@ static libmsrp_result call_session_set_remote(caller *self) {
     return libmsrp_session_set_remote(self->engine, self->session, sdp, len, some_number(self, LIBMSRP_FIRST_MEDIA));
 }
 
+static libmsrp_result call_session_prepare_remote(caller *self) {
+    size_t len;
+    uint64_t lookup;
+    const uint8_t *sdp = some_text(self, sdp_of(self), &len);
+    return libmsrp_session_prepare_remote(self->engine, self->session, sdp, len,
+                                          some_number(self, LIBMSRP_FIRST_MEDIA),
+                                          MAYBE_NULL(uint64_t *, self, &lookup));
+}
+
+static libmsrp_result call_session_offer_due(caller *self) {
+    int32_t due;
+    return libmsrp_session_offer_due(self->engine, self->session, MAYBE_NULL(int32_t *, self, &due));
+}
+
+static libmsrp_result call_session_remote_fingerprints(caller *self) {
+    libmsrp_text *text = NULL;
+    const libmsrp_result result = libmsrp_session_remote_fingerprints(
+        self->engine, self->session, MAYBE_NULL(libmsrp_text **, self, &text));
+    libmsrp_text_free(text);
+    return result;
+}
+
 static libmsrp_result call_session_set_remote_path(caller *self) {
     size_t len, types_len;
     const uint8_t *path = some_text(self, self->path == NULL ? "msrp://127.0.0.1:9/none;tcp" : self->path, &len);
@@ -508,6 +555,17 @@ static libmsrp_result call_sdp_attribute(caller *self) {
     return result;
 }
 
+static libmsrp_result call_sdp_text(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    libmsrp_text *text = NULL;
+    const libmsrp_result result =
+        libmsrp_sdp_text(MAYBE_NULL(libmsrp_sdp *, self, sdp), MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK((result == LIBMSRP_OK) == (text != NULL));
+    libmsrp_text_free(text);
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
 static libmsrp_result call_sdp_free(caller *self) {
     (void)self;
     libmsrp_sdp_free(NULL);
@@ -553,14 +611,17 @@ static libmsrp_result call_sdp_answer(caller *self) {
     return result;
 }
 
-static libmsrp_result call_session_local_sdp(caller *self) {
-    libmsrp_sdp *sdp = NULL;
-    const libmsrp_result result =
-        libmsrp_session_local_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
-    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
-    libmsrp_sdp_free(sdp);
-    return result;
-}
+#define CALL_FOR_SECTION(name)                                                                                 \
+    static libmsrp_result call_##name(caller *self) {                                                          \
+        libmsrp_sdp *sdp = NULL;                                                                               \
+        const libmsrp_result result =                                                                          \
+            libmsrp_##name(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));               \
+        CHECK((result == LIBMSRP_OK) == (sdp != NULL));                                                        \
+        libmsrp_sdp_free(sdp);                                                                                 \
+        return result;                                                                                         \
+    }
+CALL_FOR_SECTION(session_local_sdp)
+CALL_FOR_SECTION(session_offer_sdp)
 
 static libmsrp_result call_session_remote_sdp(caller *self) {
     libmsrp_sdp *sdp = NULL;
@@ -988,6 +1049,9 @@ static function functions[] = {
     FUNCTION(resolve_failed, ON_QUERY, 1),
     FUNCTION(dial_done, ON_QUERY, 3),
     FUNCTION(listener_new, ON_ENGINE, 3),
+    FUNCTION(listener_open, ON_ENGINE, 3),
+    FUNCTION(listener_adopt, ON_LISTENER, 1),
+    FUNCTION(session_adopt, ON_SESSION, 2),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
     FUNCTION(session_new, ON_ENGINE, 10),
@@ -1005,7 +1069,11 @@ static function functions[] = {
     FUNCTION(session_create_answer, ON_SESSION, 5),
     FUNCTION(session_set_remote, ON_SESSION, 5),
     FUNCTION(session_set_remote_path, ON_SESSION, 3),
+    FUNCTION(session_prepare_remote, ON_SESSION, 3),
+    FUNCTION(session_offer_due, ON_SESSION, 3),
+    FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
     FUNCTION(session_local_sdp, ON_SESSION, 3),
+    FUNCTION(session_offer_sdp, ON_SESSION, 3),
     FUNCTION(session_remote_sdp, ON_SESSION, 3),
     FUNCTION(session_set_remote_sdp, ON_SESSION, 2),
     FUNCTION(session_set_attributes, ON_SESSION, 3),
@@ -1020,6 +1088,7 @@ static function functions[] = {
     FUNCTION(sdp_get_line, ON_NOTHING, 2),
     FUNCTION(sdp_attribute_count, ON_NOTHING, 1),
     FUNCTION(sdp_attribute, ON_NOTHING, 2),
+    FUNCTION(sdp_text, ON_NOTHING, 2),
     FUNCTION(sdp_free, ON_NOTHING, 1),
     FUNCTION(session_open, ON_SESSION, 10),
     FUNCTION(session_close, ON_SESSION, 2),

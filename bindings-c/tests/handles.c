@@ -18,6 +18,11 @@ static void check_session_gone(libmsrp_engine *engine, libmsrp_session session) 
     CHECK_GONE(libmsrp_session_create_answer(engine, session, LIBMSRP_TEXT(OFFER), -1, &text));
     CHECK_GONE(libmsrp_session_set_remote(engine, session, LIBMSRP_TEXT(OFFER), -1));
     CHECK_GONE(libmsrp_session_set_remote_path(engine, session, LIBMSRP_TEXT("msrp://a:1/b;tcp"), 1, NULL, 0));
+    CHECK_GONE(libmsrp_session_prepare_remote(engine, session, LIBMSRP_TEXT(OFFER), -1, NULL));
+    int32_t due = 7;
+    CHECK_GONE(libmsrp_session_offer_due(engine, session, &due));
+    CHECK(due == 7);
+    CHECK_GONE(libmsrp_session_remote_fingerprints(engine, session, &text));
     CHECK_GONE(libmsrp_session_open(engine, session, 1000));
     CHECK_GONE(libmsrp_session_close(engine, session, 1000));
     CHECK_GONE(libmsrp_session_abort(engine, session));

@@ -20,7 +20,7 @@ use crate::error::exception;
 use crate::message::{self, Head};
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 24] = [
+pub(crate) const EVENT_KINDS: [&str; 25] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -45,6 +45,7 @@ pub(crate) const EVENT_KINDS: [&str; 24] = [
     "response", // transfer, status, comment, headers
     "resolve", // query, name
     "dial",    // query, address, port
+    "prepared", // lookup
 ];
 
 /// One consumer of events.
@@ -218,6 +219,7 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             let ip = address.ip().to_string();
             (23, session, query.0, ip, address.port()).into_pyobject(py)
         }
+        Event::Prepared { lookup } => (24, session, lookup).into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

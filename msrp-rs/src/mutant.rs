@@ -235,6 +235,8 @@ mutants! {
     NeverShared,
     /// C-274: every certificate matches every fingerprint
     AnyFingerprint,
+    /// S-119: names beside fingerprints are not asked for
+    NamesIgnored,
     /// C-289: dials have no bounded rate
     DialsUnbounded,
     /// C-293: an `msrps` session is served in cleartext, and by other listeners
@@ -251,8 +253,8 @@ mutants! {
     CemaNoFallback,
     /// S-100: an offer without CEMA is taken though `c=` and `m=` line do not match
     CemaMismatchTaken,
-    /// S-104: requests go to the address of the middlebox, and not to the path
-    CemaToPath,
+    /// S-105: the certificate has to name the middlebox
+    CemaNameChecked,
 }
 
 /// What is right, or what is wrong when this fault is switched on.

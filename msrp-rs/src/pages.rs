@@ -9,5 +9,8 @@ struct Connections;
 #[doc = include_str!("../../docs/tls.md")]
 struct Tls;
 
+#[doc = include_str!("../../docs/cema.md")]
+struct Cema;
+
 #[doc = include_str!("../../docs/offer-answer.md")]
 struct OfferAnswer;

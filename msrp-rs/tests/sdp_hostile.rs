@@ -37,11 +37,36 @@ fn more_lines_than_the_limit_are_refused() {
         kind(&format!("{HEAD}{STREAM}{}", "\n".repeat(10_000))),
         Err(ErrorKind::Limit)
     );
-    let under = sdp::MAX_SDP_LINES - 8;
-    let media =
-        MediaDescription::parse(&format!("{HEAD}{STREAM}{}", "a=x\r\n".repeat(under)), None)
-            .expect("at the limit");
-    assert_eq!(media.attributes.len(), under);
+    let audio = "m=audio 1 RTP/AVP 0\r\n".to_owned() + &"b=X:1\r\n".repeat(sdp::MAX_SDP_LINES - 9);
+    assert_eq!(kind(&format!("{HEAD}{STREAM}{audio}")), Ok(()));
+    assert_eq!(
+        kind(&format!("{HEAD}{STREAM}{audio}b=X:1\r\n")),
+        Err(ErrorKind::Limit)
+    );
+}
+
+#[test]
+fn more_attributes_than_the_limit_are_refused() {
+    let attributes = |count| "a=x\r\n".repeat(count);
+    let under = sdp::MAX_ATTRIBUTES - 2;
+    let media = MediaDescription::parse(&format!("{HEAD}{STREAM}{}", attributes(under)), None);
+    assert_eq!(media.expect("at the limit").attributes.len(), under);
+    // Each section has its own, the session part too; whose it is does not matter.
+    let all = attributes(sdp::MAX_ATTRIBUTES);
+    let audio = "m=audio 1 RTP/AVP 0\r\n";
+    assert_eq!(kind(&format!("{HEAD}{all}{audio}{all}{STREAM}")), Ok(()));
+    for text in [
+        format!("{HEAD}{STREAM}{}", attributes(under + 1)),
+        format!("{HEAD}{all}a=x\r\n{STREAM}"),
+        format!("{HEAD}{STREAM}{audio}{all}a=x\r\n"),
+    ] {
+        let error = MediaDescription::parse(&text, None).expect_err("one too many");
+        assert_eq!(error.kind, ErrorKind::Limit);
+        assert!(
+            error.context.contains("limit of 1024 attributes"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -100,18 +100,25 @@ fn rfc4975_8_1_unknown_protocol_and_port_count_are_refused() {
 }
 
 #[test]
-fn rfc4975_6_msrps_is_never_read_as_cleartext() {
+fn rfc4975_8_1_protocol_and_path_agree_on_tls() {
     let secure = "a=path:msrps://192.0.2.1:7394/2s93i9ek2a;tcp";
-    for protocol in ["TCP/MSRP", "TCP/TLS/MSRP"] {
-        let line = format!("m=message 7394 {protocol} *");
-        assert_eq!(
-            parse(&whole(&[&line, secure, TYPES])).protocol,
-            Protocol::Tls,
-            "{protocol}"
-        );
-    }
+    let media = parse(&whole(&["m=message 7394 TCP/TLS/MSRP *", secure, TYPES]));
+    assert_eq!(media.protocol, Protocol::Tls);
+    let error = refused(&["m=message 7394 TCP/MSRP *", secure, TYPES]);
+    assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    assert!(
+        error
+            .context
+            .contains("protocol TCP/MSRP but the leftmost URI is an msrps URI"),
+        "{error}"
+    );
     let error = refused(&["m=message 7394 TCP/TLS/MSRP *", PATH, TYPES]);
-    assert!(error.to_string().contains("msrps"), "{error}");
+    assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    assert!(error.context.contains("is an msrp URI"), "{error}");
+    // Only the first hop counts: what is behind a relay, it knows.
+    let relayed = "a=path:msrps://192.0.2.9:2855/r;tcp msrp://192.0.2.1:7394/2s93i9ek2a;tcp";
+    let media = parse(&whole(&["m=message 7394 TCP/TLS/MSRP *", relayed, TYPES]));
+    assert_eq!(media.protocol, Protocol::Tls);
     covers!("S-012", "T-28");
 }
 

@@ -61,6 +61,7 @@ class SessionBase:
         "_flushing",
         "_incoming",
         "_local_path",
+        "_lookups",
         "_loop",
         "_open_waiter",
         "_opened",
@@ -95,6 +96,8 @@ class SessionBase:
         self._close_error: Exception | None = None
         self._open_waiter: asyncio.Future[None] | None = None
         self._close_waiters: list[asyncio.Future[None]] = []
+        # Those who wait for names of an SDP.
+        self._lookups: dict[int, asyncio.Future[None]] = {}
         # Receiving: what was not taken by `recv` yet, and what was taken and not told to the engine
         # yet.
         self._queue: deque[tuple[Any, ...] | Incoming] = deque()
@@ -313,6 +316,9 @@ class SessionBase:
     def _on_reports_lost(self, event: tuple[int, int, int]) -> None:
         self._tell(EventsLost(event[2]))
 
+    def _on_prepared(self, event: tuple[int, int, int]) -> None:
+        wake(self._lookups.pop(event[2], None))
+
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
 
@@ -361,9 +367,11 @@ class SessionBase:
         self._tell(StateChanged(State.CLOSED))
         for stream in self._streams:
             stream._end()
-        for waiter in (self._open_waiter, self._receiver, self._writable, *self._close_waiters):
+        waiters = (self._open_waiter, self._receiver, self._writable)
+        for waiter in (*waiters, *self._close_waiters, *self._lookups.values()):
             wake(waiter)
         self._close_waiters.clear()
+        self._lookups.clear()
 
     def _closed(self) -> bool:
         return self._state is State.CLOSED

@@ -17,7 +17,7 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
-use crate::sdp::{Attribute, Direction, MediaBuilder, MediaDescription};
+use crate::sdp::{Attribute, Direction, Fingerprint, MediaBuilder, MediaDescription};
 use crate::wire::UriPath;
 
 /// One MSRP session, that is one `m=message` line of an offer and its answer (RFC 4975 §8).
@@ -116,6 +116,16 @@ impl Session {
         shared.engine.create_answer(shared.session, offer, None)
     }
 
+    /// As [`create_answer`](Self::create_answer), with the 0-based index of our `m=` line among all of the offer.
+    /// [`Engine::answer_sessions`](crate::Engine::answer_sessions) answers several lines at once.
+    ///
+    /// Errors: as `create_answer`, and `InvalidArgument` where there is no such line.
+    pub fn create_answer_media(&self, offer: &str, index: usize) -> Result<String> {
+        let shared = self.shared();
+        let engine = &shared.engine;
+        engine.create_answer(shared.session, offer, Some(index))
+    }
+
     /// Only our `m=` block, for a host that builds its own SDP: the answer to an offer that
     /// [`set_remote`](Self::set_remote) was given, our open offer, else our side as it stands. The first time it is an
     /// offer; later ones come from [`offer_media`](Self::offer_media).
@@ -176,6 +186,42 @@ impl Session {
         shared.engine.set_remote(shared.session, sdp, Some(index))
     }
 
+    /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):
+    /// to be done before [`set_remote`](Self::set_remote) and [`create_answer`](Self::create_answer), which do not wait.
+    /// Without CEMA, and where addresses are equal as texts, there is nothing to look up. The resolver has the time of
+    /// [`Limits::resolve`](crate::Limits::resolve); what it does not find has no address.
+    ///
+    /// Errors: as `set_remote` for the text itself, `Gone`.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the lookup goes on, and another call finds what it found.
+    pub async fn prepare_remote(&self, sdp: &str) -> Result<()> {
+        let shared = self.shared();
+        let lookup = shared.prepare(sdp, None)?;
+        shared
+            .wait(&shared.lived, || match shared.is_looking(lookup) {
+                false => Some(Ok(())),
+                true => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// Whether a new offer is to be sent: with CEMA, the answer said that no connection would come about (RFC 6714
+    /// §4.2). It was not taken; [`create_offer`](Self::create_offer) gives the new offer.
+    ///
+    /// Errors: `Gone`.
+    pub fn offer_due(&self) -> Result<bool> {
+        self.shared().engine.offer_due(self.handle())
+    }
+
+    /// The fingerprints in the peer's SDP, once it is known: to be stored with the peer's identity, and compared the
+    /// next time (RFC 6714 §7.7).
+    ///
+    /// Errors: `Gone`.
+    pub fn remote_fingerprints(&self) -> Result<Vec<Fingerprint>> {
+        self.shared().engine.remote_fingerprints(self.handle())
+    }
+
     /// Our `m=` section as values, for a host whose SIP stack keeps an SDP as objects: what
     /// [`local_media`](Self::local_media) says as text. [`MediaDescription::written_attributes`] has its attributes one by
     /// one.
@@ -183,6 +229,13 @@ impl Session {
     /// Errors: as `local_media`.
     pub fn local_description(&self) -> Result<MediaDescription> {
         self.shared().engine.local_description(self.handle())
+    }
+
+    /// Our `m=` section as values, as a later offer: what [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// Errors: as `offer_media`.
+    pub fn offer_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.offer_description(self.handle())
     }
 
     /// What the peer's `m=` section said last, attributes that are unknown here among it. `None` before, and where there

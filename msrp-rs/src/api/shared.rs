@@ -7,7 +7,7 @@
 //!
 //! Locks are held for a push, a pop or a look-up. `order` is the exception: see there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,6 +93,8 @@ struct State {
     incoming: HashMap<MessageHandle, Arc<Incoming>>,
     transfers: HashMap<TransferHandle, Arc<Outgoing>>,
     events: Option<broadcast::Sender<SessionEvent>>,
+    /// Lookups of names that are under way.
+    lookups: HashSet<u64>,
     /// Credit that the consumer has freed and the engine does not have back yet.
     credit: usize,
     /// Messages that the consumer has taken and the engine does not know of yet.
@@ -229,6 +231,20 @@ impl Shared {
             .insert(handle, Arc::clone(&outgoing));
         drop(order);
         Ok((handle, outgoing))
+    }
+
+    /// Begins to look up the names of an SDP; [`is_looking`](Self::is_looking) says when that is over.
+    pub(super) fn prepare(&self, sdp: &str, index: Option<usize>) -> Result<u64> {
+        let order = self.order.lock();
+        let lookup = self.engine.prepare_remote(self.session, sdp, index)?;
+        self.state.lock().lookups.insert(lookup);
+        drop(order);
+        Ok(lookup)
+    }
+
+    /// Whether names are being looked up.
+    pub(super) fn is_looking(&self, lookup: u64) -> bool {
+        self.state.lock().lookups.contains(&lookup)
     }
 
     /// The next request of another method, without waiting.
@@ -435,6 +451,10 @@ impl Shared {
                 });
             }
             Event::ReportsLost { count } => self.note(|| Some(SessionEvent::Lost(count))),
+            Event::Prepared { lookup } => {
+                self.state.lock().lookups.remove(&lookup);
+                self.lived.notify_waiters();
+            }
             // Asked of hosts of the facade alone: see `Engine::new`.
             Event::Resolve { .. } | Event::Dial { .. } => {}
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),

@@ -52,7 +52,7 @@ pub enum DialCheck {
 pub struct DialAttempt {
     /// The session that is to be connected.
     pub session: SessionHandle,
-    /// The host in its remote path: a name, or the address itself.
+    /// The host in its remote path, or that of the `c=` line where CEMA counts: a name, or the address itself.
     pub host: String,
     /// What would be dialled, or what the connection to be shared leads to.
     pub address: SocketAddr,

@@ -161,7 +161,13 @@ pub enum Event {
         /// How many.
         count: u64,
     },
-    /// The addresses of a name in the session's remote path are wanted, to dial: to be answered with
+    /// The names of an SDP were looked up, as `Engine::prepare_remote` asked: `set_remote` and `create_answer` can judge
+    /// it.
+    Prepared {
+        /// The number that `prepare_remote` gave.
+        lookup: u64,
+    },
+    /// The addresses of a name in the session's remote side are wanted, to dial or to judge it: to be answered with
     /// [`Engine::resolved`](super::Engine::resolved) within [`Limits::resolve`](crate::Limits::resolve). Only with
     /// [`NameResolution::Host`](super::NameResolution::Host).
     Resolve {

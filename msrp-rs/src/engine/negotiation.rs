@@ -6,15 +6,17 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use super::cema::{Cema, check_known, via};
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::tls::Tls;
 use crate::proto::{Flow, ReportMode, SessionConfig, SessionMatch};
+use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
 use crate::sdp::{
     Answer, AnswerWarning, Attribute, Direction, Fingerprint, LocalOptions, MediaDescription,
-    Origin, RefusedLines, SessionDescription, Setup, SetupAttribute, answer, offer, offer_among,
-    role_from_answer,
+    Origin, RefusedLines, SessionDescription, Setup, SetupAttribute, answer_with, offer,
+    offer_among, role_from_answer,
 };
 use crate::wire::{Host, MediaRange, MediaType, Method, StatusCode, Uri, UriPath};
 
@@ -34,6 +36,7 @@ pub(super) struct Negotiation {
     direction: Direction,
     /// The lines of other streams beside ours, as the peer offered them: further offers keep them (RFC 3264 §8).
     others: Option<Box<RefusedLines>>,
+    pub(super) cema: Cema,
 }
 
 /// Whose description is waited for (RFC 3264 §4).
@@ -43,7 +46,7 @@ enum Turn {
     Nobody,
     /// The peer's answer to this offer.
     Theirs {
-        offer: MediaDescription,
+        offer: Box<MediaDescription>,
         /// The host asked for an offer. Else it asked for our block, and may still answer an offer of the peer.
         is_firm: bool,
     },
@@ -109,6 +112,8 @@ pub(super) struct Local {
     pub(super) methods: Arc<[Method]>,
     pub(super) keep_alive: Option<std::time::Duration>,
     pub(super) report_timeout: Option<std::time::Duration>,
+    /// Whether CEMA is wanted.
+    pub(super) cema: bool,
 }
 
 /// The peer's side.
@@ -120,6 +125,8 @@ pub(super) struct Remote {
     is_described: bool,
     /// Whether we connect.
     pub(super) active: bool,
+    /// Where we connect to, if not to its path (RFC 6714).
+    via: Option<(Host, u16)>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
@@ -130,6 +137,8 @@ pub(super) struct Heard {
     /// It was an offer, and not the same as the description before.
     is_new_offer: bool,
     direction: Direction,
+    /// It is an answer with which no connection would come about.
+    pub(super) fallback: Option<Fallback>,
 }
 
 impl Heard {
@@ -148,6 +157,7 @@ impl Negotiation {
         let origin = Origin::new(sdp_id >> 1, 1, uri.host().clone())?;
         let direction = local.direction;
         let negotiation = Self {
+            cema: Cema::new(local.cema),
             local,
             path: uri.into(),
             is_told: false,
@@ -183,6 +193,7 @@ impl Negotiation {
         options.fingerprints.clone_from(&self.local.fingerprints);
         options.reachable = self.local.listens;
         options.path_in_use = self.is_told;
+        options.cema = self.cema.is_on();
         Ok(options)
     }
 
@@ -205,11 +216,13 @@ impl Negotiation {
     /// Our block: our answer to an offer that came, our offer that is out, else our side as it stands. Before the first
     /// exchange it is an offer, whose answer is what the peer says next.
     pub(super) fn describe(&mut self) -> Result<&MediaDescription> {
-        if matches!(self.turn, Turn::Nobody) && self.current.is_none() {
+        let is_due = self.current.is_none() || self.cema.is_due();
+        if matches!(self.turn, Turn::Nobody) && is_due {
             let offer = self.next_offer()?;
             self.path = offer.path.clone();
+            self.cema.go_on();
             self.turn = Turn::Theirs {
-                offer,
+                offer: Box::new(offer),
                 is_firm: false,
             };
         }
@@ -224,7 +237,8 @@ impl Negotiation {
         } = self;
         *is_told = true;
         match (turn, current) {
-            (Turn::Theirs { offer, .. }, _) | (_, Some(offer)) => Ok(offer),
+            (Turn::Theirs { offer, .. }, _) => Ok(offer),
+            (_, Some(ours)) => Ok(ours),
             (_, None) => Err(Error::local(
                 ErrorKind::Internal,
                 "session has no description",
@@ -240,8 +254,9 @@ impl Negotiation {
         let offer = self.next_offer()?;
         self.path = offer.path.clone();
         self.is_told = true;
+        self.cema.go_on();
         self.turn = Turn::Theirs {
-            offer,
+            offer: Box::new(offer),
             is_firm: true,
         };
         self.describe()
@@ -261,7 +276,7 @@ impl Negotiation {
             Turn::Theirs {
                 offer,
                 is_firm: true,
-            } if *offer != fresh => Err(Error::local(
+            } if **offer != fresh => Err(Error::local(
                 ErrorKind::Busy,
                 "an offer of ours is open, and another one would differ: give set_remote the answer, or take it back \
                  with rollback_offer (RFC 3264 §4)",
@@ -272,8 +287,19 @@ impl Negotiation {
 
     /// The host's attributes, from the next text on.
     pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
-        if let Some(current) = &mut self.current {
-            current.attributes.clone_from(&attributes);
+        let open = match (&mut self.turn, &mut self.current) {
+            (
+                Turn::Theirs {
+                    offer,
+                    is_firm: false,
+                },
+                _,
+            ) => Some(&mut **offer),
+            (Turn::Ours, Some(answer)) => Some(answer),
+            _ => None,
+        };
+        if let Some(open) = open {
+            open.attributes.clone_from(&attributes);
         }
         self.local.attributes = attributes;
     }
@@ -334,19 +360,47 @@ impl Negotiation {
 
     /// Reads the peer's offer, to be answered whether or not our block was asked for before.
     pub(super) fn take_offer(&self, theirs: &MediaDescription) -> Result<Heard> {
+        let options = self.options()?;
+        check_known(&names_of_offer(&options, theirs, self.cema.names()))?;
         let Answer {
             description,
             role,
+            connect,
             warning,
             ..
-        } = answer(&self.options()?, theirs)?;
+        } = answer_with(&options, theirs, self.cema.names())?;
         if warning == Some(AnswerWarning::Unreachable) {
             return Err(Error::invalid_argument(
                 "the peer wants to connect, and this session listens nowhere \
                  (a secure one needs a certificate for that)",
             ));
         }
-        self.take_with(theirs, role, description, true)
+        let agreed = AfterAnswer::Agreed(connect);
+        self.take_with(theirs, role, agreed, description, true)
+    }
+
+    /// The names that have to be looked up before `take` and `take_offer` can judge.
+    pub(super) fn unknown_names(&self, theirs: &MediaDescription) -> Result<Vec<String>> {
+        let names = self.cema.names();
+        let mut unknown = match &self.turn {
+            Turn::Theirs { offer, .. } => role_from_answer(offer, theirs)
+                .map(|role| names_of_answer(offer, theirs, role, names))
+                .unwrap_or_default(),
+            Turn::Nobody | Turn::Ours => Vec::new(),
+        };
+        if self.check_answerable().is_ok() {
+            let of_offer = names_of_offer(&self.options()?, theirs, names);
+            unknown.extend(of_offer);
+            unknown.sort_unstable();
+            unknown.dedup();
+        }
+        Ok(unknown)
+    }
+
+    /// The answer was void, and a new offer is due.
+    pub(super) fn fall_back(&mut self, fallback: Fallback) {
+        self.turn = Turn::Nobody;
+        self.cema.fall_back(fallback);
     }
 
     /// Reads the peer's description: the answer to our offer, if one is out, else an offer.
@@ -354,7 +408,8 @@ impl Negotiation {
         match &self.turn {
             Turn::Theirs { offer, .. } => {
                 let role = role_from_answer(offer, theirs)?;
-                self.take_with(theirs, role, offer.clone(), false)
+                let judged = self.cema.judge_answer(offer, theirs, role)?;
+                self.take_with(theirs, role, judged, (**offer).clone(), false)
             }
             Turn::Nobody | Turn::Ours => self.take_offer(theirs),
         }
@@ -364,9 +419,14 @@ impl Negotiation {
         &self,
         theirs: &MediaDescription,
         role: Setup,
+        judged: AfterAnswer,
         ours: MediaDescription,
         is_offer: bool,
     ) -> Result<Heard> {
+        let (connect, fallback) = match judged {
+            AfterAnswer::Agreed(connect) => (connect, None),
+            AfterAnswer::OfferAgain(fallback) => (Connect::Path, Some(fallback)),
+        };
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
         refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let before = self.remote.as_ref().and_then(Remote::description);
@@ -375,12 +435,14 @@ impl Negotiation {
             media: theirs.clone(),
             is_described: true,
             active: role == Setup::Active,
+            via: via(connect),
         };
         Ok(Heard {
             remote,
             direction: ours.direction.answer_to(theirs.effective_direction()),
             ours: Some(ours),
             is_new_offer: is_offer && !is_repeated,
+            fallback,
         })
     }
 
@@ -407,12 +469,14 @@ impl Negotiation {
             media: MediaDescription::of_path(path, accept_types),
             is_described: false,
             active,
+            via: None,
         };
         Ok(Heard {
             remote,
             ours: None,
             is_new_offer: false,
             direction: self.local.direction,
+            fallback: None,
         })
     }
 
@@ -539,6 +603,11 @@ impl Negotiation {
         })
     }
 
+    /// Where `heard` makes us connect to, if not to its path.
+    pub(super) fn via(heard: &Heard) -> Option<(Host, u16)> {
+        heard.remote.via.clone()
+    }
+
     /// Whether `heard` is what is known already, as far as a bound session can tell.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
         self.remote
@@ -561,6 +630,7 @@ impl Negotiation {
             true => Turn::Ours,
             false => Turn::Nobody,
         };
+        self.cema.go_on();
         self.current = heard.ours;
         self.direction = heard.direction;
         let mut remote = heard.remote;

@@ -71,6 +71,7 @@ impl Engine {
             methods: types.methods,
             keep_alive: options.keep_alive,
             report_timeout: options.report_timeout,
+            cema: options.cema,
         };
         let negotiation = Mutex::new(Negotiation::new(uri.clone(), sdp_id, local)?);
 
@@ -140,13 +141,14 @@ impl Engine {
     /// session is bound by its peer also without `open`.
     ///
     /// # Errors
-    /// `InvalidArgument` before `set_remote`, `Busy` while it is being opened, `Gone`, `Forked`.
+    /// `InvalidArgument` before `set_remote` and while a new offer is due (`offer_due`), `Busy` while it is being opened, `Gone`, `Forked`.
     pub fn open(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         core.check_running()?;
         let session = core.shared.session(session)?;
         // Held to the end: an exchange of SDP comes before or after.
         let negotiation = session.negotiation.lock();
+        negotiation.cema.check_agreed()?;
         if negotiation.remote().is_none() {
             return Err(Error::invalid_argument(
                 "open needs the remote side: call set_remote or set_remote_path first",
@@ -406,7 +408,8 @@ pub(super) async fn open(
 ) {
     let work = async {
         loop {
-            if let Some(hop) = &hop {
+            // One that the host has handed over a socket to has its connection.
+            if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
                 tokio::select! {
                     connected = dial::connect(&context, &entry, hop, sharing, &source, exchange) => connected?,
                     // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
@@ -426,7 +429,7 @@ pub(super) async fn open(
         Err(_) => {
             let mut text = format!("session was not bound within {timeout:?}");
             if let Some(why) = entry.take_refused() {
-                text.push_str("; a TLS handshake at its port failed: ");
+                text.push_str("; the last peer that came was refused: ");
                 text.push_str(&why);
             }
             (

@@ -143,6 +143,9 @@ impl Engine {
     /// May be called again before the session is bound; later only with the path that is known. Port 0 ends the session:
     /// the stream was refused or is over (RFC 3264 §6, §8.2), and its answer has port 0, too.
     ///
+    /// With CEMA an answer may be void: then nothing of it is taken, and [`offer_due`](Self::offer_due) says that a new
+    /// offer is to be sent. Names have to be looked up before: [`prepare_remote`](Self::prepare_remote).
+    ///
     /// # Errors
     /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types,
     /// `InvalidArgument` (a changed path of a bound session), `Gone` when the session is closing or over, `Forked`.
@@ -152,15 +155,8 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        match MediaDescription::parse(sdp, index) {
-            Ok(theirs) => self.set_remote_description(session, theirs),
-            Err(error) if error.kind == ErrorKind::Gone => {
-                let session = self.find(session)?;
-                check_alive(&session)?;
-                self.end_stream(&session)
-            }
-            Err(error) => Err(error),
-        }
+        let parsed = MediaDescription::parse(sdp, index);
+        self.hear_section(session, parsed)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -183,6 +179,24 @@ impl Engine {
 }
 
 impl Engine {
+    /// Takes the peer's section as it was read; `Gone` for port 0.
+    pub(super) fn hear_section(
+        &self,
+        session: SessionHandle,
+        theirs: Result<MediaDescription>,
+    ) -> Result<()> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let theirs = match theirs {
+            Err(error) if error.kind == ErrorKind::Gone => return self.end_stream(&session),
+            theirs => theirs?,
+        };
+        let mut negotiation = session.negotiation.lock();
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
+            negotiation.take(&theirs)
+        })
+    }
+
     /// Port 0 was said: nothing more is sent, and a connection that others use stays (RFC 3264 §8.2).
     pub(super) fn end_stream(&self, session: &Session) -> Result<()> {
         let shared = &self.core()?.shared;
@@ -239,6 +253,13 @@ impl Weighed {
         negotiation: &mut Negotiation,
     ) -> Result<()> {
         let Self { heard, pins } = self;
+        if let Some(fallback) = heard.fallback {
+            let is_served = session.entry.connection().is_some() && negotiation.is_same(&heard);
+            if !is_served {
+                negotiation.fall_back(fallback);
+                return Ok(());
+            }
+        }
         session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
@@ -248,6 +269,7 @@ impl Weighed {
             )),
             SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
             ready => {
+                session.entry.set_via(Negotiation::via(&heard));
                 negotiation.settle(heard, ready == SetReady::WasBound);
                 session.mailbox().set_flow(negotiation.flow());
                 if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {

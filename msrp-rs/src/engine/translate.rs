@@ -53,6 +53,7 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             message_id,
             error: unconfirmed_error(why),
         },
+        Item::Prepared(lookup) => Event::Prepared { lookup },
         Item::Resolve(query, name) => Event::Resolve {
             query: QueryHandle(query),
             name,

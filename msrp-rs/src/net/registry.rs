@@ -16,11 +16,11 @@ use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::Pins;
-use crate::error::Error;
+use super::tls::verify::{Pins, Shown};
+use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
-use crate::wire::Uri;
+use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
 #[derive(Debug, Clone)]
@@ -44,6 +44,26 @@ pub(crate) enum Way {
     },
     /// We dialled, with this TLS configuration.
     Dialled(Option<Arc<Tls>>),
+    /// The host handed it over for this session.
+    Adopted {
+        /// The session.
+        session: SessionKey,
+        /// Whether the peer connected.
+        inbound: bool,
+        /// Whether it is TLS.
+        secure: bool,
+    },
+}
+
+impl Way {
+    /// Whether we connected to the peer.
+    pub(crate) fn is_outbound(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => false,
+            Self::Dialled(_) => true,
+            Self::Adopted { inbound, .. } => !inbound,
+        }
+    }
 }
 
 /// One session, as connections see it.
@@ -57,7 +77,7 @@ pub(crate) struct Entry {
     /// The session's own listener, if it has one.
     own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
-    /// Why the last handshake at the session's own listener failed.
+    /// Why the last one was refused that came for the session, or to its own listener.
     refused: Mutex<Option<String>>,
     /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
     /// waits for it.
@@ -74,6 +94,8 @@ struct State {
     exchange: u64,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
+    /// Where the peer is dialled, if not at its path (RFC 6714).
+    via: Option<(Host, u16)>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -127,6 +149,7 @@ impl Entry {
                 binding: Binding::NotReady(None),
                 exchange: 0,
                 pins: None,
+                via: None,
                 peer: None,
                 spare: None,
             }),
@@ -166,12 +189,10 @@ impl Entry {
     pub(crate) fn peer_certificate(&self) -> Option<PeerCertificate> {
         let peer = self.state.lock().peer.clone()?;
         let certificate = peer.certificate.as_ref()?;
-        let proof = match (&peer.way, &self.tls) {
+        let proof = match (peer.way.is_outbound(), &self.tls) {
             // Of an accepted one the session has compared more than the handshake could.
-            (Way::Accepted { .. }, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
-            (Way::Accepted { .. }, Some(tls))
-                if peer.proof == PeerProof::Ca && tls.config().peer_names =>
-            {
+            (false, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
+            (false, Some(tls)) if peer.proof == PeerProof::Ca && tls.config().peer_names => {
                 PeerProof::CaAndName
             }
             _ => peer.proof,
@@ -187,6 +208,16 @@ impl Entry {
     /// What the peer's certificate must match.
     pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
         self.state.lock().pins.clone()
+    }
+
+    /// The peer is dialled at this address, or at its path again.
+    pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
+        self.state.lock().via = via;
+    }
+
+    /// Where the peer is dialled, if not at its path.
+    pub(crate) fn via(&self) -> Option<(Host, u16)> {
+        self.state.lock().via.clone()
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
@@ -209,7 +240,7 @@ impl Entry {
     }
 
     /// Whether a peer with this certificate may come, as far as is known now.
-    fn expects(&self, certificate: &[u8]) -> bool {
+    pub(crate) fn expects(&self, certificate: &Shown<'_>) -> bool {
         if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
             return true;
         }
@@ -220,17 +251,15 @@ impl Entry {
             }
             state.pins.clone()
         };
-        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
-    /// A handshake at the session's own listener failed.
+    /// Who came for the session, or to its own listener, was refused.
     pub(crate) fn set_refused(&self, why: &str) {
-        if self.own.lock().is_some() {
-            *self.refused.lock() = Some(why.to_owned());
-        }
+        *self.refused.lock() = Some(why.to_owned());
     }
 
-    /// Why the last handshake at the session's own listener failed.
+    /// Why the last one was refused that came for the session, or to its own listener.
     pub(crate) fn take_refused(&self) -> Option<String> {
         self.refused.lock().take()
     }
@@ -320,6 +349,34 @@ impl Entry {
                 Bind::ConnectionClosed
             }
             Err(Control::Finish | Control::Evict | Control::Detour(_)) => Bind::ConnectionClosed,
+        }
+    }
+
+    /// Gives the session to a connection that the host has handed over for it: now, or as soon as its remote side is
+    /// known.
+    ///
+    /// # Errors
+    /// `Busy` if another one has it, `Gone` if it is over.
+    pub(crate) fn hand_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Result<(), Error> {
+        let busy = || Error::local(ErrorKind::Busy, "session has a connection");
+        let gone = || Error::local(ErrorKind::Gone, "session is closed");
+        let exchange = {
+            let mut state = self.state.lock();
+            match &state.binding {
+                Binding::Ended => return Err(gone()),
+                Binding::Bound(_) => return Err(busy()),
+                Binding::NotReady(Some(holder)) if !holder.is_closed() => return Err(busy()),
+                Binding::NotReady(_) => {
+                    state.binding = Binding::NotReady(Some(Arc::clone(connection)));
+                    return Ok(());
+                }
+                Binding::Ready(_) => state.exchange,
+            }
+        };
+        match self.bind_to(connection, Claim::Own, exchange) {
+            Bind::Bound => Ok(()),
+            Bind::NotNeeded => Err(busy()),
+            Bind::ConnectionClosed => Err(gone()),
         }
     }
 
@@ -437,6 +494,11 @@ impl Entry {
             Way::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| own.trusts_as(tls))
             }
+            Way::Adopted {
+                session,
+                secure: over_tls,
+                ..
+            } => *session == self.mailbox.key() && *over_tls == secure,
         }
     }
 }
@@ -529,12 +591,15 @@ impl Registry {
     /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
     pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
         let waiting = self.waiting(listener);
-        waiting.iter().any(|entry| entry.expects(certificate))
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
     }
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
     pub(crate) fn refused(&self, listener: u64, why: &str) {
-        if let [entry] = self.waiting(listener).as_slice() {
+        if let [entry] = self.waiting(listener).as_slice()
+            && entry.own.lock().is_some()
+        {
             entry.set_refused(why);
         }
     }

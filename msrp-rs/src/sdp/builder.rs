@@ -9,7 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::media::{MediaDescription, Protocol};
 use super::setup::SetupAttribute;
 use super::{
-    ENGINE_MARK, MAX_MEDIA_RANGES, MAX_PATH_LEN, MAX_PATH_URIS, MAX_SDP_LEN, MAX_SDP_LINES,
+    ENGINE_MARK, MAX_ATTRIBUTES, MAX_MEDIA_RANGES, MAX_PATH_LEN, MAX_PATH_URIS, MAX_SDP_LEN,
     excerpt, invalid,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -153,7 +153,7 @@ impl MediaBuilder {
     ///
     /// # Errors
     /// `InvalidSdp` for a value that breaks a rule, a second `path`, two directions, or a text that cannot stand in an
-    /// `a=` line; `Limit` for more attributes than [`MAX_SDP_LINES`] or more octets than [`MAX_SDP_LEN`].
+    /// `a=` line; `Limit` for more attributes than [`MAX_ATTRIBUTES`] or more octets than [`MAX_SDP_LEN`].
     pub fn attribute(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let value = self.check(name, value)?;
         self.add(name, value)
@@ -249,11 +249,11 @@ impl MediaBuilder {
         }
         let count = self.count + 1;
         let len = self.len + name.len() + value.map_or(0, str::len);
-        if count > MAX_SDP_LINES || len > MAX_SDP_LEN {
+        if count > MAX_ATTRIBUTES || len > MAX_SDP_LEN {
             return Err(Error::remote(
                 ErrorKind::Limit,
                 format!(
-                    "attribute {} goes beyond the limit of {MAX_SDP_LINES} attributes and {MAX_SDP_LEN} octets",
+                    "attribute {} goes beyond the limit of {MAX_ATTRIBUTES} attributes and {MAX_SDP_LEN} octets",
                     excerpt(name)
                 ),
             ));
@@ -415,11 +415,11 @@ fn parse_path(value: &str, line: Protocol) -> Result<UriPath, String> {
             "attribute path: transport {transport:?} of the leftmost URI is not tcp (RFC 4975 §6)"
         ));
     }
-    if line == Protocol::Tls && Protocol::of(path.first()) == Protocol::Tcp {
-        return Err(
-            "attribute path: protocol TCP/TLS/MSRP but the leftmost path URI is no msrps URI (RFC 4975 §8.1)"
-                .to_owned(),
-        );
+    let scheme = path.first().scheme();
+    if line != Protocol::of(path.first()) {
+        return Err(format!(
+            "attribute path: protocol {line} but the leftmost URI is an {scheme} URI (RFC 4975 §8.1)"
+        ));
     }
     Ok(path)
 }

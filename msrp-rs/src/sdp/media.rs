@@ -62,8 +62,7 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MediaDescription {
-    /// TLS or not. In a parsed description [`Protocol::Tls`] whenever the leftmost URI is `msrps`,
-    /// also if the line says `TCP/MSRP`: the more secure reading holds.
+    /// TLS or not, as the `m=` line says and the leftmost URI of the path has to agree.
     pub protocol: Protocol,
     /// Port of the `m=` line, never 0.
     pub port: u16,
@@ -180,7 +179,8 @@ impl MediaDescription {
 
     /// All attributes of the section as they are written, in that order: those of MSRP, then
     /// [`attributes`](Self::attributes). For a SIP stack that keeps an SDP as objects; `port`, `protocol`, `address` and
-    /// `title` are the other values of its `m=` section. `sendrecv`, the default, is not written.
+    /// `title` are the other values of its `m=` section. `sendrecv`, the default, is not written: a host whose session
+    /// part has a direction adds it, or that one would count.
     ///
     /// ```
     /// # fn main() -> msrp::Result<()> {

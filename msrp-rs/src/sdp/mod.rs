@@ -10,6 +10,8 @@
 //! (`engine`), carrying the text (the host's SIP stack). The address of the `c=` line is used to connect
 //! only where both that was chosen and RFC 6714 says so ([`cema`]); else the path decides (RFC 4975 §8.1).
 //!
+//! Parsing stops at the first fault; [`lint`] names all of a text, line by line.
+//!
 //! Errors that name an `m=` line count them from 1; arguments that choose one count from 0.
 
 mod accept;
@@ -40,7 +42,7 @@ pub use origin::Origin;
 pub use session::{MediaLine, SessionDescription};
 pub use setup::{Setup, SetupAttribute};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Redacted;
 
 /// Largest SDP text in octets; a longer one is an error of kind `Limit`.
@@ -48,6 +50,9 @@ pub const MAX_SDP_LEN: usize = 256 * 1024;
 
 /// Most lines of an SDP text; more are an error of kind `Limit`.
 pub const MAX_SDP_LINES: usize = 4096;
+
+/// Most attributes of the session part, and of one `m=` section; more are an error of kind `Limit`.
+pub const MAX_ATTRIBUTES: usize = 1024;
 
 /// Most `m=` lines of an SDP text; more are an error of kind `Limit`.
 pub const MAX_MEDIA_LINES: usize = 64;
@@ -64,6 +69,22 @@ pub const MAX_MEDIA_RANGES: usize = 256;
 /// Name of the private attribute by which two ends of this engine know each other: its value is
 /// the session-id of the path beside it ([`MediaDescription::speaks_to_this_engine`]).
 pub const ENGINE_MARK: &str = "x-msrp-rs";
+
+/// The octets of an SDP as text. RFC 8866 §5 asks for UTF-8 in everything that is not of another `charset`, and no
+/// line that matters for MSRP is.
+///
+/// # Errors
+/// `Limit` above [`MAX_SDP_LEN`]; `InvalidSdp` naming the line that is not UTF-8.
+pub fn text(octets: &[u8]) -> Result<&str> {
+    if octets.len() > MAX_SDP_LEN {
+        return Err(session::too_long(octets.len()));
+    }
+    std::str::from_utf8(octets).map_err(|error| {
+        let before = &octets[..error.valid_up_to()];
+        let number = 1 + memchr::memchr_iter(b'\n', before).count();
+        invalid(format!("SDP line {number} is not UTF-8 (RFC 8866 §5)"))
+    })
+}
 
 /// The peer's SDP breaks a rule.
 fn invalid(context: impl Into<String>) -> Error {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::builder::SessionLevel;
 use super::media::{MediaDescription, Protocol};
-use super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES, excerpt, invalid};
+use super::{MAX_ATTRIBUTES, MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES, excerpt, invalid};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A parsed description: a whole SDP, or `m=` blocks without a session part.
@@ -92,7 +92,7 @@ impl SessionDescription {
     /// `s=` may be empty, unknown attributes are kept.
     ///
     /// # Errors
-    /// `Limit` above [`MAX_SDP_LEN`], [`MAX_SDP_LINES`] or [`MAX_MEDIA_LINES`]; `InvalidSdp` for
+    /// `Limit` above [`MAX_SDP_LEN`], [`MAX_SDP_LINES`], [`MAX_MEDIA_LINES`] or [`MAX_ATTRIBUTES`]; `InvalidSdp` for
     /// anything that is no SDP, naming the line.
     pub fn parse(text: &str) -> Result<Self> {
         let split = Split::new(text)?;
@@ -233,12 +233,13 @@ impl<'a> Split<'a> {
     /// One pass over the text.
     fn new(text: &'a str) -> Result<Self> {
         if text.len() > MAX_SDP_LEN {
-            return Err(over_limit("length", text.len(), "octets", MAX_SDP_LEN));
+            return Err(too_long(text.len()));
         }
         let mut head = String::new();
         let mut starts = Vec::new();
         let mut offset = 0;
         let mut first_letter = None;
+        let mut attributes = 0;
         for (index, raw) in text.split_inclusive('\n').enumerate() {
             let number = index + 1;
             if number > MAX_SDP_LINES {
@@ -251,6 +252,15 @@ impl<'a> Split<'a> {
             offset += raw.len();
             let line = raw.strip_suffix('\n').unwrap_or(raw);
             let line = line.strip_suffix('\r').unwrap_or(line);
+            if let Some(at) = memchr::memchr2(b'\r', b'\0', line.as_bytes()) {
+                let what = match line.as_bytes()[at] {
+                    b'\r' => "a CR that ends no line",
+                    _ => "a NUL",
+                };
+                return Err(invalid(format!(
+                    "SDP line {number} holds {what} (RFC 8866 §9)"
+                )));
+            }
             let letter = match line.as_bytes() {
                 [] => continue,
                 [letter, b'=', ..] => *letter,
@@ -269,8 +279,22 @@ impl<'a> Split<'a> {
                 )));
             }
             first_letter.get_or_insert(letter);
+            if letter == b'a' {
+                attributes += 1;
+                if attributes > MAX_ATTRIBUTES {
+                    return Err(Error::remote(
+                        ErrorKind::Limit,
+                        format!(
+                            "SDP line {number} goes beyond the limit of {MAX_ATTRIBUTES} attributes in one section"
+                        ),
+                    ));
+                }
+            }
             match letter {
-                b'm' => starts.push(start),
+                b'm' => {
+                    starts.push(start);
+                    attributes = 0;
+                }
                 _ if starts.is_empty() => {
                     head.push_str(line);
                     head.push_str("\r\n");
@@ -298,6 +322,11 @@ impl<'a> Split<'a> {
             sections,
         })
     }
+}
+
+/// The error for a text of so many octets.
+pub(super) fn too_long(len: usize) -> Error {
+    over_limit("length", len, "octets", MAX_SDP_LEN)
 }
 
 fn over_limit(what: &str, count: usize, unit: &str, limit: usize) -> Error {

@@ -2,6 +2,7 @@
 //! speak hand-made frames over plain sockets.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod middlebox;
 pub(crate) mod names;
 pub(crate) mod proxy;
 pub(crate) mod raw;

@@ -101,13 +101,16 @@ pub(crate) async fn connect(
         let text = "the remote path is msrps and the session has no TLS configuration";
         return Err(Error::local(ErrorKind::Tls, text));
     }
+    let via = entry.via();
     let peer = Peer {
-        host: hop.host(),
-        port,
+        named: (hop.host(), port),
+        host: via.as_ref().map_or_else(|| hop.host(), |(host, _)| host),
+        port: via.as_ref().map_or(port, |(_, port)| *port),
     };
     let place = context.dialler.pool.place(Key {
         host: hop.host().clone(),
         port,
+        via: via.clone(),
         tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
         source: source.clone(),
     });
@@ -146,23 +149,30 @@ pub(crate) async fn connect(
         if share {
             place.share(Shared { inbox, address });
         }
-        spawn(connected, tls, secured);
+        spawn(connected, tls, secured, source.options().idle);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, (transport, proof): Secured) {
+fn spawn(
+    connected: Connected,
+    tls: Option<Arc<Tls>>,
+    (transport, proof): Secured,
+    idle: Option<Duration>,
+) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
         proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport));
+    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
 }
 
-/// Who is dialled, as the URI says.
+/// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
 struct Peer<'a> {
+    /// Host and port of the URI, whoever is dialled.
+    named: (&'a Host, u16),
     host: &'a Host,
     port: u16,
 }
@@ -204,7 +214,10 @@ async fn secure(
         return Ok((Transport::tcp(stream), PeerProof::Nothing));
     };
 
-    let place = (peer.host, peer.port);
+    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
+    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
+        (peer.host, peer.port)
+    });
     let limit = context.limits.tls_handshake;
     let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
     tls.count(&context.memory);

@@ -23,6 +23,8 @@ const REMEMBERED: usize = 1024;
 pub(super) struct Key {
     pub(super) host: Host,
     pub(super) port: u16,
+    /// The address in their stead that a middlebox gave (RFC 6714).
+    pub(super) via: Option<(Host, u16)>,
     /// The TLS configuration, by its address.
     pub(super) tls: Option<usize>,
     pub(super) source: Source,

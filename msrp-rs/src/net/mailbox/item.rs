@@ -53,6 +53,8 @@ pub(crate) enum Item {
     },
     /// So many REPORTs were dropped since the last one taken.
     ReportsLost(u64),
+    /// The names of an SDP were looked up.
+    Prepared(u64),
     /// The host is asked for the addresses of a name.
     Resolve(u64, String),
     /// The host is asked whether an address may be dialled.

@@ -167,6 +167,15 @@ impl Mailbox {
         })
     }
 
+    /// The names of an SDP were looked up.
+    pub(crate) fn prepared(self: &Arc<Self>, lookup: u64) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.push(Item::Prepared(lookup), after);
+            }
+        });
+    }
+
     /// Admits a message, or says why not. `source` is the reader of a file.
     pub(crate) fn admit(
         self: &Arc<Self>,

@@ -123,7 +123,8 @@ impl Endings {
         findings: &mut Findings,
     ) -> Option<&'a [u8]> {
         let line = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let octets = line.strip_suffix(b"\r").unwrap_or(line);
+        // A CR at the end of the text ends no line.
+        let octets = raw.strip_suffix(b"\r\n").unwrap_or(line);
         if octets.is_empty() {
             self.blank.get_or_insert(number);
             return None;
