@@ -2911,6 +2911,16 @@ libmsrp_result libmsrp_sdp_attribute(const struct libmsrp_sdp *sdp,
                                      struct libmsrp_header *out);
 
 /**
+ * The section as an m= block with its CRLFs, for texts and for libmsrp_session_prepare_remote(); attributes of the session
+ * part that are defaults of it stand in the block. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL; LIBMSRP_ERR_INVALID_SDP: path or accept-types is
+ * missing in a section of MSRP; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_text(const struct libmsrp_sdp *sdp,
+                                struct libmsrp_text **out);
+
+/**
  * Ends a section. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.

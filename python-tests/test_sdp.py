@@ -285,6 +285,10 @@ def test_refusals() -> None:
         sdp.refuse(OFFER, index=3)
     with pytest.raises(msrp.InvalidSdp):
         sdp.refuse("hello")
+    assert sdp.refuse(OFFER.encode(), last=refused.encode()) == refused
+    assert sdp.parse(OFFER.encode()) == sdp.parse(OFFER)
+    with pytest.raises(msrp.InvalidSdp, match="line 3"):
+        sdp.parse(OFFER.encode().replace(b"s=-", b"s=\xff"))
     covers("S-006", "S-131")
 
 

@@ -185,7 +185,7 @@ class MediaDescription:
     _core: _msrp.Media = field(repr=False, compare=False)
 
     @classmethod
-    def parse(cls, text: str, index: int | None = None) -> Self:
+    def parse(cls, text: str | bytes, index: int | None = None) -> Self:
         """Reads the MSRP section at the 0-based `index` of a whole SDP or of ``m=`` blocks; without
         it the first that can be used.
 
@@ -306,7 +306,7 @@ def check(
     ]
 
 
-def parse(text: str) -> SessionDescription:
+def parse(text: str | bytes) -> SessionDescription:
     """Reads an SDP of any media: a whole one, or ``m=`` blocks. Rules of MSRP are not checked: that
     is done by `SessionDescription.select`.
 
@@ -315,10 +315,13 @@ def parse(text: str) -> SessionDescription:
     """
     is_whole, attributes, lines = _msrp.sdp_parse(text)
     media = tuple(_media_line(line) for line in lines)
-    return SessionDescription(media, tuple(attributes), is_whole, text)
+    whole = text if isinstance(text, str) else text.decode()
+    return SessionDescription(media, tuple(attributes), is_whole, whole)
 
 
-def offer(sessions: Mapping[int, Session] | Sequence[Session], *, last: str | None = None) -> str:
+def offer(
+    sessions: Mapping[int, Session] | Sequence[Session], *, last: str | bytes | None = None
+) -> str:
     """One SDP that offers several sessions of one engine, each on the ``m=`` line of its 0-based
     index; a sequence takes the first lines.
 
@@ -335,7 +338,10 @@ def offer(sessions: Mapping[int, Session] | Sequence[Session], *, last: str | No
 
 
 def answer(
-    offer: str, sessions: Mapping[int, Session] | Sequence[Session], *, last: str | None = None
+    offer: str | bytes,
+    sessions: Mapping[int, Session] | Sequence[Session],
+    *,
+    last: str | bytes | None = None,
 ) -> str:
     """Takes an offer with several ``m=message`` lines, each for the session of its index, and gives
     the one SDP that answers it: as many lines as the offer, all others refused with port 0.
@@ -353,7 +359,7 @@ def answer(
     return text
 
 
-def refuse(offer: str, *, index: int | None = None, last: str | None = None) -> str:
+def refuse(offer: str | bytes, *, index: int | None = None, last: str | bytes | None = None) -> str:
     """The answer that refuses every stream of `offer` with port 0 (RFC 3264 §6). With `index` only
     the ``m=`` line that refuses that one, for a host that builds its own SDP. `last` as for
     `answer`. Needs no engine.

@@ -347,7 +347,9 @@ class Session(SessionBase):
         if self._open_waiter is not None:
             raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
         if not self.remote_path:
-            raise ValueError("adopt needs the remote side: call set_remote or set_remote_path first")
+            raise ValueError(
+                "adopt needs the remote side: call set_remote or set_remote_path first"
+            )
         give(sock, lambda fd: self._core.adopt(fd, bytes(initial), inbound, tls))
         await self.open(timeout)
 
