@@ -64,8 +64,8 @@ impl Outcome {
         for (name, text) in [
             ("connection".to_owned(), self.connection()),
             ("TLS".to_owned(), self.security()),
-            (format!("to the {writer}"), self.to_it()),
-            (format!("from the {writer}"), self.from_it()),
+            (format!("to the {writer}"), self.sent_to_it()),
+            (format!("from the {writer}"), self.sent_by_it()),
         ] {
             for (at, part) in wrap(&text, WIDTH).iter().enumerate() {
                 let name = if at == 0 { name.as_str() } else { "" };
@@ -159,7 +159,7 @@ impl Outcome {
     }
 
     /// What is sent to the one who wrote the text.
-    fn to_it(&self) -> String {
+    fn sent_to_it(&self) -> String {
         match &self.offer {
             Some(offer) if !offer.direction.sends() => silence(offer.direction),
             _ => accepted(&self.stream),
@@ -167,7 +167,7 @@ impl Outcome {
     }
 
     /// What that one sends.
-    fn from_it(&self) -> String {
+    fn sent_by_it(&self) -> String {
         let direction = self.stream.direction;
         match &self.offer {
             _ if !direction.sends() => silence(direction),
@@ -194,7 +194,12 @@ fn silence(direction: Direction) -> String {
 fn address_in_path(stream: &MediaDescription) -> Option<bool> {
     let is_name = |host: &Host| host.ip().is_none();
     let same_port = |uri: &&Uri| uri.port() == Some(stream.port);
-    let unknown = |uri: &Uri| stream.address.as_ref().map(is_name) != Some(is_name(uri.host()));
+    let unknown = |uri: &Uri| {
+        stream
+            .address
+            .as_ref()
+            .is_some_and(|address| is_name(address) || is_name(uri.host()))
+    };
     match cema::matches(stream, &cema::Names::new()) {
         true => Some(true),
         false if stream.path.iter().filter(same_port).any(unknown) => None,
