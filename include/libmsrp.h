@@ -961,7 +961,7 @@ typedef struct libmsrp_engine libmsrp_engine;
  * One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
  * its attributes one by one.
  *
- * Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+ * Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
  * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
  * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
  * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
@@ -988,6 +988,11 @@ typedef struct libmsrp_tls libmsrp_tls;
  * Names a session of an engine. 0 is none.
  */
 typedef uint64_t libmsrp_session;
+
+/**
+ * Names a listener of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_listener;
 
 /**
  * Octets or UTF-8 text, borrowed, not NUL-terminated.
@@ -1293,6 +1298,15 @@ typedef struct libmsrp_engine_options {
      * Says which addresses may be dialled, with user. Default: NULL, all may.
      */
     libmsrp_dial_fn on_dial;
+    /**
+     * The ports, both included, out of which listeners and sessions get one that are given none. Default: 0 and 0, any
+     * free one.
+     */
+    uint16_t first_port;
+    /**
+     * See first_port.
+     */
+    uint16_t last_port;
 } libmsrp_engine_options;
 
 /**
@@ -1478,9 +1492,61 @@ typedef struct libmsrp_stats {
 } libmsrp_stats;
 
 /**
- * Names a listener of an engine. 0 is none.
+ * Options of a listener. Zero: the default.
  */
-typedef uint64_t libmsrp_listener;
+typedef struct libmsrp_listener_options {
+    /**
+     * sizeof(libmsrp_listener_options), set by LIBMSRP_LISTENER_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * An address of this machine, or a name that resolves to one. Must be given.
+     */
+    struct libmsrp_slice host;
+    /**
+     * TLS, copied; it needs an identity. Default: NULL, plain TCP.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * The host for the URIs of its sessions, where that differs from what is bound. Default: host.
+     */
+    struct libmsrp_slice advertise_host;
+    /**
+     * The network interface to which connections must come, by its name. Not every system has that, and some ask for a
+     * privilege. Default: any that has the address.
+     */
+    struct libmsrp_slice interface_name;
+    /**
+     * After so long without traffic on a connection the system asks the peer whether it is there, 1 s to 32767 s; who does
+     * not answer for as long again has timed out. Default: never.
+     */
+    int64_t tcp_keepalive_ms;
+    /**
+     * A connection without any traffic for so long is closed with that reason. Default: never.
+     */
+    int64_t idle_ms;
+    /**
+     * The port. Default: one of first_port to last_port, or any free one.
+     */
+    uint16_t port;
+    /**
+     * With port 0: the ports, both included, out of which it gets one that is free. Default: 0 and 0, those of the
+     * engine's options.
+     */
+    uint16_t first_port;
+    /**
+     * See first_port.
+     */
+    uint16_t last_port;
+    /**
+     * With advertise_host: the port for the URIs. Default: the bound one.
+     */
+    uint16_t advertise_port;
+    /**
+     * The differentiated services code point of what its connections send, 1 to 63. Default: the system's.
+     */
+    uint8_t dscp;
+} libmsrp_listener_options;
 
 /**
  * Takes a log record: one line of UTF-8 without its end, borrowed until the function returns. It holds no
@@ -1634,6 +1700,24 @@ typedef struct libmsrp_connection_options {
      * source_port_from_path. Default: any free one.
      */
     uint16_t source_port;
+    /**
+     * The differentiated services code point of what is sent, 1 to 63. Default: the system's.
+     */
+    uint8_t dscp;
+    /**
+     * The network interface through which we dial, by its name, and to which peers must come where the session has a
+     * listener of its own. Not every system has that, and some ask for a privilege. Default: what the routes say.
+     */
+    struct libmsrp_slice interface_name;
+    /**
+     * After so long without traffic the system asks the peer whether it is there, 1 s to 32767 s; who does not answer for
+     * as long again has timed out. Default: never.
+     */
+    int64_t tcp_keepalive_ms;
+    /**
+     * A connection without any traffic for so long is closed with that reason. Default: never.
+     */
+    int64_t idle_ms;
 } libmsrp_connection_options;
 
 /**
@@ -2189,6 +2273,52 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Gives a session its connection: a TCP socket that the host has connected or accepted, with the octets that it has read
+ * from it. libmsrp_session_open() does not dial then; the session is served from now on. Only this session is served on
+ * the connection, and its remote side may become known later, within libmsrp_limits.unbound_ms.
+ *
+ * fd: a connected TCP socket over IPv4 or IPv6, blocking or not. initial: at most libmsrp_limits.early_len octets, copied;
+ * with TLS they are the beginning of TLS. May be NULL with 0. inbound: not 0 if the peer connected, which makes us the
+ * server of TLS. tls: not 0 if the engine shall speak TLS, as the session's URI says.
+ *
+ * With LIBMSRP_OK fd is the engine's, which has closed this number: do not use it. With any other result it is the host's,
+ * as it was. What becomes of a TLS handshake is told by on_state and on_closed.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, initial is NULL and its length not 0, fd is no
+ * connected TCP socket, tls does not fit the session's URI, TLS as server without an identity, or TLS as client before the
+ * remote side is known; LIBMSRP_ERR_TOO_LARGE: too many initial octets; LIBMSRP_ERR_CONNECT: the connection has failed;
+ * LIBMSRP_ERR_BUSY: the session has a connection or is dialling; LIBMSRP_ERR_LIMIT: no descriptor; LIBMSRP_ERR_GONE: the
+ * session has ended or the engine is shut down; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any
+ * thread.
+ */
+libmsrp_result libmsrp_session_adopt(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     int32_t fd,
+                                     const uint8_t *initial,
+                                     size_t initial_len,
+                                     int32_t inbound,
+                                     int32_t tls);
+
+/**
+ * Gives a listener a connection that the host has accepted in its place, with the octets that it has read from it: for
+ * hosts with an accept loop of their own that do not know which session a connection is for. It is as any connection that
+ * came to the listener.
+ *
+ * fd and initial: as for libmsrp_session_adopt(), also what the result means for fd. The listener says whether TLS is
+ * spoken.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, initial is NULL and its length not 0, or fd is no
+ * connected TCP socket; LIBMSRP_ERR_TOO_LARGE: too many initial octets; LIBMSRP_ERR_CONNECT: the connection has failed;
+ * LIBMSRP_ERR_LIMIT: no descriptor; LIBMSRP_ERR_GONE: the listener is closed or the engine is shut down;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_adopt(struct libmsrp_engine *engine,
+                                      libmsrp_listener listener,
+                                      int32_t fd,
+                                      const uint8_t *initial,
+                                      size_t initial_len);
+
+/**
  * Keeps octets of the running on_body, on_message or on_request: all of them or any part. Ends with
  * libmsrp_body_release(); does not depend on the engine. A small part may hold up to 64 KiB of memory; copy what is kept
  * long.
@@ -2231,8 +2361,8 @@ void libmsrp_body_release(struct libmsrp_body *body);
  * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
- * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended, or the m=
- * line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_prepare_remote(struct libmsrp_engine *engine,
                                               libmsrp_session session,
@@ -2480,6 +2610,21 @@ libmsrp_result libmsrp_listener_new(struct libmsrp_engine *engine,
                                     libmsrp_listener *out);
 
 /**
+ * As libmsrp_listener_new(), with options.
+ *
+ * options: must name host; copied.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, host is empty, a text is not UTF-8, an option is
+ * out of its range or not for this system, or tls has no usable identity; LIBMSRP_ERR_CONNECT: the name does not resolve,
+ * the port cannot be bound, all ports of the range are taken, or the system refuses the interface; LIBMSRP_ERR_TLS: no CA
+ * is given and the system has none; LIBMSRP_ERR_GONE: the engine is shut down; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_listener_open(struct libmsrp_engine *engine,
+                                     const struct libmsrp_listener_options *options,
+                                     libmsrp_listener *out);
+
+/**
  * The port that a listener is bound to.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the listener is
@@ -2688,7 +2833,7 @@ libmsrp_result libmsrp_sdp_new(const struct libmsrp_sdp_line *line,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
  * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
- * LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+ * LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
  * a forked child.
  */
 libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
@@ -2702,7 +2847,7 @@ libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
  * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
- * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+ * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB;
  * LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
@@ -2715,7 +2860,8 @@ libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
  * How many m= lines an SDP text has: a whole SDP, or m= blocks.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
- * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines, 64 m= lines or 1024 attributes in a
+ * section; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_count(const uint8_t *text,
@@ -2799,8 +2945,9 @@ libmsrp_result libmsrp_sdp_refuse(const uint8_t *offer,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
- * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
- * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+ * peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+ * and from any thread.
  */
 libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
                                  const struct libmsrp_sdp_stream *streams,
@@ -2814,13 +2961,14 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  * as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
  * in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
  *
- * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+ * Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+ * whose line has port 0 ends, and its line is answered with port 0.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
  * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
- * none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
- * Legal in callbacks and from any thread.
+ * none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_sdp_answer(struct libmsrp_engine *engine,
                                   const uint8_t *offer,
@@ -2843,6 +2991,18 @@ libmsrp_result libmsrp_session_local_sdp(struct libmsrp_engine *engine,
                                          struct libmsrp_sdp **out);
 
 /**
+ * Our m= section as values, as a later offer, which is open until the peer's section is given. What
+ * libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+ * the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_offer_sdp(struct libmsrp_engine *engine,
+                                         libmsrp_session session,
+                                         struct libmsrp_sdp **out);
+
+/**
  * What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
  * there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
  *
@@ -2855,12 +3015,13 @@ libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
 
 /**
  * Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
- * libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+ * libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+ * host's, for libmsrp_sdp_free().
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
  * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
  * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
- * ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_set_remote_sdp(struct libmsrp_engine *engine,
                                               libmsrp_session session,
@@ -3109,7 +3270,7 @@ libmsrp_result libmsrp_engine_responses(struct libmsrp_engine *engine,
  *
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, an option is of the
  * wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer takes;
- * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+ * LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403); LIBMSRP_ERR_UNACCEPTED_TYPE;
  * LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_stream(struct libmsrp_engine *engine,
@@ -3345,7 +3506,8 @@ libmsrp_result libmsrp_engine_set_trace(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
  * of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
  * another way to send) or than what the peer takes;
- * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+ * LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403);
+ * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
  * take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
  * in callbacks and from any thread.
  */
@@ -3365,7 +3527,7 @@ libmsrp_result libmsrp_send(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
  * option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
  * takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
- * follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
 libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
@@ -3384,7 +3546,7 @@ libmsrp_result libmsrp_send_take(struct libmsrp_engine *engine,
  * Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
  * opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
  * longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
- * on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * on_writable follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks and from any thread.
  */
 libmsrp_result libmsrp_send_file(struct libmsrp_engine *engine,
@@ -3457,6 +3619,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_LIMITS_INIT LIBMSRP_INIT_(libmsrp_limits)
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
+#define LIBMSRP_LISTENER_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_listener_options)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
 #define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)

@@ -7,6 +7,7 @@ import ast
 import asyncio
 import builtins
 import dataclasses
+import importlib
 import inspect
 import itertools
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 
 import msrp
+import msrp.sdp
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -39,7 +41,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # What a fence may say; anything else would go unchecked.
 RUN = {"python", "c", "rust", "sh"}
 #: Compared with the code below.
-SIGNATURES = {"signature python", "signature rust"}
+SIGNATURES = {"signature python", "signature python msrp.sdp", "signature rust"}
 #: What the block before it prints.
 OUTPUT = "text output"
 
@@ -244,16 +246,17 @@ def signature(block: Block) -> list[ast.ClassDef]:
 
 
 PYTHON_CLASSES = [
-    pytest.param(node, id=node.name)
+    pytest.param(module, node, id=node.name)
     for block in BLOCKS
-    if block.language == "signature python"
+    if block.language.startswith("signature python")
+    for module in [block.language.removeprefix("signature python").strip() or "msrp"]
     for node in signature(block)
 ]
 
 
-@pytest.mark.parametrize("documented", PYTHON_CLASSES)
-def test_python_signatures_are_those_of_the_package(documented: ast.ClassDef) -> None:
-    real = getattr(msrp, documented.name)
+@pytest.mark.parametrize(("module", "documented"), PYTHON_CLASSES)
+def test_python_signatures_are_those_of_the_package(module: str, documented: ast.ClassDef) -> None:
+    real = getattr(importlib.import_module(module), documented.name)
     names = set()
     for node in documented.body:
         if isinstance(node, ast.AnnAssign):
@@ -275,6 +278,18 @@ def test_python_signatures_are_those_of_the_package(documented: ast.ClassDef) ->
                 assert function.__annotations__["return"] == ast.unparse(node.returns), node.name
     missing = {name for name in vars(real) if not name.startswith("_")} - names
     assert missing == set() or dataclasses.is_dataclass(real)
+
+
+def test_functions_of_msrp_sdp_are_those_of_the_module() -> None:
+    (block,) = (block for block in BLOCKS if block.language == "signature python msrp.sdp")
+    functions = [node for node in ast.parse(block.text).body if isinstance(node, ast.FunctionDef)]
+    for node in functions:
+        function = getattr(msrp.sdp, node.name)
+        assert described(function) == ast.unparse(node.args), node.name
+        assert node.returns
+        assert function.__annotations__["return"] == ast.unparse(node.returns), node.name
+    real = [name for name in msrp.sdp.__all__ if inspect.isfunction(getattr(msrp.sdp, name))]
+    assert sorted(node.name for node in functions) == sorted(real)
 
 
 def described(function: Callable[..., object]) -> str:
@@ -352,15 +367,27 @@ def command_help(*arguments: str) -> str:
     return run([sys.executable, "-m", "msrp", *arguments, "--help"])
 
 
+def commands_in(text: str) -> set[str]:
+    listed = text.partition("Commands:")[2].partition("Options:")[0]
+    return set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
+
+
+def options_of(*command: str) -> set[str]:
+    text = command_help(*command)
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.MULTILINE))
+    for below in commands_in(text):
+        options |= options_of(*command, below)
+    return options
+
+
 def test_command_options_are_those_of_the_help() -> None:
-    listed = command_help().partition("Commands:")[2].partition("Options:")[0]
-    commands = set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
+    commands = commands_in(command_help())
     document = text_of("docs/command.md")
     titles = set(re.findall(r"^## (.*)$", document, re.MULTILINE))
     assert {word for title in titles for word in title.split(" and ")} == commands
     options = {"--help"}
     for command in commands:
-        options |= set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", command_help(command), re.M))
+        options |= options_of(command)
     assert set(re.findall(r"(?<![-\w])(--[a-z][\w-]+)", document)) - {"--release"} == options
     codes = re.findall(r"^  (\d+)  +(.*)$", command_help().partition("EXIT CODES")[2], re.M)
     assert re.findall(r"^\| (\d+) \| (.*) \|$", document.replace("`", ""), re.M) == codes

@@ -143,7 +143,7 @@ async def test_port_0_ends_the_session() -> None:
 async def test_unknown_directions_are_refused() -> None:
     async with msrp.Engine() as engine:
         with pytest.raises(ValueError, match='"both"'):
-            engine.session(direction="both")  # type: ignore[arg-type]
+            engine.session(direction="both")
         async with engine.session() as session:
             with pytest.raises(ValueError, match="direction is"):
-                session.set_direction("SENDONLY")  # type: ignore[arg-type]
+                session.set_direction("SENDONLY")

@@ -10,7 +10,7 @@ import hashlib
 import re
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Literal
 
@@ -207,6 +207,129 @@ async def test_what_nobody_verified_is_counted(config: msrp.TLSConfig) -> None:
             assert engine.stats().tls_unverified == 0
         async with pair(engine, tls=anyone):
             assert engine.stats().tls_unverified >= 1
+
+
+TROUBLES = [
+    ("another CA", "no CA that is trusted has signed it"),
+    ("another name", "it is not for elsewhere.example"),
+    ("another version", "no version of TLS in common"),
+    ("our CA is unknown to the peer", "the peer sent the alert unknown_ca"),
+    ("known by another fingerprint", "its fingerprint is not that of tls.fingerprints"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "text"), TROUBLES)
+async def test_errors_say_what_is_wrong(config: msrp.TLSConfig, trouble: str, text: str) -> None:
+    stranger = trustme.CA().cert_pem.bytes()
+    asking = dataclasses.replace(config, client_auth="require", ca=stranger)
+    ours, theirs = {
+        "another CA": (dataclasses.replace(config, ca=stranger), config),
+        "another name": (dataclasses.replace(config, server_name="elsewhere.example"), config),
+        "another version": (
+            dataclasses.replace(config, max_version="1.2"),
+            dataclasses.replace(config, min_version="1.3"),
+        ),
+        "our CA is unknown to the peer": (config, asking),
+        "known by another fingerprint": (
+            dataclasses.replace(
+                config, peer_fingerprints=msrp.TLSConfig.self_signed().fingerprints()
+            ),
+            config,
+        ),
+    }[trouble]
+    error = await refused(ours, theirs)
+    assert isinstance(error, msrp.TlsError)
+    assert text in str(error)
+    if "certificate is refused" in str(error):
+        # Which one, of whom, for whom, and when.
+        for part in (
+            "127.0.0.1:",
+            'subject "',
+            'issuer "',
+            "IP:127.0.0.1",
+            "valid from 20",
+            "sha-256 ",
+        ):
+            assert part in str(error)
+    assert text.replace("elsewhere.example", "HOST") in documented()
+
+
+async def refused(
+    ours: msrp.TLSConfig, theirs: msrp.TLSConfig, change: Callable[[str], str] = str
+) -> Exception:
+    """What the side that connects says; `change` is what happens to the answer on its way."""
+    async with (
+        msrp.Engine() as engine,
+        engine.session(tls=ours, setup="active") as alice,
+        engine.session(tls=theirs, setup="passive") as bob,
+    ):
+        answer = bob.create_answer(alice.create_offer())
+        waiting = asyncio.create_task(bob.open())
+        with pytest.raises(msrp.MsrpError) as caught:
+            alice.set_remote(change(answer))
+            await alice.open()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    return caught.value
+
+
+def documented() -> str:
+    """What docs/tls.md says of errors."""
+    text = (Path(__file__).parent.parent / "docs" / "tls.md").read_text()
+    return text.partition("## When it fails")[2].partition("\n## ")[0]
+
+
+async def test_errors_of_fingerprints_say_what_is_wrong() -> None:
+    ours, theirs = msrp.TLSConfig.self_signed(), msrp.TLSConfig.self_signed()
+    (right,), (wrong,) = theirs.fingerprints(), ours.fingerprints()
+    for change, text in (
+        (
+            lambda answer: answer.replace(right, wrong),
+            "its fingerprint is not that of the peer's SDP",
+        ),
+        (lambda answer: answer.replace("a=fingerprint:", "a=x-print:"), "peer gave no fingerprint"),
+    ):
+        error = await refused(ours, theirs, change)
+        assert text in str(error)
+        assert text in documented()
+    covers("C-274")
+
+
+@pytest.mark.parametrize(
+    ("says", "text"),
+    [
+        (b"MSRP abcd 400\r\n", "the peer speaks MSRP without TLS"),
+        (b"", "no handshake within"),
+    ],
+)
+async def test_a_port_that_does_not_speak_tls(
+    config: msrp.TLSConfig, says: bytes, text: str
+) -> None:
+    heard = bytearray()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(says)
+        while octets := await reader.read(4096):
+            heard.extend(octets)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    limits = msrp.Limits(tls_handshake=0.5)
+    try:
+        async with (
+            msrp.Engine(limits=limits) as engine,
+            engine.session(tls=config) as alice,
+        ):
+            alice.set_remote_path(f"msrps://127.0.0.1:{port}/abcd1234;tcp", active=True)
+            with pytest.raises(msrp.TlsError, match=text):
+                await alice.open()
+            assert engine.stats().bytes_sent == 0
+    finally:
+        server.close()
+    assert text in documented()
+    assert b"MSRP" not in heard
 
 
 class Tap:

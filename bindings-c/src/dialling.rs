@@ -65,6 +65,16 @@ pub struct libmsrp_connection_options {
     /// The port that we dial from; it serves one connection to each peer address at a time. Not together with
     /// source_port_from_path. Default: any free one.
     pub source_port: u16,
+    /// The differentiated services code point of what is sent, 1 to 63. Default: the system's.
+    pub dscp: u8,
+    /// The network interface through which we dial, by its name, and to which peers must come where the session has a
+    /// listener of its own. Not every system has that, and some ask for a privilege. Default: what the routes say.
+    pub interface_name: libmsrp_slice,
+    /// After so long without traffic the system asks the peer whether it is there, 1 s to 32767 s; who does not answer for
+    /// as long again has timed out. Default: never.
+    pub tcp_keepalive_ms: i64,
+    /// A connection without any traffic for so long is closed with that reason. Default: never.
+    pub idle_ms: i64,
 }
 
 sized!(libmsrp_connection_options);
@@ -77,12 +87,18 @@ impl libmsrp_connection_options {
         // SAFETY: the caller's promise.
         let source = unsafe { self.source_address.text(name) }?;
         let source = source.map(|text| address(name, text)).transpose()?;
+        let name = "options.connection.interface_name";
+        // SAFETY: the caller's promise.
+        let interface = unsafe { self.interface_name.text(name) }?;
         Ok(ConnectionOptions {
             source_address: source,
             source_port: self.source_port,
             source_port_from_path: self.source_port_from_path != 0,
             connect_timeout: time("connection.connect_timeout_ms", self.connect_timeout_ms)?,
-            ..ConnectionOptions::default()
+            interface: interface.map(str::to_owned),
+            dscp: (self.dscp != 0).then_some(self.dscp),
+            tcp_keepalive: time("connection.tcp_keepalive_ms", self.tcp_keepalive_ms)?,
+            idle: time("connection.idle_ms", self.idle_ms)?,
         })
     }
 }

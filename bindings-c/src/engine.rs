@@ -17,6 +17,7 @@ use crate::dispatch::{self, Turn};
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
 use crate::limits::libmsrp_limits;
+use crate::listener;
 use crate::log::Log;
 use crate::message::Messages;
 use crate::session::SessionEntry;
@@ -95,6 +96,11 @@ pub struct libmsrp_engine_options {
     pub on_resolve: libmsrp_resolve_fn,
     /// Says which addresses may be dialled, with user. Default: NULL, all may.
     pub on_dial: libmsrp_dial_fn,
+    /// The ports, both included, out of which listeners and sessions get one that are given none. Default: 0 and 0, any
+    /// free one.
+    pub first_port: u16,
+    /// See first_port.
+    pub last_port: u16,
 }
 
 /// Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
@@ -243,6 +249,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             trace: None,
             resolver: options.resolver(),
             dial_check: options.dial_check(),
+            port_range: listener::port_range(options.first_port, options.last_port),
         })?;
         let signal = Arc::new(Signal::default());
         let domain = core.domain(if has_thread {

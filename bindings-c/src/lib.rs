@@ -70,13 +70,15 @@
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
 // - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`, `dialling`: what a program sets up once;
-// - `session`, `direction`, `certificate`, `callbacks`, `message`, `body`, `transfer`, `stream`, `request`: MSRP itself;
+// - `session`, `certificate`, `direction`, `sdp`, `callbacks`, `message`, `body`, `transfer`, `stream`, `request`: MSRP
+//   itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
 // Nothing here decides about MSRP: what needs logic stands in the core.
 
 // The names are those of the header, and what their pointers have to be stands in the header's words.
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
+pub mod adopt;
 pub mod body;
 pub mod callbacks;
 pub mod cema;

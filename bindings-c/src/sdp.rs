@@ -16,7 +16,7 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 /// One m= section as values, for a host whose SIP stack keeps an SDP as objects: the values of its m= and c= line, and
 /// its attributes one by one.
 ///
-/// Ours comes from libmsrp_session_local_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
+/// Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
 /// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
 /// made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
 /// libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn libmsrp_sdp_new(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
 /// LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
-/// LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+/// LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
 /// a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_add_default(
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn libmsrp_sdp_add_default(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
 /// LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
-/// path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+/// path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB;
 /// LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_add_attribute(
@@ -248,7 +248,8 @@ pub unsafe extern "C" fn libmsrp_sdp_add_attribute(
 /// How many m= lines an SDP text has: a whole SDP, or m= blocks.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
-/// or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+/// or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines, 64 m= lines or 1024 attributes in a
+/// section; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_count(
@@ -419,8 +420,9 @@ pub unsafe extern "C" fn libmsrp_sdp_refuse(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, streams or out is NULL, stream_count is 0, an
 /// index or session is there twice, a line is in use for other media, or there is a gap; LIBMSRP_ERR_INVALID_SDP: last is no
-/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED;
-/// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_BUSY: another offer of a session is open, ours or the
+/// peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks
+/// and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_offer(
     engine: *mut libmsrp_engine,
@@ -449,13 +451,14 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
 /// as many m= lines as the offer, all others refused with port 0. last: the last SDP, offer or answer, that this side sent
 /// in the same dialog, whose o= line goes on; empty if there is none. *out is for libmsrp_text_free().
 ///
-/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is.
+/// Either all sessions take their line or none is changed; the text of the error names the line whose fault it is. A session
+/// whose line has port 0 ends, and its line is answered with port 0.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
 /// index or session is there twice, there is no such m= line, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
-/// none of our types; LIBMSRP_ERR_GONE: a session has ended, or a line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
-/// Legal in callbacks and from any thread.
+/// none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
+/// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_answer(
     engine: *mut libmsrp_engine,
@@ -505,6 +508,28 @@ pub unsafe extern "C" fn libmsrp_session_local_sdp(
     })
 }
 
+/// Our m= section as values, as a later offer, which is open until the peer's section is given. What
+/// libmsrp_session_offer_media() says as text. *out is for libmsrp_sdp_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_BUSY: another offer is open, ours or
+/// the peer's (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+/// Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_offer_sdp(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    out: *mut *mut libmsrp_sdp,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        let ours = engine.core.offer_description(SessionHandle(session))?;
+        out.set(Box::into_raw(Box::new(libmsrp_sdp::describe(&ours)?)));
+    })
+}
+
 /// What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
 /// there is only a path. What counts as absent is not there. *out is for libmsrp_sdp_free().
 ///
@@ -530,12 +555,13 @@ pub unsafe extern "C" fn libmsrp_session_remote_sdp(
 }
 
 /// Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
-/// libmsrp_session_set_remote(), without a text. sdp stays the host's, for libmsrp_sdp_free().
+/// libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
+/// host's, for libmsrp_sdp_free().
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
 /// bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
 /// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
-/// ended, or the port is 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+/// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_session_set_remote_sdp(
     engine: *mut libmsrp_engine,

@@ -184,7 +184,7 @@ impl libmsrp_engine {
 ///
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine, read_fn or out is NULL, an option is of the
 /// wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer takes;
-/// LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE;
+/// LIBMSRP_ERR_AGAIN: no transfer slot is free now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403); LIBMSRP_ERR_UNACCEPTED_TYPE;
 /// LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send_stream(

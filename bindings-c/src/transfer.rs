@@ -284,7 +284,8 @@ impl libmsrp_send_options {
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an option is
 /// of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than the send window (use
 /// another way to send) or than what the peer takes;
-/// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
+/// LIBMSRP_ERR_AGAIN: the window is full now, on_writable follows; LIBMSRP_ERR_STATUS: the direction forbids it (403);
+/// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer does not
 /// take this type, or answered it with 415 before; LIBMSRP_ERR_GONE: the session is not open any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
 /// in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -330,7 +331,7 @@ pub unsafe extern "C" fn libmsrp_send(
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, data is NULL and len is not 0, an
 /// option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE: longer than what the peer
 /// takes; LIBMSRP_ERR_AGAIN: no window or transfer slot is free now, on_writable
-/// follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+/// follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
 /// from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send_take(
@@ -368,7 +369,7 @@ pub unsafe extern "C" fn libmsrp_send_take(
 /// Returns LIBMSRP_OK: admitted; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, path is empty, it cannot be
 /// opened or is no file, an option is of the wrong form, or the remote side is not known yet; LIBMSRP_ERR_TOO_LARGE:
 /// longer than what the peer takes; LIBMSRP_ERR_AGAIN: no transfer slot is free now,
-/// on_writable follows; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+/// on_writable follows; LIBMSRP_ERR_STATUS; LIBMSRP_ERR_UNACCEPTED_TYPE; LIBMSRP_ERR_GONE; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_send_file(

@@ -77,7 +77,7 @@ static void layouts(void) {
     }
     CHECK(sizeof(libmsrp_slice) == 16 && sizeof(libmsrp_header) == 32);
 
-    CHECK(sizeof(libmsrp_engine_options) == 72);
+    CHECK(sizeof(libmsrp_engine_options) == 80);
     CHECK_OFFSET(libmsrp_engine_options, struct_size, 0);
     CHECK_OFFSET(libmsrp_engine_options, worker_threads, 8);
     CHECK_OFFSET(libmsrp_engine_options, dispatch, 12);
@@ -88,12 +88,31 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, on_release, 48);
     CHECK_OFFSET(libmsrp_engine_options, on_resolve, 56);
     CHECK_OFFSET(libmsrp_engine_options, on_dial, 64);
+    CHECK_OFFSET(libmsrp_engine_options, first_port, 72);
+    CHECK_OFFSET(libmsrp_engine_options, last_port, 74);
 
-    CHECK(sizeof(libmsrp_connection_options) == 40);
+    CHECK(sizeof(libmsrp_connection_options) == 72);
     CHECK_OFFSET(libmsrp_connection_options, source_address, 8);
     CHECK_OFFSET(libmsrp_connection_options, connect_timeout_ms, 24);
     CHECK_OFFSET(libmsrp_connection_options, source_port_from_path, 32);
     CHECK_OFFSET(libmsrp_connection_options, source_port, 36);
+    CHECK_OFFSET(libmsrp_connection_options, dscp, 38);
+    CHECK_OFFSET(libmsrp_connection_options, interface_name, 40);
+    CHECK_OFFSET(libmsrp_connection_options, tcp_keepalive_ms, 56);
+    CHECK_OFFSET(libmsrp_connection_options, idle_ms, 64);
+
+    CHECK(sizeof(libmsrp_listener_options) == 96);
+    CHECK_OFFSET(libmsrp_listener_options, host, 8);
+    CHECK_OFFSET(libmsrp_listener_options, tls, 24);
+    CHECK_OFFSET(libmsrp_listener_options, advertise_host, 32);
+    CHECK_OFFSET(libmsrp_listener_options, interface_name, 48);
+    CHECK_OFFSET(libmsrp_listener_options, tcp_keepalive_ms, 64);
+    CHECK_OFFSET(libmsrp_listener_options, idle_ms, 72);
+    CHECK_OFFSET(libmsrp_listener_options, port, 80);
+    CHECK_OFFSET(libmsrp_listener_options, first_port, 82);
+    CHECK_OFFSET(libmsrp_listener_options, last_port, 84);
+    CHECK_OFFSET(libmsrp_listener_options, advertise_port, 86);
+    CHECK_OFFSET(libmsrp_listener_options, dscp, 88);
 
     CHECK(sizeof(libmsrp_limits) == 296);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);

@@ -302,6 +302,31 @@ static libmsrp_result call_listener_new(caller *self) {
                                 MAYBE_NULL(libmsrp_listener *, self, &self->new_listener));
 }
 
+static libmsrp_result call_listener_open(caller *self) {
+    libmsrp_listener_options options = LIBMSRP_LISTENER_OPTIONS_INIT;
+    self->new_listener = 0;
+    options.host = is_wrong(self) ? LIBMSRP_SLICE("") : LIBMSRP_SLICE("127.0.0.1");
+    options.dscp = (uint8_t)below(self, is_wrong(self) ? 200 : 64);
+    options.tcp_keepalive_ms = is_wrong(self) ? some_time(self) : 30000;
+    options.last_port = is_wrong(self) ? 1 : 0;
+    return libmsrp_listener_open(self->engine, MAYBE_NULL(libmsrp_listener_options *, self, &options),
+                                 MAYBE_NULL(libmsrp_listener *, self, &self->new_listener));
+}
+
+/* No descriptor of anybody: what is taken is closed, and belongs to a test of its own. */
+static int32_t no_socket(caller *self) {
+    return below(self, 2) != 0 ? -1 : INT32_MAX;
+}
+
+static libmsrp_result call_listener_adopt(caller *self) {
+    return libmsrp_listener_adopt(self->engine, self->listener, no_socket(self), NULL, below(self, 2));
+}
+
+static libmsrp_result call_session_adopt(caller *self) {
+    return libmsrp_session_adopt(self->engine, self->session, no_socket(self), NULL, below(self, 2),
+                                 (int32_t)below(self, 2), (int32_t)below(self, 2));
+}
+
 static libmsrp_result call_listener_port(caller *self) {
     uint16_t port = 0;
     const libmsrp_result result =
@@ -575,14 +600,17 @@ static libmsrp_result call_sdp_answer(caller *self) {
     return result;
 }
 
-static libmsrp_result call_session_local_sdp(caller *self) {
-    libmsrp_sdp *sdp = NULL;
-    const libmsrp_result result =
-        libmsrp_session_local_sdp(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));
-    CHECK((result == LIBMSRP_OK) == (sdp != NULL));
-    libmsrp_sdp_free(sdp);
-    return result;
-}
+#define CALL_FOR_SECTION(name)                                                                                 \
+    static libmsrp_result call_##name(caller *self) {                                                          \
+        libmsrp_sdp *sdp = NULL;                                                                               \
+        const libmsrp_result result =                                                                          \
+            libmsrp_##name(self->engine, self->session, MAYBE_NULL(libmsrp_sdp **, self, &sdp));               \
+        CHECK((result == LIBMSRP_OK) == (sdp != NULL));                                                        \
+        libmsrp_sdp_free(sdp);                                                                                 \
+        return result;                                                                                         \
+    }
+CALL_FOR_SECTION(session_local_sdp)
+CALL_FOR_SECTION(session_offer_sdp)
 
 static libmsrp_result call_session_remote_sdp(caller *self) {
     libmsrp_sdp *sdp = NULL;
@@ -1010,6 +1038,9 @@ static function functions[] = {
     FUNCTION(resolve_failed, ON_QUERY, 1),
     FUNCTION(dial_done, ON_QUERY, 3),
     FUNCTION(listener_new, ON_ENGINE, 3),
+    FUNCTION(listener_open, ON_ENGINE, 3),
+    FUNCTION(listener_adopt, ON_LISTENER, 1),
+    FUNCTION(session_adopt, ON_SESSION, 2),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
     FUNCTION(session_new, ON_ENGINE, 10),
@@ -1031,6 +1062,7 @@ static function functions[] = {
     FUNCTION(session_offer_due, ON_SESSION, 3),
     FUNCTION(session_remote_fingerprints, ON_SESSION, 3),
     FUNCTION(session_local_sdp, ON_SESSION, 3),
+    FUNCTION(session_offer_sdp, ON_SESSION, 3),
     FUNCTION(session_remote_sdp, ON_SESSION, 3),
     FUNCTION(session_set_remote_sdp, ON_SESSION, 2),
     FUNCTION(session_set_attributes, ON_SESSION, 3),

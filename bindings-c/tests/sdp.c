@@ -91,8 +91,32 @@ static void attribute_by_attribute(void) {
     CHECK_OK(libmsrp_session_open(engine, bob.session, DEADLINE_MS));
     talk(&alice, &bob);
     talk(&bob, &alice);
-    pair_end(&alice, &bob);
-    COVERS("S-149", "S-153");
+
+    /* A later offer of the same way: a hold. */
+    CHECK_OK(libmsrp_session_set_direction(engine, bob.session, LIBMSRP_DIRECTION_SENDONLY));
+    CHECK_OK(libmsrp_session_offer_sdp(engine, bob.session, &ours));
+    theirs = carried(ours);
+    libmsrp_sdp_free(ours);
+    CHECK_OK(libmsrp_session_set_remote_sdp(engine, alice.session, theirs));
+    libmsrp_sdp_free(theirs);
+    CHECK_OK(libmsrp_session_local_sdp(engine, alice.session, &ours));
+    CHECK(value_of(ours, "recvonly").ptr == NULL);
+    theirs = carried(ours);
+    libmsrp_sdp_free(ours);
+    CHECK_OK(libmsrp_session_set_remote_sdp(engine, bob.session, theirs));
+    libmsrp_sdp_free(theirs);
+    talk(&bob, &alice);
+
+    /* Port 0: the stream is over, whatever else is said. */
+    libmsrp_sdp_line over = LIBMSRP_SDP_LINE_INIT;
+    CHECK_OK(libmsrp_sdp_new(&over, &theirs));
+    CHECK_OK(libmsrp_session_set_remote_sdp(engine, bob.session, theirs));
+    libmsrp_sdp_free(theirs);
+    RUN_UNTIL(engine, bob.closed_count == 1);
+    CHECK(bob.close_reason == LIBMSRP_CLOSE_REASON_STREAM_ENDED);
+    party_end(&alice);
+    CHECK_OK(libmsrp_engine_free(engine));
+    COVERS("S-142", "S-144", "S-149", "S-153");
 }
 
 #define ADD(sdp, name, value) libmsrp_sdp_add_attribute(sdp, LIBMSRP_TEXT(name), LIBMSRP_TEXT(value))

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use msrp::engine::{
-    self, Counts, DialCheck, EngineOptions, Histogram, ListenOptions, ListenerHandle, LogLevel,
-    NameResolution, QueryHandle, Traffic, Wake,
+    self, Counts, DialCheck, EngineOptions, Histogram, ListenerHandle, LogLevel, NameResolution,
+    QueryHandle, Traffic, Wake,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::adopt;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
@@ -35,6 +36,7 @@ impl Engine {
         trace: Option<&Bound<'_, PyAny>>,
         resolver: bool,
         allow_dial: bool,
+        port_range: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
             worker_threads: options::named("worker_threads", worker_threads)?,
@@ -49,6 +51,7 @@ impl Engine {
                 true => DialCheck::Host,
                 false => DialCheck::None,
             },
+            port_range: options::port_range(port_range)?,
         };
         let engine = py.detach(|| engine::Engine::new(options)).or_raise(py)?;
         Ok(Self {
@@ -67,21 +70,28 @@ impl Engine {
         &self,
         py: Python<'_>,
         host: String,
-        port: &Bound<'_, PyAny>,
         secure: bool,
-        tls: Option<&Bound<'_, PyAny>>,
-        advertise: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
     ) -> PyResult<u64> {
-        let options = ListenOptions {
-            host,
-            port: options::named("port", port)?,
-            secure,
-            tls: tls::config(tls)?,
-            advertise: options::named("advertise", advertise)?,
-        };
+        let options = options::listen_options(host, secure, options)?;
         let engine = self.core.get();
         let listener = py.detach(|| engine.listen(options)).or_raise(py)?;
         Ok(listener.0)
+    }
+
+    /// Hands a descriptor over to a listener; it is closed then, and stays as it is on an exception.
+    fn adopt_connection(
+        &self,
+        py: Python<'_>,
+        listener: u64,
+        descriptor: i32,
+        initial: Vec<u8>,
+    ) -> PyResult<()> {
+        let (engine, listener) = (self.core.get(), ListenerHandle(listener));
+        adopt::hand_over(descriptor, |socket| {
+            engine.adopt_connection(listener, socket, initial.into())
+        })
+        .or_raise(py)
     }
 
     fn listener_address(&self, py: Python<'_>, listener: u64) -> PyResult<(String, u16)> {

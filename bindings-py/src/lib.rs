@@ -4,6 +4,7 @@
 //! `python/msrp`, what an engine does in `msrp::engine`. Engine threads never attach to the interpreter; all Python
 //! objects are made and dropped by threads that Python knows.
 
+mod adopt;
 mod certificate;
 mod cli;
 mod core;
@@ -13,6 +14,7 @@ mod error;
 mod held;
 mod message;
 mod options;
+mod sdp;
 mod session;
 mod text;
 mod tls;
@@ -34,12 +36,17 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::Part>()?;
     module.add_class::<uri::Uri>()?;
     module.add_class::<wire::Parser>()?;
+    module.add_class::<sdp::Media>()?;
     module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
     module.add_function(wrap_pyfunction!(tls::self_signed, module)?)?;
     module.add_function(wrap_pyfunction!(tls::fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_byte_range, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_parse, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_refuse, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_offer, module)?)?;
+    module.add_function(wrap_pyfunction!(sdp::sdp_answer, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Options: from the package's dataclasses and keywords to those of the facade.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenerHandle, Profile, SendOptions,
-    SessionOptions, SetupPreference, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenOptions, ListenerHandle, Profile,
+    SendOptions, SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -198,6 +199,42 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
     })
 }
 
+/// Seconds, or None.
+fn optional_time(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    named::<Option<f64>>(name, value)?
+        .map(|value| seconds(name, value))
+        .transpose()
+}
+
+/// The first and the last port of a range, or None.
+pub(crate) fn port_range(value: &Bound<'_, PyAny>) -> PyResult<Option<RangeInclusive<u16>>> {
+    let range: Option<(u16, u16)> = named("port_range", value)?;
+    Ok(range.map(|(first, last)| first..=last))
+}
+
+/// The options of a listener, by the names of `Engine.listen`.
+pub(crate) fn listen_options(
+    host: String,
+    secure: bool,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<ListenOptions> {
+    let keywords = Keywords(options);
+    let item = |name: &str| options.as_any().get_item(name);
+    let tls = item("tls")?;
+    Ok(ListenOptions {
+        host,
+        port: keywords.get("port")?,
+        secure,
+        tls: tls::config((!tls.is_none()).then_some(&tls))?,
+        advertise: keywords.get("advertise")?,
+        port_range: port_range(&item("port_range")?)?,
+        interface: keywords.get("interface")?,
+        dscp: keywords.get("dscp")?,
+        tcp_keepalive: optional_time("tcp_keepalive", &item("tcp_keepalive")?)?,
+        idle: optional_time("idle", &item("idle")?)?,
+    })
+}
+
 /// The options in a `msrp.ConnectionOptions`.
 fn connection(object: &Bound<'_, PyAny>) -> PyResult<ConnectionOptions> {
     let get = |name: &str| object.getattr(name);
@@ -212,7 +249,10 @@ fn connection(object: &Bound<'_, PyAny>) -> PyResult<ConnectionOptions> {
         connect_timeout: named::<Option<f64>>(timeout, &get("connect_timeout")?)?
             .map(|value| seconds(timeout, value))
             .transpose()?,
-        ..ConnectionOptions::default()
+        interface: named("connection.interface", &get("interface")?)?,
+        dscp: named("connection.dscp", &get("dscp")?)?,
+        tcp_keepalive: optional_time("connection.tcp_keepalive", &get("tcp_keepalive")?)?,
+        idle: optional_time("connection.idle", &get("idle")?)?,
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use msrp::engine::{
-    MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
+    Adopt, MessageHandle, RequestOptions, SendBody, SendOptions, SessionHandle, TransferHandle,
 };
 use msrp::proto::Answer;
 use msrp::sdp::Direction;
@@ -15,11 +15,13 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::adopt;
 use crate::certificate;
 use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options::{self, named, send_options};
+use crate::sdp::{self, Line, Media, Pair};
 use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
@@ -38,6 +40,14 @@ impl Session {
             domain,
             handle,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn session_handle(&self) -> SessionHandle {
+        self.handle
     }
 
     fn admit(
@@ -159,6 +169,47 @@ impl Session {
         Ok(prints.iter().map(ToString::to_string).collect())
     }
 
+    /// Our m= section: an offer, or the answer to what the peer's was set to.
+    fn local_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().local_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// Our m= section as a later offer.
+    fn offer_description(&self, py: Python<'_>) -> PyResult<Media> {
+        let ours = self.core.get().offer_description(self.handle);
+        ours.or_raise(py).map(Media)
+    }
+
+    /// What the peer's m= section said last.
+    fn remote_description(&self, py: Python<'_>) -> PyResult<Option<Media>> {
+        let theirs = self.core.get().remote_description(self.handle);
+        Ok(theirs.or_raise(py)?.map(Media))
+    }
+
+    /// The peer's m= section by its values, with attributes of the session part.
+    fn set_remote_attributes(
+        &self,
+        py: Python<'_>,
+        line: Line,
+        defaults: Vec<Pair>,
+    ) -> PyResult<()> {
+        let theirs = sdp::builder(py, &line, &defaults)?;
+        self.core
+            .get()
+            .set_remote_attributes(self.handle, theirs)
+            .or_raise(py)
+    }
+
+    /// Replaces the attributes that the host adds to our m= section.
+    fn set_attributes(&self, py: Python<'_>, attributes: Vec<Pair>) -> PyResult<()> {
+        let attributes = options::attributes(attributes)?;
+        self.core
+            .get()
+            .set_attributes(self.handle, attributes)
+            .or_raise(py)
+    }
+
     fn set_remote_path(
         &self,
         py: Python<'_>,
@@ -176,6 +227,24 @@ impl Session {
     fn open(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
         self.core.get().open(self.handle, timeout).or_raise(py)
+    }
+
+    /// Hands a descriptor over to the session; it is closed then, and stays as it is on an exception.
+    fn adopt(
+        &self,
+        py: Python<'_>,
+        descriptor: i32,
+        initial: Vec<u8>,
+        inbound: bool,
+        tls: bool,
+    ) -> PyResult<()> {
+        let how = Adopt {
+            inbound,
+            initial: initial.into(),
+            tls,
+        };
+        let engine = self.core.get();
+        adopt::hand_over(descriptor, |socket| engine.adopt(self.handle, socket, how)).or_raise(py)
     }
 
     fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {

@@ -92,11 +92,11 @@ pub use api::{
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
-    ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck, Directions,
-    EngineOptions, Identity, ListenOptions, NameResolution, PeerCertificate, PeerProof, PemSource,
-    Profile, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions, SessionOptions,
-    SessionState, SetupPreference, Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion,
-    TraceOptions,
+    Adopt, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
+    Directions, EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted,
+    PeerCertificate, PeerProof, PemSource, Profile, RequestOptions, Resolution, Resolver,
+    SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats, SystemResolver,
+    TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

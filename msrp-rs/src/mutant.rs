@@ -235,6 +235,8 @@ mutants! {
     NeverShared,
     /// C-274: every certificate matches every fingerprint
     AnyFingerprint,
+    /// S-119: names beside fingerprints are not asked for
+    NamesIgnored,
     /// C-289: dials have no bounded rate
     DialsUnbounded,
     /// C-293: an `msrps` session is served in cleartext, and by other listeners

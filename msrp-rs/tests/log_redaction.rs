@@ -10,8 +10,8 @@ use std::sync::{Mutex, OnceLock};
 use engine_support::tls::{mutual, secure, unverified};
 use engine_support::{Host, PATIENCE, RawPeer, bound, pair_with, remote_uri};
 use msrp::engine::{
-    Engine, EngineOptions, Event, LogLevel, SendBody, SendOptions, SessionHandle, SessionOptions,
-    TraceOptions,
+    Engine, EngineOptions, Event, Identity, LogLevel, SendBody, SendOptions, SessionHandle,
+    SessionOptions, TlsConfig, TraceOptions,
 };
 use msrp::sdp::{MediaDescription, SessionDescription};
 use msrp::wire::{Parser, ParserLimits, Uri, UriPath};
@@ -370,6 +370,42 @@ async fn the_async_api_shows_no_content() {
         "{shown}"
     );
     engine.shutdown(PATIENCE).await;
+}
+
+#[test]
+fn private_keys_are_shown_nowhere() {
+    listen();
+    let (a, b) = (Host::new(), Host::new());
+    let mut keys = Vec::new();
+    let [ours, theirs] = [(), ()].map(|()| {
+        let identity = Identity::anonymous().expect("made");
+        keys.extend(identity.key_pem().lines().map(str::to_owned));
+        print_debug(&identity);
+        let config = TlsConfig::from(identity);
+        print_debug(&config);
+        config
+    });
+    let (one, two) = pair_with(&a, secure(&ours), &b, secure(&theirs));
+    print_debug(&a.engine.peer_certificate(one));
+    print_debug(&b.engine.peer_certificate(two));
+    a.send(one, "hello");
+    b.wait_messages(two, 1);
+    // What cannot be used is not shown, either.
+    let swapped = TlsConfig {
+        key: theirs.key.clone(),
+        ..ours.clone()
+    };
+    print_error(a.engine.session(&a.domain, secure(&swapped)));
+    for host in [&a, &b] {
+        finish(host);
+        host.engine.join();
+    }
+    let printed = PRINTED.lock().expect("not poisoned").clone();
+    keys.retain(|line| !line.starts_with("-----"));
+    assert!(keys.len() >= 6, "{}", keys.len());
+    for line in keys {
+        assert!(!printed.contains(&line), "a line of a key");
+    }
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn a_session_knows_what_its_peer_has_shown_and_what_proves_it() {
     assert_eq!(b.engine.stats().tls_unverified, 1);
     let plain = a.session();
     assert_eq!(a.engine.peer_certificate(plain), Ok(None));
-    covers!("C-205", "C-273");
+    covers!("C-205", "C-273", "T-39");
 }
 
 /// RFC 4975 §5.4 allows to identify a peer that connects by its certificate, where the host wants that.
@@ -323,6 +323,8 @@ fn rfc8122_5_1_fingerprints_of_several_hash_functions() {
     let offer = host.engine.create_offer(session).expect("an offer");
     assert_eq!(offer.matches("a=fingerprint:").count(), 2, "{offer}");
     assert!(offer.contains("a=fingerprint:sha-256 ") && offer.contains("a=fingerprint:sha-384 "));
+    // As many lines for each of its certificates, of which there is one.
+    assert_eq!(offer.matches("a=fingerprint:sha-256 ").count(), 1);
     let simple = made(&["localhost"], |_| {});
     let session = host.session_with(secure(&pinned(&simple)));
     let offer = host.engine.create_offer(session).expect("an offer");
@@ -390,7 +392,7 @@ fn rfc8122_5_1_fingerprints_of_several_hash_functions() {
     let error = error.expect_err("too weak");
     assert_eq!(error.kind, ErrorKind::InvalidSdp, "{error}");
     assert!(error.context.contains("sha-1"), "{error}");
-    covers!("S-107", "S-110", "S-112");
+    covers!("S-107", "S-110", "S-112", "S-113");
 }
 
 #[test]

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import socket
 import threading
 import warnings
 import weakref
@@ -18,6 +19,7 @@ from ._dialling import AllowDial, Resolver
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
+from ._sockets import give
 from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
@@ -78,6 +80,7 @@ class Engine:
         trace: str | os.PathLike[str] | Trace | None = None,
         resolver: Resolver | None = None,
         allow_dial: AllowDial | None = None,
+        port_range: tuple[int, int] | None = None,
     ) -> None:
         self._closed = True
         for name, function in (("resolver", resolver), ("allow_dial", allow_dial)):
@@ -93,6 +96,7 @@ class Engine:
             _trace(trace),
             resolver is not None,
             allow_dial is not None,
+            port_range,
         )
         self._resolver = resolver
         self._allow_dial = allow_dial
@@ -119,7 +123,7 @@ class Engine:
         accept_types: Sequence[str] | None = None,
         accept_wrapped_types: Sequence[str] = (),
         setup: Literal["actpass", "active", "passive"] = "actpass",
-        direction: Direction = "sendrecv",
+        direction: Direction | str = "sendrecv",
         max_size: int | None = None,
         title: str | None = None,
         attributes: AttributesIn = (),
@@ -212,10 +216,19 @@ class Engine:
         *,
         tls: bool | TLSConfig | None = None,
         advertise: tuple[str, int] | None = None,
+        port_range: tuple[int, int] | None = None,
+        interface: str | None = None,
+        dscp: int | None = None,
+        tcp_keepalive: float | None = None,
+        idle: float | None = None,
     ) -> Listener:
         """One port for many sessions. It is bound when this returns; port 0 is any free one.
         `tls` and `advertise` as for `session`. On a wildcard address without `advertise` each
         session needs its own, because 0.0.0.0 cannot stand in a path.
+
+        With port 0 `port_range`, the first and the last one, says out of which ports it gets a free
+        one; without it the engine's does. The other options are those of its connections, as in
+        `ConnectionOptions`.
 
         Raises `ValueError`, also for TLS without a certificate, `ConnectError` when the address
         cannot be bound, `TlsError` and `RuntimeError` when the engine is closed.
@@ -226,7 +239,20 @@ class Engine:
         self._dispatcher()
         # In a thread: a name may have to be resolved.
         bound = asyncio.get_running_loop().run_in_executor(
-            None, self._core.listen, host, port, secure, config, advertise
+            None,
+            self._core.listen,
+            host,
+            secure,
+            {
+                "port": port,
+                "tls": config,
+                "advertise": advertise,
+                "port_range": port_range,
+                "interface": interface,
+                "dscp": dscp,
+                "tcp_keepalive": tcp_keepalive,
+                "idle": idle,
+            },
         )
         try:
             handle = await asyncio.shield(bound)
@@ -359,6 +385,17 @@ class Listener:
     def port(self) -> int:
         """The port that it is bound to."""
         return self._address[1]
+
+    def adopt(self, sock: socket.socket, initial: bytes = b"") -> None:
+        """Takes a connection that was accepted elsewhere, for servers with an accept loop of their
+        own that do not know which session it is for: as one that came here. `initial` is what was
+        read from it already. The socket is the engine's then, and `sock` is closed.
+
+        Raises `TypeError`, `ValueError` for anything but a connected TCP socket, `TooLarge`,
+        `ConnectError` for a connection that has failed, and `SessionClosed` when the listener or
+        the engine is closed; then the socket stays as it was.
+        """
+        give(sock, lambda fd: self._engine._core.adopt_connection(self._handle, fd, bytes(initial)))
 
     def close(self) -> None:
         """Accepts nothing more. Its sessions live on."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
+from ._sockets import give
 from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
 from .requests import Answer, HeadersIn, Request, pairs
+from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, _pairs
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
 from .types import CloseReason, Direction, State, Uri
@@ -182,6 +185,54 @@ class Session(SessionBase):
             return tuple(self._core.remote_fingerprints())
         return ()
 
+    def local_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:
+        what `local_media` says as text.
+
+        Raises `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.local_description().line())
+
+    def offer_attributes(self) -> MediaLine:
+        """Our ``m=message`` section value by value, as a later offer: what `offer_media` says as
+        text.
+
+        Raises `ConcurrencyError`, `SessionClosed`.
+        """
+        self._check_loop()
+        return _media_line(self._core.offer_description().line())
+
+    def set_remote_attributes(self, line: MediaLine, *, defaults: AttributesIn = ()) -> None:
+        """The peer's ``m=`` section value by value: as `set_remote`, without a text. Port 0 ends
+        the session: the stream was refused or is over. `defaults`: the attributes of the session
+        part; those that are no defaults of sections are passed over.
+
+        Raises `InvalidSdp`, which names the attribute and the rule, and what `set_remote` raises.
+        """
+        self._check_loop()
+        self._core.set_remote_attributes(_line(line), _pairs(defaults))
+        self._remote_path = ()
+
+    @property
+    def remote_description(self) -> MediaDescription | None:
+        """What the peer's ``m=`` section said last, attributes that are unknown here among it. None
+        before, and where there is only a path.
+
+        Raises `SessionClosed`.
+        """
+        theirs = self._core.remote_description()
+        return None if theirs is None else MediaDescription._of(theirs)
+
+    def set_attributes(self, attributes: AttributesIn) -> None:
+        """Replaces the `attributes` of `Engine.session` from the next offer or answer on: an answer
+        may need others than an offer, once the offer is known.
+
+        Raises `ValueError`, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.set_attributes(_pairs(attributes))
+
     def set_remote_path(
         self,
         path: str | Uri | Sequence[str | Uri],
@@ -217,10 +268,11 @@ class Session(SessionBase):
     def _directions(self) -> tuple[Direction | None, Direction]:
         if self._state is not State.CLOSED:
             with contextlib.suppress(SessionClosed):
-                return cast("tuple[Direction | None, Direction]", self._core.directions())
-        return None, "inactive"
+                remote, agreed = self._core.directions()
+                return None if remote is None else Direction(remote), Direction(agreed)
+        return None, Direction.INACTIVE
 
-    def set_direction(self, direction: Direction) -> None:
+    def set_direction(self, direction: Direction | str) -> None:
         """What our next offer or answer says of the direction: a hold is ``sendonly`` or
         ``inactive``, its end ``sendrecv``. It holds when that exchange is done; without SDP at
         once. Ordinary messages that are under way when we must not send any more wait until we
@@ -263,6 +315,40 @@ class Session(SessionBase):
             self._open_waiter = None
         if not self._opened:
             raise self._closed_error()
+
+    async def adopt(
+        self,
+        sock: socket.socket,
+        *,
+        initial: bytes = b"",
+        inbound: bool = True,
+        tls: bool = False,
+        timeout: float | None = 30,
+    ) -> None:
+        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at a
+        port. `initial` is what was read from it already. `inbound` says that the peer connected,
+        which makes us the server of TLS. `tls` is that of the session: the engine does the
+        handshake, and the initial octets belong to it. Only this session is served on it.
+
+        Once it is taken the socket is the engine's, and `sock` is closed. A socket that asyncio
+        watches is not to be given away.
+
+        Raises `TypeError`, `ValueError` for anything but a connected TCP socket and for TLS that
+        does not fit, `TooLarge` for more initial octets than `Limits.early_len`, `ConnectError` for
+        a connection that has failed, and `ConcurrencyError` when the session has a connection; then
+        the socket stays as it was. After that as `open`.
+
+        Cancellation: ends the session.
+        """
+        self._check_loop()
+        if self._state is State.CLOSED:
+            raise self._closed_error()
+        if self._open_waiter is not None:
+            raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
+        if not self.remote_path:
+            raise ValueError("adopt needs the remote side: call set_remote or set_remote_path first")
+        give(sock, lambda fd: self._core.adopt(fd, bytes(initial), inbound, tls))
+        await self.open(timeout)
 
     async def close(self, timeout: float | None = 5) -> None:
         """Ends the session when what is under way is acknowledged; what is left after `timeout`

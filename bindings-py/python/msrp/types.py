@@ -32,9 +32,19 @@ __all__ = [
 ]
 
 
-#: Who sends ordinary messages, seen from our side (RFC 4975 §8.9): ``sendonly`` is what only we
-#: send.
-Direction: TypeAlias = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+class Direction(enum.StrEnum):
+    """Who sends ordinary messages (RFC 4975 §8.9), seen from one side: a session's from ours, a
+    description's from the describing one.
+    """
+
+    SENDRECV = "sendrecv"
+    """Both sides."""
+    SENDONLY = "sendonly"
+    """Only this side."""
+    RECVONLY = "recvonly"
+    """Only the other side."""
+    INACTIVE = "inactive"
+    """Neither."""
 
 
 class State(enum.Enum):
@@ -229,6 +239,17 @@ class ConnectionOptions:
     #: Most time for the connection to the peer, over all its addresses, without a TLS handshake.
     #: None: `Limits.connect`, which a longer one does not exceed.
     connect_timeout: float | None = None
+    #: The network interface through which we dial, by its name, and to which peers must come where
+    #: the session has a listener of its own. Not every system has that, and some ask for a
+    #: privilege. None: what the system's routes say.
+    interface: str | None = None
+    #: The differentiated services code point of what is sent, 0 to 63. None: the system's.
+    dscp: int | None = None
+    #: After so long without traffic the system asks the peer whether it is there, 1 to 32,767; who
+    #: does not answer for as long again has timed out. None: never.
+    tcp_keepalive: float | None = None
+    #: A connection without any traffic for so long is closed with that reason. None: never.
+    idle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

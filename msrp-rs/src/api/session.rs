@@ -221,6 +221,13 @@ impl Session {
         self.shared().engine.local_description(self.handle())
     }
 
+    /// Our `m=` section as values, as a later offer: what [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// Errors: as `offer_media`.
+    pub fn offer_description(&self) -> Result<MediaDescription> {
+        self.shared().engine.offer_description(self.handle())
+    }
+
     /// What the peer's `m=` section said last, attributes that are unknown here among it. `None` before, and where there
     /// is only a path.
     ///

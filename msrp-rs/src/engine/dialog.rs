@@ -12,7 +12,7 @@ use super::Engine;
 use super::handle::SessionHandle;
 use super::negotiation::Negotiation;
 use super::session::Session;
-use super::signalling::Weighed;
+use super::signalling::{Weighed, check_alive};
 use super::validate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sdp::{Attribute, MediaBuilder, MediaDescription, Origin, SessionDescription};
@@ -32,6 +32,20 @@ impl Engine {
         Ok(description)
     }
 
+    /// Our m= section as values, as an offer, which is open until the peer's section is given: what
+    /// [`offer_media`](Self::offer_media) says as text.
+    ///
+    /// # Errors
+    /// As `offer_media`.
+    pub fn offer_description(&self, session: SessionHandle) -> Result<MediaDescription> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let mut negotiation = session.negotiation.lock();
+        let description = negotiation.offer()?.clone();
+        session.entry.set_uri(negotiation.uri().clone());
+        Ok(description)
+    }
+
     /// What the peer's m= section said last, unknown attributes among it. `None` before, and where there is only a path.
     ///
     /// # Errors
@@ -47,13 +61,13 @@ impl Engine {
     /// The peer's m= section, given attribute by attribute: as [`set_remote`](Self::set_remote), without a text.
     ///
     /// # Errors
-    /// As `set_remote`; `InvalidSdp` names the attribute that is missing.
+    /// As `set_remote`, which a builder with port 0 is for, too; `InvalidSdp` names the attribute that is missing.
     pub fn set_remote_attributes(
         &self,
         session: SessionHandle,
         attributes: MediaBuilder,
     ) -> Result<()> {
-        self.set_remote_description(session, attributes.build()?)
+        self.hear_section(session, attributes.build())
     }
 
     /// The peer's m= section as a value: as [`set_remote`](Self::set_remote), which parses one.
@@ -65,10 +79,7 @@ impl Engine {
         session: SessionHandle,
         theirs: MediaDescription,
     ) -> Result<()> {
-        let session = self.find(session)?;
-        let mut negotiation = session.negotiation.lock();
-        let weighed = Weighed::new(&session, &negotiation, |it| it.take(&theirs))?;
-        weighed.settle(self.core()?, &session, &mut negotiation)
+        self.hear_section(session, Ok(theirs))
     }
 
     /// Replaces [`SessionOptions::attributes`](super::SessionOptions::attributes) from the next offer or answer on: an
@@ -103,10 +114,14 @@ impl Engine {
         let streams = self.streams(sessions)?;
         let mut locked = lock(&streams);
         // Before anybody is told: whether the lines fit.
-        let ours: Vec<_> = locked
-            .iter()
-            .map(|stream| Ok((stream.index, stream.negotiation.next_offer()?)))
-            .collect::<Result<_>>()?;
+        let mut ours = Vec::with_capacity(locked.len());
+        for stream in &locked {
+            let offer = check_alive(stream.session).and_then(|()| stream.negotiation.next_offer());
+            ours.push((
+                stream.index,
+                offer.map_err(|error| on_line(error, stream.index))?,
+            ));
+        }
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
         let text = match (&last, locked.first_mut()) {
             (Some(last), _) => last.reoffer(&borrowed)?,
@@ -169,9 +184,10 @@ impl Engine {
         }
         let core = self.core()?;
         let mut ours = Vec::with_capacity(locked.len());
+        let mut ended = Vec::new();
         for (stream, weighed) in locked.iter_mut().zip(weighed) {
             let Some(weighed) = weighed else {
-                self.end_stream(stream.session)?;
+                ended.push(stream.session);
                 continue;
             };
             let settled = weighed.settle(core, stream.session, &mut stream.negotiation);
@@ -179,13 +195,18 @@ impl Engine {
             ours.push((stream.index, stream.negotiation.describe()?.clone()));
         }
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
-        match (&last, locked.first_mut()) {
-            (Some(last), _) => offer.answer_after(&borrowed, last),
+        let text = match (&last, locked.first_mut()) {
+            (Some(last), _) => offer.answer_after(&borrowed, last)?,
             (None, Some(first)) => first
                 .negotiation
-                .say(|origin| offer.answer(&borrowed, origin)),
-            (None, None) => Err(none()),
+                .say(|origin| offer.answer(&borrowed, origin))?,
+            (None, None) => return Err(none()),
+        };
+        drop(locked);
+        for session in ended {
+            self.end_stream(session)?;
         }
+        Ok(text)
     }
 
     /// The sessions in the order of their lines.

@@ -3,8 +3,9 @@
 //! How one session ends is the business of `session`, how a connection closes in order, of `net::driver`.
 
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -110,6 +111,10 @@ pub(super) struct Core {
     pub(super) listeners: Mutex<Slots<Arc<Listener>>>,
     pub(super) trust: Trust,
     pub(super) tls: Option<TlsConfig>,
+    /// For listeners without a port or a range of their own.
+    pub(super) port_range: Option<RangeInclusive<u16>>,
+    /// Where the next search in a range of ports begins.
+    pub(super) next_port: AtomicU64,
     stopping: AtomicBool,
     end: Arc<End>,
 }
@@ -204,6 +209,10 @@ impl Core {
             listeners: Mutex::new(Slots::new(count)),
             trust: Trust::new(log),
             tls: options.tls,
+            port_range: options.port_range,
+            next_port: AtomicU64::new(u64::from(u32::from_ne_bytes([
+                seed[0], seed[1], seed[2], seed[3],
+            ]))),
             stopping: AtomicBool::new(false),
             end: Arc::default(),
         })

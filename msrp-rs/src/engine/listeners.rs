@@ -4,7 +4,9 @@
 //! Accepting is done in `net::listener`; which session a connection is for is found by `net::registry`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -16,8 +18,9 @@ use super::options::ListenOptions;
 use super::trust::trust;
 use super::{Engine, validate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::listener::{Speaks, accept, bind};
+use crate::net::listener::{Door, Ports, Speaks, accept, bind};
 use crate::net::log::Log;
+use crate::net::sockopt::SocketOptions;
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
@@ -35,7 +38,15 @@ impl Engine {
             .transpose()?;
         let advertise = options.advertise.as_ref();
         let speaks = tls.map_or(Speaks::Plain, Speaks::Current);
-        let listener = Listener::open(core, &options.host, options.port, speaks, advertise)?;
+        validate::listen(&options)?;
+        let sockets = SocketOptions {
+            interface: options.interface.clone(),
+            dscp: options.dscp,
+            keepalive: options.tcp_keepalive,
+            idle: options.idle,
+        };
+        let ports = ports(core, options.port, options.port_range.as_ref());
+        let listener = Listener::open(core, (&options.host, ports), speaks, advertise, sockets)?;
         let mut listeners = core.listeners.lock();
         let reserved = listeners.reserve()?;
         listeners.fill(reserved, Arc::new(listener));
@@ -69,8 +80,8 @@ pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// Host and port for the URIs of its sessions; none where that cannot be known.
     pub(super) authority: Option<(Host, u16)>,
-    /// What it speaks, and what its connections are told from now on.
-    speaks: Speaks,
+    /// What its connections meet.
+    door: Door,
     socket: Arc<TcpListener>,
     task: AbortHandle,
 }
@@ -79,12 +90,13 @@ impl Listener {
     /// Binds `host` and accepts connections from now on.
     pub(super) fn open(
         core: &Core,
-        host: &str,
-        port: u16,
+        (host, ports): (&str, Ports),
         speaks: Speaks,
         advertise: Option<&(String, u16)>,
+        mut options: SocketOptions,
     ) -> Result<Self> {
         validate::advertise(advertise)?;
+        validate::host(host, advertise)?;
         if speaks.tls().is_some_and(|tls| !tls.has_identity()) {
             return Err(Error::invalid_argument(
                 "tls: a listener needs cert and key",
@@ -93,10 +105,12 @@ impl Listener {
         let failed = |error: std::io::Error| {
             Error::transport(
                 ErrorKind::Connect,
-                format!("cannot listen on {host}:{port}: {error}"),
+                format!("cannot listen on {host}: {error}"),
             )
         };
-        let listener = bind(host, port)?;
+        let listener = bind(host, &ports, &options)?;
+        // Its connections inherit that.
+        options.interface = None;
         let address = listener.local_addr().map_err(failed)?;
         let authority = match advertise {
             Some((host, 0)) => Some((host.parse()?, address.port())),
@@ -107,13 +121,18 @@ impl Listener {
         let _entered = core.handle.enter();
         let socket = Arc::new(TcpListener::from_std(listener).map_err(failed)?);
         let context = Arc::clone(&core.shared.context);
-        let accepting = accept(context, Arc::clone(&socket), number, speaks.clone());
+        let door = Door {
+            number,
+            speaks,
+            options: Arc::new(options),
+        };
+        let accepting = accept(context, Arc::clone(&socket), door.clone());
         let task = tokio::spawn(accepting).abort_handle();
         Ok(Self {
             number,
             address,
             authority,
-            speaks,
+            door,
             socket,
             task,
         })
@@ -123,10 +142,15 @@ impl Listener {
 impl Listener {
     /// The TLS configuration that its connections meet now, if it is secure.
     pub(super) fn tls(&self, log: &Log) -> Option<Arc<Tls>> {
-        if let Speaks::Current(configured) = &self.speaks {
+        if let Speaks::Current(configured) = &self.door.speaks {
             return Some(configured.now(log));
         }
-        self.speaks.tls()
+        self.door.speaks.tls()
+    }
+
+    /// For a connection that somebody else has accepted.
+    pub(super) fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Lets sessions dial from its port. Its own address is in use for other listeners as before, but for those of this
@@ -149,6 +173,17 @@ impl Drop for Listener {
         // itself. Where a system does not know it for listeners, closing has to do.
         let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
         self.task.abort();
+    }
+}
+
+/// The ports that a listener may have: its own, or one of its range, or of the engine's.
+pub(super) fn ports(core: &Core, port: u16, range: Option<&RangeInclusive<u16>>) -> Ports {
+    match range.or(core.port_range.as_ref()) {
+        Some(range) if port == 0 => {
+            let start = core.next_port.fetch_add(1, Ordering::Relaxed);
+            Ports::Range(range.clone(), start)
+        }
+        _ => Ports::One(port),
     }
 }
 

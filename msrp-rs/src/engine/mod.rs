@@ -53,6 +53,8 @@ mod lifecycle;
 
 mod listeners;
 
+mod adopting;
+
 mod session;
 
 mod signalling;
@@ -89,6 +91,7 @@ mod validate;
 pub use crate::net::log::{LogLevel, LogRecord};
 pub use crate::net::tls::certificate::{PeerCertificate, PeerProof};
 pub use crate::proto::{Counts, Histogram, Traffic};
+pub use adopting::{Adopt, NotAdopted};
 pub use dialling::{DialAttempt, DialCheck, NameResolution, Resolution, Resolver, SystemResolver};
 pub use dialog::refuse;
 pub use domain::{Domain, Wake};

@@ -286,8 +286,16 @@ impl Negotiation {
 
     /// The host's attributes, from the next text on.
     pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
-        if let Some(current) = &mut self.current {
-            current.attributes.clone_from(&attributes);
+        match (&mut self.turn, &mut self.current) {
+            (
+                Turn::Theirs {
+                    offer,
+                    is_firm: false,
+                },
+                _,
+            )
+            | (Turn::Ours, Some(offer)) => offer.attributes.clone_from(&attributes),
+            _ => {}
         }
         self.local.attributes = attributes;
     }

@@ -2,6 +2,7 @@
 //!
 //! They are checked in `validate`; what follows for the SDP stands in `negotiation`, for TLS in `trust`.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub struct EngineOptions {
     pub resolver: NameResolution,
     /// Who may refuse an address that a session would be connected to.
     pub dial_check: DialCheck,
+    /// The ports out of which listeners get one that are given none, and sessions without a listener: for firewalls that
+    /// let some ports in. `None`: any free one. Connections that are dialled are from any port.
+    pub port_range: Option<RangeInclusive<u16>>,
 }
 
 impl Default for EngineOptions {
@@ -44,6 +48,7 @@ impl Default for EngineOptions {
             trace: None,
             resolver: NameResolution::default(),
             dial_check: DialCheck::default(),
+            port_range: None,
         }
     }
 }
@@ -107,6 +112,18 @@ pub struct ListenOptions {
     pub tls: Option<TlsConfig>,
     /// Host and port for the URIs of its sessions, where they differ from the bound ones.
     pub advertise: Option<(String, u16)>,
+    /// With port 0: the ports out of which it gets one that is free. `None`:
+    /// [`EngineOptions::port_range`], or any.
+    pub port_range: Option<RangeInclusive<u16>>,
+    /// The network interface to which connections must come, by its name. `None`: any that has the address.
+    pub interface: Option<String>,
+    /// The differentiated services code point of what its connections send (RFC 2474), 0 to 63. `None`: the system's.
+    pub dscp: Option<u8>,
+    /// After so long without traffic on a connection the system asks the peer whether it is there, 1 s to 32,767 s; who
+    /// does not answer for as long again has timed out (TCP keep-alive). `None`: never.
+    pub tcp_keepalive: Option<Duration>,
+    /// A connection without any traffic for so long is closed with that reason. `None`: it may stay silent for ever.
+    pub idle: Option<Duration>,
 }
 
 /// Which side we want to be (RFC 6135).

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::lifecycle::Core;
-use super::listeners::{Listener, find_listener};
+use super::listeners::{Listener, find_listener, ports};
 use super::options::{ClientAuth, SessionOptions};
 use super::trust::trust;
 use super::validate;
 use crate::error::{Error, Result};
 use crate::net::listener::Speaks;
+use crate::net::sockopt::SocketOptions;
 use crate::net::tls::Tls;
 use crate::wire::Host;
 
@@ -100,7 +101,9 @@ impl Place {
         let advertise = options.advertise.as_ref();
         // What its SDP tells must stay true.
         let speaks = tls.clone().map_or(Speaks::Plain, Speaks::Fixed);
-        let own = Listener::open(core, &options.host, options.port, speaks, advertise)?;
+        let sockets = SocketOptions::of_connection(&options.connection);
+        let at = (options.host.as_str(), ports(core, options.port, None));
+        let own = Listener::open(core, at, speaks, advertise, sockets)?;
         let authority = own.authority.clone().ok_or_else(wildcard)?;
         if from_path {
             own.share_port()?;

@@ -408,7 +408,8 @@ pub(super) async fn open(
 ) {
     let work = async {
         loop {
-            if let Some(hop) = &hop {
+            // One that the host has handed over a socket to has its connection.
+            if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
                 tokio::select! {
                     connected = dial::connect(&context, &entry, hop, sharing, &source, exchange) => connected?,
                     // Closed meanwhile: nobody needs the connection any more, and others wait to dial.

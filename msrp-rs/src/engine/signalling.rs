@@ -155,15 +155,8 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<()> {
-        match MediaDescription::parse(sdp, index) {
-            Ok(theirs) => self.set_remote_description(session, theirs),
-            Err(error) if error.kind == ErrorKind::Gone => {
-                let session = self.find(session)?;
-                check_alive(&session)?;
-                self.end_stream(&session)
-            }
-            Err(error) => Err(error),
-        }
+        let parsed = MediaDescription::parse(sdp, index);
+        self.hear_section(session, parsed)
     }
 
     /// The peer's path without any SDP; `active` says whether we connect.
@@ -186,6 +179,24 @@ impl Engine {
 }
 
 impl Engine {
+    /// Takes the peer's section as it was read; `Gone` for port 0.
+    pub(super) fn hear_section(
+        &self,
+        session: SessionHandle,
+        theirs: Result<MediaDescription>,
+    ) -> Result<()> {
+        let session = self.find(session)?;
+        check_alive(&session)?;
+        let theirs = match theirs {
+            Err(error) if error.kind == ErrorKind::Gone => return self.end_stream(&session),
+            theirs => theirs?,
+        };
+        let mut negotiation = session.negotiation.lock();
+        hear(self.core()?, &session, &mut negotiation, |negotiation| {
+            negotiation.take(&theirs)
+        })
+    }
+
     /// Port 0 was said: nothing more is sent, and a connection that others use stays (RFC 3264 §8.2).
     pub(super) fn end_stream(&self, session: &Session) -> Result<()> {
         let shared = &self.core()?.shared;

@@ -3,15 +3,17 @@
 //! The bounds of `Limits` are checked in [`limits`](crate::limits), texts of the wire by `wire`.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::options::{
-    ChunkLen, ConnectionOptions, EngineOptions, RequestOptions, SendBody, SendOptions,
-    SessionOptions, TraceOptions,
+    ChunkLen, ConnectionOptions, EngineOptions, ListenOptions, RequestOptions, SendBody,
+    SendOptions, SessionOptions, TraceOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
+use crate::net::sockopt::zone;
 use crate::proto::Answer;
 use crate::sdp::Attribute;
 use crate::wire::{MediaRange, MediaType, MessageId, Method, StatusCode, validate_extra_header};
@@ -32,6 +34,12 @@ const MAX_ATTRIBUTES: usize = 128;
 const MAX_ATTRIBUTES_LEN: usize = 16 << 10;
 const MAX_TITLE_LEN: usize = 1024;
 
+/// Octets of an interface's name that the systems take (`IFNAMSIZ`, without its end).
+const MAX_INTERFACE: usize = 15;
+
+/// Longest time before the system asks a silent peer (`TCP_KEEPIDLE`).
+const MAX_KEEPALIVE: Duration = Duration::from_secs(32_767);
+
 /// Most threads of one engine.
 const MAX_THREADS: usize = 256;
 
@@ -39,6 +47,7 @@ const MAX_THREADS: usize = 256;
 pub(super) fn engine(options: &EngineOptions) -> Result<()> {
     range("worker_threads", options.worker_threads, 1, MAX_THREADS)?;
     options.limits.validate()?;
+    port_range(options.port_range.as_ref())?;
     options.trace.as_ref().map_or(Ok(()), trace)
 }
 
@@ -122,6 +131,88 @@ fn connection(options: &ConnectionOptions) -> Result<()> {
     }
     if let Some(timeout) = options.connect_timeout {
         time("connection.connect_timeout", timeout)?;
+    }
+    sockets(
+        "connection.",
+        options.interface.as_deref(),
+        options.dscp,
+        options.tcp_keepalive,
+        options.idle,
+    )
+}
+
+/// The options of a listener, but for what TLS and its host ask for.
+pub(super) fn listen(options: &ListenOptions) -> Result<()> {
+    if options.port != 0 && options.port_range.is_some() {
+        return Err(Error::invalid_argument(format!(
+            "port is {} and port_range asks for others: give one of them",
+            options.port
+        )));
+    }
+    port_range(options.port_range.as_ref())?;
+    sockets(
+        "",
+        options.interface.as_deref(),
+        options.dscp,
+        options.tcp_keepalive,
+        options.idle,
+    )
+}
+
+fn port_range(ports: Option<&RangeInclusive<u16>>) -> Result<()> {
+    match ports {
+        Some(ports) if ports.is_empty() || *ports.start() == 0 => {
+            Err(Error::invalid_argument(format!(
+                "port_range is {} to {}: it begins at 1 or above and does not end before it begins",
+                ports.start(),
+                ports.end()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is asked of the system for sockets.
+fn sockets(
+    prefix: &str,
+    interface: Option<&str>,
+    dscp: Option<u8>,
+    keepalive: Option<Duration>,
+    idle: Option<Duration>,
+) -> Result<()> {
+    if let Some(name) = interface {
+        range(
+            &format!("{prefix}interface.len"),
+            name.len(),
+            1,
+            MAX_INTERFACE,
+        )?;
+        if name.contains(['/', '\0']) || name.chars().any(char::is_whitespace) {
+            let shown = name.escape_default();
+            return Err(Error::invalid_argument(format!(
+                "{prefix}interface is \"{shown}\": that is no name of an interface"
+            )));
+        }
+    }
+    if let Some(dscp) = dscp {
+        range(&format!("{prefix}dscp"), usize::from(dscp), 0, 63)?;
+    }
+    if let Some(keepalive) = keepalive
+        && !(Duration::from_secs(1)..=MAX_KEEPALIVE).contains(&keepalive)
+    {
+        return Err(Error::invalid_argument(format!(
+            "{prefix}tcp_keepalive is {keepalive:?}, allowed is 1s to {MAX_KEEPALIVE:?}"
+        )));
+    }
+    idle.map_or(Ok(()), |idle| time(&format!("{prefix}idle"), idle))
+}
+
+/// Where to listen. An address with a zone means another place on each machine, and the grammar of URIs has none.
+pub(super) fn host(host: &str, advertise: Option<&(String, u16)>) -> Result<()> {
+    if advertise.is_none() && zone(host).is_some() {
+        return Err(Error::invalid_argument(format!(
+            "host is {host}: a zone cannot stand in a path (RFC 4975 §9), give advertise=(host, port)"
+        )));
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
 use super::registry::{Entry, Origin, Way};
+use super::sockopt::{address_lost, why_lost};
 use super::tls::failure::{self, is_tls};
 use super::trace::{Ends, Watch};
 use super::transport::Transport;
@@ -60,6 +61,9 @@ pub(crate) struct Driver {
     unbound_until: Option<Instant>,
     /// When what is not used is given back; none if nothing happened since the last time.
     tidy_at: Option<Instant>,
+    /// How long the connection may be without traffic.
+    idle: Option<Duration>,
+    last_traffic: Instant,
     was_used: bool,
     was_allowed: bool,
     is_short: bool,
@@ -101,18 +105,18 @@ impl Driver {
         let mut connection = Connection::new(Arc::clone(&context.limits), ids, now);
         connection.set_counters(Arc::clone(&context.counters));
         let is_dialled = matches!(from.way, Way::Dialled(_));
+        let is_outbound = from.way.is_outbound();
         if let Ok((local, peer)) = transport.addresses() {
             let ends = Ends {
                 number: connected.inbox.id(),
                 local,
                 peer,
-                dialled: is_dialled,
+                dialled: is_outbound,
                 secure: transport.is_secure(),
             };
             connection.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
         }
-        let unbound_until =
-            matches!(from.way, Way::Accepted { .. }).then(|| now + context.limits.unbound);
+        let unbound_until = (!is_dialled).then(|| now + context.limits.unbound);
         Self {
             connection: Some(connection),
             connected,
@@ -122,6 +126,8 @@ impl Driver {
             stage: Stage::Running,
             unbound_until,
             tidy_at: None,
+            idle: None,
+            last_traffic: now,
             // Who dials has a session for it.
             was_used: is_dialled,
             was_allowed: true,
@@ -131,6 +137,12 @@ impl Driver {
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             scratch: Scratch::default(),
         }
+    }
+
+    /// Closes the connection when nothing was read or written for so long.
+    pub(crate) fn with_idle_limit(mut self, idle: Option<Duration>) -> Self {
+        self.idle = idle;
+        self
     }
 
     fn context(&self) -> &Arc<Context> {
@@ -171,15 +183,48 @@ impl Driver {
         }
         self.deliver();
         moved |= self.write(cx, now);
+        if moved {
+            self.last_traffic = now;
+        } else {
+            self.close_if_silent(now);
+        }
         self.deliver();
         moved |= self.advance(cx, now);
         if self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy();
             self.tidy_at = None;
+            self.leave_lost_address(now);
         } else if moved || was_told {
             self.tidy_at.get_or_insert(now + TIDY);
         }
         moved
+    }
+
+    /// Closes the connection if it was without traffic for too long.
+    fn close_if_silent(&mut self, now: Instant) {
+        if let Some(idle) = self.idle
+            && matches!(self.stage, Stage::Running)
+            && self.last_traffic + idle <= now
+            && let Some(connection) = &mut self.connection
+        {
+            let text = format!("no traffic for {idle:?}, the limit of an idle connection");
+            connection.handle_failure(now, CloseReason::ConnectionLost(text));
+        }
+    }
+
+    /// Ends the connection if the address that it is from is no more this machine's: what is sent from it reaches
+    /// nobody, and the system may need a quarter of an hour to say so.
+    fn leave_lost_address(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Running)
+            && let Some(text) = address_lost(self.transport.local_address())
+        {
+            self.log(LogLevel::Warn, &text);
+            if let Some(connection) = &mut self.connection {
+                connection.handle_failure(now, CloseReason::ConnectionLost(text));
+            }
+            self.deliver();
+            self.stage = Stage::Over;
+        }
     }
 
     /// Gives back the room that bursts have left in buffers and tables: most connections are idle most of the time.
@@ -441,11 +486,12 @@ impl Driver {
 
     /// The socket failed.
     fn lose(&mut self, now: Instant, error: &std::io::Error) {
+        let local = self.transport.local_address();
         if let Some(text) = failure::afterwards(error) {
             self.log(LogLevel::Info, &text);
             self.tls_failed(now, text);
         } else if let Some(connection) = &mut self.connection {
-            connection.handle_failure(now, CloseReason::ConnectionLost(error.to_string()));
+            connection.handle_failure(now, CloseReason::ConnectionLost(why_lost(error, local)));
         }
         self.stage = Stage::Over;
     }
@@ -542,7 +588,15 @@ impl Driver {
             Stage::Over => None,
         };
         let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
-        own.into_iter().chain(inner).chain(self.tidy_at).min()
+        let silent = self
+            .idle
+            .filter(|_| matches!(self.stage, Stage::Running))
+            .map(|idle| self.last_traffic + idle);
+        own.into_iter()
+            .chain(inner)
+            .chain(self.tidy_at)
+            .chain(silent)
+            .min()
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {

@@ -4,10 +4,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,6 +19,7 @@ use super::inbox::Inbox;
 use super::log::{Log, LogLevel};
 use super::registry::{Origin, Way};
 use super::socket::PeerSocket;
+use super::sockopt::{self, SocketOptions};
 use super::tls::certificate::PeerProof;
 use super::tls::{Configured, Tls, handshake};
 use super::transport::Transport;
@@ -27,29 +30,73 @@ const BACKLOG: i32 = 1024;
 /// How long a listener rests when the system refuses it a descriptor.
 const REST: Duration = Duration::from_millis(100);
 
+/// Which ports a listener may have.
+#[derive(Debug, Clone)]
+pub(crate) enum Ports {
+    /// This one; 0: any free one.
+    One(u16),
+    /// One of these, from a place in them on.
+    Range(RangeInclusive<u16>, u64),
+}
+
 /// Binds `host`, a name or an address, to the first of its addresses that is this machine's.
-pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener> {
-    let failed = |error: io::Error| {
-        Error::transport(
-            ErrorKind::Connect,
-            format!("cannot listen on {host}:{port}: {error}"),
-        )
-    };
+pub(crate) fn bind(host: &str, ports: &Ports, options: &SocketOptions) -> Result<StdListener> {
+    match ports {
+        Ports::One(port) => bind_port(host, *port, options).map_err(|text| {
+            let text = format!("cannot listen on {host}:{port}: {}", text.why);
+            Error::transport(ErrorKind::Connect, text)
+        }),
+        Ports::Range(range, start) => {
+            let (first, last) = (range.start(), range.end());
+            for port in sockopt::ports(range, *start) {
+                match bind_port(host, port, options) {
+                    Ok(listener) => return Ok(listener),
+                    Err(NotBound { is_taken: true, .. }) => {}
+                    Err(NotBound { why, .. }) => {
+                        let text = format!("cannot listen on {host}:{port}: {why}");
+                        return Err(Error::transport(ErrorKind::Connect, text));
+                    }
+                }
+            }
+            let text = format!("cannot listen on {host}: all ports of {first} to {last} are taken");
+            Err(Error::transport(ErrorKind::Connect, text))
+        }
+    }
+}
+
+/// Why a port cannot be had.
+struct NotBound {
+    why: String,
+    /// Another one may be free.
+    is_taken: bool,
+}
+
+impl From<io::Error> for NotBound {
+    fn from(error: io::Error) -> Self {
+        Self {
+            is_taken: error.kind() == io::ErrorKind::AddrInUse,
+            why: error.to_string(),
+        }
+    }
+}
+
+fn bind_port(host: &str, port: u16, options: &SocketOptions) -> Result<StdListener, NotBound> {
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (bare, port).to_socket_addrs().map_err(failed)? {
-        match bind_address(address) {
+    let nothing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = NotBound::from(nothing);
+    for address in (bare, port).to_socket_addrs()? {
+        match bind_address(address, options) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = error,
         }
     }
-    Err(failed(last))
+    Err(last)
 }
 
-fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
+fn bind_address(address: SocketAddr, options: &SocketOptions) -> Result<StdListener, NotBound> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -57,7 +104,16 @@ fn bind_address(address: SocketAddr) -> io::Result<StdListener> {
     )?;
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // Whatever the system's default is: all addresses are meant, also those of IPv4.
+        socket.set_only_v6(false)?;
+    }
     socket.set_nonblocking(true)?;
+    let wrong = |why| NotBound {
+        why,
+        is_taken: false,
+    };
+    options.apply(&socket).map_err(wrong)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -94,16 +150,21 @@ impl Speaks {
     }
 }
 
+/// A listener, as the connections see it that come to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    /// The listener's number.
+    pub(crate) number: u64,
+    pub(crate) speaks: Speaks,
+    /// Of the connections.
+    pub(crate) options: Arc<SocketOptions>,
+}
+
 /// Accepts connections until the task is aborted.
 ///
 /// # Cancel safety
 /// Connections that were accepted live on.
-pub(crate) async fn accept(
-    context: Arc<Context>,
-    listener: Arc<TcpListener>,
-    number: u64,
-    speaks: Speaks,
-) {
+pub(crate) async fn accept(context: Arc<Context>, listener: Arc<TcpListener>, door: Door) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -116,7 +177,7 @@ pub(crate) async fn accept(
                     connected.inbox.id(),
                     format_args!("accepted from {peer}"),
                 );
-                tokio::spawn(serve(connected, stream, number, speaks.clone()));
+                tokio::spawn(serve(connected, stream, Bytes::new(), door.clone()));
             }
             Err(error) => {
                 context
@@ -128,14 +189,30 @@ pub(crate) async fn accept(
     }
 }
 
-async fn serve(connected: Connected, stream: TcpStream, listener: u64, speaks: Speaks) {
+/// Serves a connection that came to a listener. `initial` is what was read from it before.
+///
+/// # Cancel safety
+/// The connection is closed.
+pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Bytes, door: Door) {
+    let Door {
+        number: listener,
+        speaks,
+        options,
+    } = door;
     let context = Arc::clone(&connected.context);
     if context.is_stopping() {
         return;
     }
+    if let Err(text) = options.apply(&stream) {
+        let text = format_args!("accepted socket: {text}");
+        context
+            .log
+            .connection(LogLevel::Warn, connected.inbox.id(), text);
+    }
     let Ok(stream) = PeerSocket::new(stream) else {
         return;
     };
+    let stream = stream.with_initial(initial);
     let (transport, proof) = match speaks.tls_now(&context.log).await {
         None => (Transport::tcp(stream), PeerProof::Nothing),
         Some(tls) => {
@@ -169,7 +246,9 @@ async fn serve(connected: Connected, stream: TcpStream, listener: u64, speaks: S
         certificate: transport.peer_certificate(),
         proof,
     };
-    Driver::new(connected, from, transport).await;
+    Driver::new(connected, from, transport)
+        .with_idle_limit(options.idle)
+        .await;
 }
 
 /// Waits for any control: before a session is bound there is none but to close.

@@ -15,6 +15,8 @@
 //! Under `cfg(loom)` only the parts with a wake protocol are built; see `sync`.
 
 #[cfg(not(loom))]
+pub(crate) mod adopt;
+#[cfg(not(loom))]
 pub(crate) mod block;
 #[cfg(not(loom))]
 pub(crate) mod context;
@@ -44,6 +46,8 @@ pub(crate) mod registry;
 pub(crate) mod resolve;
 #[cfg(not(loom))]
 pub(crate) mod socket;
+#[cfg(not(loom))]
+pub(crate) mod sockopt;
 pub(crate) mod sync;
 #[cfg(not(loom))]
 pub(crate) mod tls;

@@ -22,11 +22,14 @@ pub struct ConnectionOptions {
     /// Most time for the TCP connection to the peer, over all its addresses, without the TLS handshake. `None`:
     /// [`Limits::connect`](crate::Limits::connect); a longer one than that has no effect.
     pub connect_timeout: Option<Duration>,
-    /// The network interface through which we dial, by its name. `None`: what the system's routes say.
+    /// The network interface through which we dial, by its name, and to which peers must come where the session has a
+    /// listener of its own. `None`: what the system's routes say. Not every system has that, and some ask for a
+    /// privilege.
     pub interface: Option<String>,
     /// The differentiated services code point of what we send (RFC 2474), 0 to 63. `None`: the system's.
     pub dscp: Option<u8>,
-    /// After so long without traffic the system asks the peer whether it is there (TCP keep-alive). `None`: never.
+    /// After so long without traffic the system asks the peer whether it is there, 1 s to 32,767 s; who does not answer
+    /// for as long again has timed out (TCP keep-alive). `None`: never.
     pub tcp_keepalive: Option<Duration>,
     /// A connection without any traffic for so long is closed with that reason. `None`: it may stay silent for ever.
     pub idle: Option<Duration>,

@@ -16,8 +16,8 @@ use super::inbox::{Control, Inbox};
 use super::mailbox::Mailbox;
 use super::tls::Tls;
 use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::Pins;
-use crate::error::Error;
+use super::tls::verify::{Pins, Shown};
+use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
 use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
 use crate::wire::{Host, Uri};
@@ -44,6 +44,26 @@ pub(crate) enum Way {
     },
     /// We dialled, with this TLS configuration.
     Dialled(Option<Arc<Tls>>),
+    /// The host handed it over for this session.
+    Adopted {
+        /// The session.
+        session: SessionKey,
+        /// Whether the peer connected.
+        inbound: bool,
+        /// Whether it is TLS.
+        secure: bool,
+    },
+}
+
+impl Way {
+    /// Whether we connected to the peer.
+    pub(crate) fn is_outbound(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => false,
+            Self::Dialled(_) => true,
+            Self::Adopted { inbound, .. } => !inbound,
+        }
+    }
 }
 
 /// One session, as connections see it.
@@ -169,12 +189,10 @@ impl Entry {
     pub(crate) fn peer_certificate(&self) -> Option<PeerCertificate> {
         let peer = self.state.lock().peer.clone()?;
         let certificate = peer.certificate.as_ref()?;
-        let proof = match (&peer.way, &self.tls) {
+        let proof = match (peer.way.is_outbound(), &self.tls) {
             // Of an accepted one the session has compared more than the handshake could.
-            (Way::Accepted { .. }, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
-            (Way::Accepted { .. }, Some(tls))
-                if peer.proof == PeerProof::Ca && tls.config().peer_names =>
-            {
+            (false, Some(tls)) if tls.is_pinned() => PeerProof::Fingerprint,
+            (false, Some(tls)) if peer.proof == PeerProof::Ca && tls.config().peer_names => {
                 PeerProof::CaAndName
             }
             _ => peer.proof,
@@ -222,7 +240,7 @@ impl Entry {
     }
 
     /// Whether a peer with this certificate may come, as far as is known now.
-    fn expects(&self, certificate: &[u8]) -> bool {
+    pub(crate) fn expects(&self, certificate: &Shown<'_>) -> bool {
         if !self.is_pinned() || mutant::on(Mutant::StrangerServed) {
             return true;
         }
@@ -233,7 +251,7 @@ impl Entry {
             }
             state.pins.clone()
         };
-        pins.is_some_and(|pins| pins.check(certificate).is_ok())
+        pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
     /// A handshake at the session's own listener failed.
@@ -333,6 +351,34 @@ impl Entry {
                 Bind::ConnectionClosed
             }
             Err(Control::Finish | Control::Evict | Control::Detour(_)) => Bind::ConnectionClosed,
+        }
+    }
+
+    /// Gives the session to a connection that the host has handed over for it: now, or as soon as its remote side is
+    /// known.
+    ///
+    /// # Errors
+    /// `Busy` if another one has it, `Gone` if it is over.
+    pub(crate) fn hand_to(self: &Arc<Self>, connection: &Arc<Inbox>) -> Result<(), Error> {
+        let busy = || Error::local(ErrorKind::Busy, "session has a connection");
+        let gone = || Error::local(ErrorKind::Gone, "session is closed");
+        let exchange = {
+            let mut state = self.state.lock();
+            match &state.binding {
+                Binding::Ended => return Err(gone()),
+                Binding::Bound(_) => return Err(busy()),
+                Binding::NotReady(Some(holder)) if !holder.is_closed() => return Err(busy()),
+                Binding::NotReady(_) => {
+                    state.binding = Binding::NotReady(Some(Arc::clone(connection)));
+                    return Ok(());
+                }
+                Binding::Ready(_) => state.exchange,
+            }
+        };
+        match self.bind_to(connection, Claim::Own, exchange) {
+            Bind::Bound => Ok(()),
+            Bind::NotNeeded => Err(busy()),
+            Bind::ConnectionClosed => Err(gone()),
         }
     }
 
@@ -450,6 +496,11 @@ impl Entry {
             Way::Dialled(Some(tls)) => {
                 secure && self.tls.as_ref().is_some_and(|own| own.trusts_as(tls))
             }
+            Way::Adopted {
+                session,
+                secure: over_tls,
+                ..
+            } => *session == self.mailbox.key() && *over_tls == secure,
         }
     }
 }
@@ -542,7 +593,8 @@ impl Registry {
     /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
     pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
         let waiting = self.waiting(listener);
-        waiting.iter().any(|entry| entry.expects(certificate))
+        let certificate = Shown::new(certificate);
+        waiting.iter().any(|entry| entry.expects(&certificate))
     }
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context as TaskContext, Poll, ready};
 
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -60,6 +61,8 @@ impl Heard {
 pub(crate) struct PeerSocket {
     stream: TcpStream,
     heard: Heard,
+    /// Octets of the peer that were read from the socket before.
+    initial: Option<Box<Bytes>>,
 }
 
 impl PeerSocket {
@@ -73,7 +76,32 @@ impl PeerSocket {
         Ok(Self {
             stream,
             heard: Heard::default(),
+            initial: None,
         })
+    }
+
+    /// The same, with octets that somebody has read from it before.
+    pub(crate) fn with_initial(mut self, octets: Bytes) -> Self {
+        self.initial = (!octets.is_empty()).then(|| Box::new(octets));
+        self
+    }
+
+    /// Whether there are octets to be read, whatever the socket says.
+    pub(crate) fn holds_initial(&self) -> bool {
+        self.initial.is_some()
+    }
+
+    /// The next octets, which stay where they are.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(initial) = &self.initial else {
+            return self.stream.peek(buffer).await;
+        };
+        let len = initial.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&initial[..len]);
+        Ok(len)
     }
 
     /// What the peer said first.
@@ -94,7 +122,15 @@ impl AsyncRead for PeerSocket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let from = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if let Some(initial) = &mut self.initial {
+            let len = initial.len().min(buffer.remaining());
+            buffer.put_slice(&initial.split_to(len));
+            if initial.is_empty() {
+                self.initial = None;
+            }
+        } else {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        }
         if !self.heard.is_full() {
             self.heard.hear(&buffer.filled()[from..]);
         }

@@ -43,9 +43,9 @@ impl Transport {
     /// Cleartext.
     pub(crate) fn tcp(stream: PeerSocket) -> Self {
         Self {
-            stream: Stream::Tcp(stream),
             unflushed: 0,
-            may_hold_input: false,
+            may_hold_input: stream.holds_initial(),
+            stream: Stream::Tcp(stream),
             is_cut: false,
         }
     }
@@ -90,6 +90,11 @@ impl Transport {
         Ok((stream.local_addr()?, stream.peer_addr()?))
     }
 
+    /// Our address, also where the connection is over.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.socket().stream().local_addr().ok()
+    }
+
     /// Whether it is TLS.
     pub(crate) fn is_secure(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
@@ -131,7 +136,11 @@ impl Transport {
         }
         let mut block = pool.borrow();
         let read = match &mut self.stream {
-            Stream::Tcp(stream) => poll_read_buf(stream, cx, &mut block),
+            Stream::Tcp(stream) => {
+                let read = poll_read_buf(stream, cx, &mut block);
+                self.may_hold_input = stream.holds_initial();
+                read
+            }
             Stream::Tls(stream) => {
                 let read = poll_read_buf(stream, cx, &mut block);
                 self.may_hold_input = read.is_ready();

@@ -10,6 +10,8 @@
 //! (`engine`), carrying the text (the host's SIP stack). The address of the `c=` line is used to connect
 //! only where both that was chosen and RFC 6714 says so ([`cema`]); else the path decides (RFC 4975 §8.1).
 //!
+//! Parsing stops at the first fault; [`lint`] names all of a text, line by line.
+//!
 //! Errors that name an `m=` line count them from 1; arguments that choose one count from 0.
 
 mod accept;

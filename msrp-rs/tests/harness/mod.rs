@@ -14,6 +14,7 @@ pub mod connection;
 pub mod frames;
 pub mod headers;
 pub mod input;
+pub mod lint;
 pub mod peer;
 pub mod reassembly;
 pub mod sdp;

@@ -6,10 +6,13 @@ use std::net::IpAddr;
 use msrp::sdp::cema::{
     AfterAnswer, Connect, MAX_NAMES, Names, after_answer, matches, names_of_answer, names_of_offer,
 };
-use msrp::sdp::{self, LocalOptions, MediaDescription, Origin, SessionDescription, Setup};
+use msrp::sdp::{
+    self, LocalOptions, MediaBuilder, MediaDescription, Origin, SessionDescription, Setup,
+};
 use msrp::wire::{Host, MediaRange};
 
 use super::input::Input;
+use super::lint;
 
 /// The first octet says what our side is, the rest is the peer's text.
 pub fn run(data: &[u8]) {
@@ -18,6 +21,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(input.0) else {
         return;
     };
+    lint::agrees(text);
     let origin = Origin::new(1, 1, Host::V4([192, 0, 2, 2].into())).expect("in range");
     if let Ok(session) = SessionDescription::parse(text) {
         let lines = session.media_lines().len();
@@ -36,7 +40,11 @@ pub fn run(data: &[u8]) {
                 assert_eq!(found, index);
             }
         }
+        for index in 0..lines {
+            by_values(&session, index);
+        }
         if let Ok((index, theirs)) = session.select(None) {
+            go_on(&session, index, &theirs);
             talk(options, &theirs, |ours| {
                 let text = session.answer(&[(index, ours)], &origin).expect("in range");
                 let again = SessionDescription::parse(&text).expect("what we answer");
@@ -67,6 +75,63 @@ pub fn run(data: &[u8]) {
         );
         assert!(media.path.len() <= sdp::MAX_PATH_URIS);
         assert!(media.accept_types.len() <= sdp::MAX_MEDIA_RANGES);
+    }
+}
+
+/// A section that is given value by value says what its text says, or breaks a rule, too.
+fn by_values(session: &SessionDescription, index: usize) {
+    let line = session.media_line(index).expect("a line");
+    // Of a host's values an empty one is none.
+    let mut attributes = session.attributes().chain(line.attributes());
+    if attributes.any(|(_, value)| value == Some("")) {
+        return;
+    }
+    let make = || {
+        let mut builder = MediaBuilder::new(line.media, line.port, line.protocol, line.formats)?;
+        builder.port_count(line.port_count.into())?;
+        if let Some(address) = line.address {
+            builder.address(address)?;
+        }
+        if let Some(title) = line.title {
+            builder.title(title)?;
+        }
+        for (name, value) in session.attributes() {
+            builder.session_attribute(name, value)?;
+        }
+        for (name, value) in line.attributes() {
+            builder.attribute(name, value)?;
+        }
+        builder.build()
+    };
+    let Ok(built) = make() else {
+        return;
+    };
+    // Where an address is missing, or `7654/1` is said, the text is refused and the values are not.
+    if let Ok((_, parsed)) = session.select(Some(index)) {
+        assert_eq!(built.written_attributes(), parsed.written_attributes());
+    }
+    let lines = built.to_media();
+    for attribute in built.written_attributes() {
+        assert!(lines.contains(&format!("\r\na={attribute}\r\n")));
+    }
+}
+
+/// The next offer of who sent this: the stream stays on its line, and said again nothing changes.
+fn go_on(last: &SessionDescription, index: usize, stream: &MediaDescription) {
+    let Ok(text) = last.reoffer(&[(index, stream)]) else {
+        return;
+    };
+    let next = SessionDescription::parse(&text).expect("what we offer");
+    assert_eq!(next.media_lines().len(), last.media_lines().len());
+    let (_, back) = next.select(Some(index)).expect("what we offer");
+    assert_eq!(
+        (&back.path, back.direction),
+        (&stream.path, stream.direction)
+    );
+    assert_eq!(next.reoffer(&[(index, stream)]).as_ref(), Ok(&text));
+    // Fails where the version is the last that there is.
+    if let Ok(refused) = last.answer_after(&[], &next) {
+        assert!(SessionDescription::parse(&refused).is_ok());
     }
 }
 

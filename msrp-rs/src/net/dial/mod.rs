@@ -149,18 +149,23 @@ pub(crate) async fn connect(
         if share {
             place.share(Shared { inbox, address });
         }
-        spawn(connected, tls, secured);
+        spawn(connected, tls, secured, source.options().idle);
     }
     Ok(())
 }
 
-fn spawn(connected: Connected, tls: Option<Arc<Tls>>, (transport, proof): Secured) {
+fn spawn(
+    connected: Connected,
+    tls: Option<Arc<Tls>>,
+    (transport, proof): Secured,
+    idle: Option<Duration>,
+) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
         proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport));
+    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
 }
 
 /// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
@@ -272,17 +277,10 @@ impl Peer<'_> {
             }
             (_, address) => (Vec::from_iter(address), None),
         };
+        let port = mutant::swap(Mutant::PortAssumed, self.port, || 2855);
         let fitting = |address: &IpAddr| source.reaches(*address);
-        let addresses: Vec<SocketAddr> = addresses
-            .into_iter()
-            .filter(fitting)
-            .map(|address| {
-                (
-                    address,
-                    mutant::swap(Mutant::PortAssumed, self.port, || 2855),
-                )
-                    .into()
-            })
+        let addresses: Vec<SocketAddr> = (addresses.into_iter().filter(fitting))
+            .map(|address| (address, port).into())
             .collect();
         if addresses.is_empty() {
             return Err(failed(&"none of its addresses is of the source's family"));

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::super::options::ConnectionOptions;
+use super::super::sockopt::SocketOptions;
 
 /// Where and how a session dials. Connections that were dialled differently are not shared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -25,7 +26,7 @@ impl Source {
     }
 
     /// What the host wants.
-    pub(super) fn options(&self) -> &ConnectionOptions {
+    pub(crate) fn options(&self) -> &ConnectionOptions {
         &self.options
     }
 
@@ -65,6 +66,7 @@ impl Source {
     pub(super) async fn connect(&self, peer: SocketAddr) -> Result<TcpStream, String> {
         let local = self.local(peer);
         let socket = self.socket(peer).map_err(|error| error.to_string())?;
+        SocketOptions::of_connection(&self.options).apply(&socket)?;
         if let Some(local) = local {
             socket
                 .bind(local)

@@ -95,9 +95,10 @@ pub enum TlsVersion {
 /// TLS identity and trust. Sessions with equal ones may share a connection.
 ///
 /// Files are read when a session or listener is first made with them, and looked at again when a session or listener is
-/// made, a connection is dialled or accepted (then once a second at most), or the host says so
+/// made, a listener accepts a connection (then once a second at most), or the host says so
 /// ([`Engine::reload_tls`](crate::engine::Engine::reload_tls)). What changed counts for new handshakes; connections that
-/// are there live on. If the new content is unusable, the old one stays, and the log says so.
+/// are there live on, and a session keeps the certificate that its SDP named. If the new content is unusable, the old one
+/// stays, and the log says so.
 ///
 /// Sessions are never resumed, in neither role and version: each connection has a handshake with certificates, and each
 /// certificate is judged.

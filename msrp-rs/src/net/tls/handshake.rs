@@ -82,7 +82,7 @@ pub(crate) async fn accept(
     let late = |heard: &[u8]| too_late(limit, heard);
     let until = tokio::time::Instant::now() + limit;
     let mut first = [0; FIRST];
-    match tokio::time::timeout_at(until, stream.stream().peek(&mut first)).await {
+    match tokio::time::timeout_at(until, stream.peek(&mut first)).await {
         Ok(Ok(0)) => return Err("the peer closed the connection without a word".to_owned()),
         Ok(Ok(len)) if !is_tls(&first[..len]) => return Err(instead(&first[..len])),
         Ok(Ok(_)) => {}

@@ -52,6 +52,8 @@ pub(crate) struct Tls {
     client: ClientConfig,
     server_verifier: Option<Arc<WebPkiServerVerifier>>,
     client_verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Where no certificate of clients is asked for: the same for all connections.
+    server: Option<Arc<ServerConfig>>,
     known: Arc<[Fingerprint]>,
     keylog: Option<Arc<dyn KeyLog>>,
     server_name: Option<ServerName<'static>>,
@@ -130,7 +132,7 @@ impl Tls {
         if let Some(keylog) = &keylog {
             client.key_log = Arc::clone(keylog);
         }
-        Ok(Self {
+        let mut tls = Self {
             trust: trust.finalize().into(),
             identity: identity_digest(cert.as_deref(), key.as_deref()),
             provider,
@@ -138,11 +140,16 @@ impl Tls {
             client,
             server_verifier,
             client_verifier,
+            server: None,
             known: config.fingerprints.as_slice().into(),
             keylog,
             server_name,
             config: config.clone(),
-        })
+        };
+        if !tls.asks_clients() && tls.has_identity() {
+            tls.server = Some(tls.server_with(None)?);
+        }
+        Ok(tls)
     }
 
     /// What was configured.
@@ -258,11 +265,9 @@ impl Tls {
     /// # Errors
     /// `InvalidArgument` without a certificate of ours.
     fn server(&self, expected: Expected, finding: &Arc<Finding>) -> Result<Arc<ServerConfig>> {
-        let Some(certified) = &self.certified else {
-            return Err(Error::invalid_argument(
-                "tls: a listener needs cert and key",
-            ));
-        };
+        if let Some(shared) = &self.server {
+            return Ok(Arc::clone(shared));
+        }
         let demand = match (self.config.verify, &self.client_verifier) {
             (TlsVerify::Fingerprint, _) => Some(Demand::Expected(expected)),
             (TlsVerify::Ca, Some(verifier)) => Some(Demand::Client(
@@ -275,13 +280,26 @@ impl Tls {
             }
             _ => None,
         };
+        let judge = demand.map(|demand| Judge::new(&self.provider, demand, finding));
+        self.server_with(judge)
+    }
+
+    /// Whether those who connect are asked for a certificate.
+    fn asks_clients(&self) -> bool {
+        self.is_pinned() || self.config.client_auth != ClientAuth::None
+    }
+
+    fn server_with(&self, judge: Option<Arc<Judge>>) -> Result<Arc<ServerConfig>> {
+        let Some(certified) = &self.certified else {
+            return Err(Error::invalid_argument(
+                "tls: a listener needs cert and key",
+            ));
+        };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(self.config.versions()?)
             .map_err(unusable)?;
-        let builder = match demand {
-            Some(demand) => {
-                builder.with_client_cert_verifier(Judge::new(&self.provider, demand, finding))
-            }
+        let builder = match judge {
+            Some(judge) => builder.with_client_cert_verifier(judge),
             None => builder.with_no_client_auth(),
         };
         let resolver = SingleCertAndKey::from(Arc::clone(certified));

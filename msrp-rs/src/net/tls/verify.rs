@@ -4,6 +4,7 @@
 //! A fingerprint replaces the checks of name, date and CA; the signatures of the handshake still have to be made with
 //! the certificate's key. Which of several fingerprints count is decided in `sdp`.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -90,9 +91,17 @@ impl Pins {
 
     /// Whether this is the certificate of the one who made the SDP; else what it breaks.
     pub(crate) fn check(&self, certificate: &[u8]) -> Result<(), String> {
+        self.check_shown(&Shown::new(certificate))
+    }
+
+    /// As [`check`](Self::check), for a certificate that is compared with many.
+    pub(crate) fn check_shown(&self, certificate: &Shown<'_>) -> Result<(), String> {
         check_prints(&self.announced, certificate, "the peer's SDP")?;
         check_prints(&self.known, certificate, "tls.fingerprints")?;
-        if !self.hosts.is_empty() && !certifies(certificate, &self.hosts) {
+        if !self.hosts.is_empty()
+            && !certifies(certificate.der, &self.hosts)
+            && !mutant::on(Mutant::NamesIgnored)
+        {
             let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
             let hosts = cut(hosts.join(" nor "));
             return Err(format!(
@@ -103,12 +112,33 @@ impl Pins {
     }
 }
 
+/// A certificate that a peer shows, and its digests: each is made once.
+pub(crate) struct Shown<'a> {
+    der: &'a [u8],
+    digests: [OnceCell<Vec<u8>>; KNOWN.len()],
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn new(der: &'a [u8]) -> Self {
+        Self {
+            der,
+            digests: Default::default(),
+        }
+    }
+
+    fn has(&self, print: &Fingerprint) -> bool {
+        let known = KNOWN.iter().position(|known| known == print.function());
+        known.is_some_and(|known| {
+            let digest = self.digests[known]
+                .get_or_init(|| digest(&KNOWN[known], self.der).unwrap_or_default());
+            *digest == print.digest() || mutant::on(Mutant::AnyFingerprint)
+        })
+    }
+}
+
 /// Whether a certificate has one of these fingerprints, if there are any.
-fn check_prints(prints: &[Fingerprint], certificate: &[u8], of: &str) -> Result<(), String> {
-    let is_one = |print: &Fingerprint| {
-        digest(print.function(), certificate)
-            .is_some_and(|digest| digest == print.digest() || mutant::on(Mutant::AnyFingerprint))
-    };
+fn check_prints(prints: &[Fingerprint], certificate: &Shown<'_>, of: &str) -> Result<(), String> {
+    let is_one = |print: &Fingerprint| certificate.has(print);
     match prints {
         [] => Ok(()),
         prints if prints.iter().any(is_one) => Ok(()),
@@ -122,7 +152,7 @@ fn check_prints(prints: &[Fingerprint], certificate: &[u8], of: &str) -> Result<
 
 /// Whether a certificate has one of the fingerprints of a configuration, if there are any.
 pub(super) fn check_known(known: &[Fingerprint], certificate: &[u8]) -> Result<(), String> {
-    check_prints(known, certificate, "tls.fingerprints")
+    check_prints(known, &Shown::new(certificate), "tls.fingerprints")
 }
 
 /// Whether a hash function can be computed.

@@ -3,7 +3,7 @@
 use std::str;
 
 use super::super::session::TYPE_LETTERS;
-use super::super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES};
+use super::super::{MAX_ATTRIBUTES, MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES};
 use super::{Findings, rules};
 
 /// One line that has the form of one.
@@ -97,6 +97,15 @@ impl<'a> Text<'a> {
             findings.add(&rules::LIMIT, sections[MAX_MEDIA_LINES].number, None, text);
             return None;
         }
+        let mut levels = std::iter::once(&session).chain(sections.iter().map(|it| &it.lines));
+        let is_attribute = |line: &&Line<'_>| line.letter == b'a';
+        let first_over = levels.find_map(|it| it.iter().filter(is_attribute).nth(MAX_ATTRIBUTES));
+        if let Some(line) = first_over {
+            let text = format!("more than {MAX_ATTRIBUTES} attributes in one section");
+            findings.0.clear();
+            findings.add(&rules::LIMIT, line.number, None, text);
+            return None;
+        }
         Some(Self {
             is_whole: is_whole.unwrap_or(true),
             session,
@@ -123,7 +132,8 @@ impl Endings {
         findings: &mut Findings,
     ) -> Option<&'a [u8]> {
         let line = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let octets = line.strip_suffix(b"\r").unwrap_or(line);
+        // A CR at the end of the text ends no line.
+        let octets = raw.strip_suffix(b"\r\n").unwrap_or(line);
         if octets.is_empty() {
             self.blank.get_or_insert(number);
             return None;

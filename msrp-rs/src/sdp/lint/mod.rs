@@ -9,6 +9,7 @@
 //! alone. Pure, and total: any octets give findings, no more than a few for each line.
 
 mod answer;
+mod content;
 mod lines;
 mod rules;
 mod session;
