@@ -175,9 +175,10 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // The task lets go of the socket when it next runs, and a forked child never does: this ends the listening
-        // itself. Where a system does not know it for listeners, closing has to do.
-        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
+        // itself. Where a system does not know it for listeners, closing has to do. The task is told first, so that it
+        // takes this for no failure.
         self.task.abort();
+        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
     }
 }
 
