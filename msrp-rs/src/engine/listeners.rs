@@ -37,7 +37,12 @@ impl Engine {
             .then(|| trust(core, options.tls.as_ref()))
             .transpose()?;
         let advertise = options.advertise.as_ref();
-        let speaks = tls.map_or(Speaks::Plain, Speaks::Current);
+        let speaks = match tls {
+            None => Speaks::Plain,
+            // The fingerprint that the SDP of its sessions have told stays true.
+            Some(tls) if tls.last().is_pinned() => Speaks::Fixed(tls.last()),
+            Some(tls) => Speaks::Current(tls),
+        };
         validate::listen(&options)?;
         let sockets = SocketOptions {
             interface: options.interface.clone(),
@@ -170,9 +175,10 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // The task lets go of the socket when it next runs, and a forked child never does: this ends the listening
-        // itself. Where a system does not know it for listeners, closing has to do.
-        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
+        // itself. Where a system does not know it for listeners, closing has to do. The task is told first, so that it
+        // takes this for no failure.
         self.task.abort();
+        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Both);
     }
 }
 
