@@ -325,8 +325,8 @@ class Session(SessionBase):
         tls: bool = False,
         timeout: float | None = 30,
     ) -> None:
-        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at a
-        port. `initial` is what was read from it already. `inbound` says that the peer connected,
+        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at
+        a port. `initial` is what was read from it already. `inbound` says that the peer connected,
         which makes us the server of TLS. `tls` is that of the session: the engine does the
         handshake, and the initial octets belong to it. Only this session is served on it.
 
@@ -346,7 +346,9 @@ class Session(SessionBase):
         if self._open_waiter is not None:
             raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
         if not self.remote_path:
-            raise ValueError("adopt needs the remote side: call set_remote or set_remote_path first")
+            raise ValueError(
+                "adopt needs the remote side: call set_remote or set_remote_path first"
+            )
         give(sock, lambda fd: self._core.adopt(fd, bytes(initial), inbound, tls))
         await self.open(timeout)
 
