@@ -962,7 +962,8 @@ typedef struct libmsrp_engine libmsrp_engine;
  * its attributes one by one.
  *
  * Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
- * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+ * libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. sendrecv, the
+ * default, is not among them: a host whose session part has a direction adds it. The peer's is
  * made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
  * libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
  *
@@ -2908,6 +2909,16 @@ size_t libmsrp_sdp_attribute_count(const struct libmsrp_sdp *sdp);
 libmsrp_result libmsrp_sdp_attribute(const struct libmsrp_sdp *sdp,
                                      size_t index,
                                      struct libmsrp_header *out);
+
+/**
+ * The section as an m= block with its CRLFs, for texts and for libmsrp_session_prepare_remote(); attributes of the session
+ * part that are defaults of it stand in the block. *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL; LIBMSRP_ERR_INVALID_SDP: path or accept-types is
+ * missing in a section of MSRP; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in a forked child.
+ */
+libmsrp_result libmsrp_sdp_text(const struct libmsrp_sdp *sdp,
+                                struct libmsrp_text **out);
 
 /**
  * Ends a section. NULL is allowed and does nothing.

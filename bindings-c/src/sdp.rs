@@ -17,7 +17,8 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 /// its attributes one by one.
 ///
 /// Ours comes from libmsrp_session_local_sdp(), as a later offer from libmsrp_session_offer_sdp(): read it with libmsrp_sdp_get_line() and, from 0 to
-/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. The peer's is
+/// libmsrp_sdp_attribute_count() - 1, libmsrp_sdp_attribute(), and put the values into the stack's objects. sendrecv, the
+/// default, is not among them: a host whose session part has a direction adds it. The peer's is
 /// made with libmsrp_sdp_new(), libmsrp_sdp_add_default() for each attribute of the session part and
 /// libmsrp_sdp_add_attribute() for each of the section, and goes to libmsrp_session_set_remote_sdp().
 ///
@@ -28,6 +29,8 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 pub struct libmsrp_sdp {
     line: Line,
     attributes: Vec<(CString, Option<CString>)>,
+    /// The text that it was read from, or its m= line.
+    source: String,
     /// What a session takes; or why it does not.
     builder: Result<MediaBuilder>,
 }
@@ -113,6 +116,7 @@ impl libmsrp_sdp {
                 port_count: line.port_count,
             },
             attributes: Vec::new(),
+            source: line.text.to_owned(),
             builder,
         };
         for (name, value) in line.attributes() {
@@ -131,6 +135,15 @@ impl libmsrp_sdp {
         let lost = || Error::local(ErrorKind::Internal, "description without a line");
         let line = parsed.media_lines().next().ok_or_else(lost)?;
         Ok(Self::read(&line, std::iter::empty()))
+    }
+
+    /// Its block.
+    fn text(&self) -> Result<String> {
+        match &self.builder {
+            Ok(builder) if self.line.port != 0 => Ok(builder.clone().build()?.to_media()),
+            // Of other media, or over: as it stands.
+            _ => Ok(self.source.clone()),
+        }
     }
 
     fn show(&mut self, name: &str, value: Option<&str>) {
@@ -192,6 +205,7 @@ pub unsafe extern "C" fn libmsrp_sdp_new(
                 port_count: 1,
             },
             attributes: Vec::new(),
+            source: format!("m={media} {port} {protocol} {formats}\r\n"),
             builder: Ok(builder),
         })));
     })
@@ -365,6 +379,25 @@ pub unsafe extern "C" fn libmsrp_sdp_attribute(
             name: slice(name),
             value: value.as_deref().map_or(libmsrp_slice::NONE, slice),
         });
+    })
+}
+
+/// The section as an m= block with its CRLFs, for texts and for libmsrp_session_prepare_remote(); attributes of the session
+/// part that are defaults of it stand in the block. *out is for libmsrp_text_free().
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or out is NULL; LIBMSRP_ERR_INVALID_SDP: path or accept-types is
+/// missing in a section of MSRP; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_sdp_text(
+    sdp: *const libmsrp_sdp,
+    out: *mut *mut libmsrp_text,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let sdp = unsafe { entry::reference(sdp, "sdp") }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(out, "out") }?;
+        out.set(libmsrp_text::into_raw(sdp.text()?));
     })
 }
 

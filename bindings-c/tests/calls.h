@@ -555,6 +555,17 @@ static libmsrp_result call_sdp_attribute(caller *self) {
     return result;
 }
 
+static libmsrp_result call_sdp_text(caller *self) {
+    libmsrp_sdp *sdp = some_sdp(self);
+    libmsrp_text *text = NULL;
+    const libmsrp_result result =
+        libmsrp_sdp_text(MAYBE_NULL(libmsrp_sdp *, self, sdp), MAYBE_NULL(libmsrp_text **, self, &text));
+    CHECK((result == LIBMSRP_OK) == (text != NULL));
+    libmsrp_text_free(text);
+    libmsrp_sdp_free(sdp);
+    return result;
+}
+
 static libmsrp_result call_sdp_free(caller *self) {
     (void)self;
     libmsrp_sdp_free(NULL);
@@ -1077,6 +1088,7 @@ static function functions[] = {
     FUNCTION(sdp_get_line, ON_NOTHING, 2),
     FUNCTION(sdp_attribute_count, ON_NOTHING, 1),
     FUNCTION(sdp_attribute, ON_NOTHING, 2),
+    FUNCTION(sdp_text, ON_NOTHING, 2),
     FUNCTION(sdp_free, ON_NOTHING, 1),
     FUNCTION(session_open, ON_SESSION, 10),
     FUNCTION(session_close, ON_SESSION, 2),

@@ -21,6 +21,10 @@ static libmsrp_sdp *carried(const libmsrp_sdp *from) {
     return to;
 }
 
+static const char *text_of(libmsrp_text *text) {
+    return libmsrp_text_ptr(text);
+}
+
 static libmsrp_slice value_of(const libmsrp_sdp *sdp, const char *name) {
     for (size_t at = 0; at < libmsrp_sdp_attribute_count(sdp); at++) {
         libmsrp_header attribute;
@@ -178,6 +182,7 @@ static void session_level(void) {
     libmsrp_engine *engine = new_engine();
     libmsrp_sdp_line line = LIBMSRP_SDP_LINE_INIT;
     libmsrp_sdp *sdp = NULL, *ours = NULL;
+    libmsrp_text *block = NULL;
     party_new(&alice, engine, 1, NULL);
     line.port = 9;
     line.address = LIBMSRP_SLICE("2001:db8::1");
@@ -191,6 +196,10 @@ static void session_level(void) {
     CHECK_OK(libmsrp_sdp_get_line(sdp, &line));
     CHECK(equals(line.address, "2001:db8::1") && equals(line.address_type, "IP6"));
     CHECK_OK(libmsrp_session_set_remote_sdp(engine, alice.session, sdp));
+    CHECK_OK(libmsrp_sdp_text(sdp, &block));
+    CHECK(strstr(text_of(block), "m=message 9 TCP/MSRP *\r\nc=IN IP6 2001:db8::1\r\n") == text_of(block));
+    CHECK(strstr(text_of(block), "a=setup:active\r\n") && strstr(text_of(block), "a=recvonly\r\n"));
+    libmsrp_text_free(block);
     libmsrp_sdp_free(sdp);
     CHECK_OK(libmsrp_session_local_sdp(engine, alice.session, &ours));
     CHECK(equals(value_of(ours, "setup"), "passive") && value_of(ours, "sendonly").ptr == NULL);
@@ -198,10 +207,6 @@ static void session_level(void) {
     party_end(&alice);
     CHECK_OK(libmsrp_engine_free(engine));
     COVERS("S-081", "S-147");
-}
-
-static const char *text_of(libmsrp_text *text) {
-    return libmsrp_text_ptr(text);
 }
 
 /* One offer with two streams beside audio, each taken by a session; then the slot of one is used again. */
@@ -214,8 +219,11 @@ static void several_sessions(void) {
     size_t count = 0;
     party_new(&alice, engine, 1, NULL);
     party_new(&bob, engine, 1, NULL);
-    party_new(&carol, engine, 1, NULL);
-    party_new(&dave, engine, 1, NULL);
+    /* Those of the answerer share a port. */
+    libmsrp_session_options options = party_options();
+    CHECK_OK(libmsrp_listener_new(engine, LIBMSRP_TEXT("127.0.0.1"), 0, NULL, &options.listener));
+    party_new(&carol, engine, 1, &options);
+    party_new(&dave, engine, 1, &options);
     const libmsrp_sdp_stream ours[] = {{alice.session, 0}, {bob.session, 1}};
     const libmsrp_sdp_stream theirs[] = {{carol.session, 0}, {dave.session, 2}};
 
@@ -232,6 +240,9 @@ static void several_sessions(void) {
     CHECK_OK(libmsrp_sdp_parse(LIBMSRP_TEXT(mixed), 1, &sdp));
     CHECK_OK(libmsrp_sdp_get_line(sdp, &line));
     CHECK(equals(line.media, "audio") && line.port == 4000 && equals(value_of(sdp, "ptime"), "20"));
+    CHECK_OK(libmsrp_sdp_text(sdp, &again));
+    CHECK(strcmp(text_of(again), "m=audio 4000 RTP/AVP 0\r\na=ptime:20\r\n") == 0);
+    libmsrp_text_free(again);
     CHECK_RESULT(libmsrp_session_set_remote_sdp(engine, carol.session, sdp), LIBMSRP_ERR_INVALID_SDP);
     libmsrp_sdp_free(sdp);
 

@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 use crate::core::Core;
 use crate::error::OrRaise;
 use crate::session::Session;
+use crate::text::SdpText;
 use crate::uri::{self, Uri};
 
 /// An attribute: its name, and its value or none.
@@ -58,8 +59,8 @@ pub(crate) struct Media(pub(crate) MediaDescription);
 impl Media {
     /// The section of MSRP at this index, or the first that can be used, with its index.
     #[staticmethod]
-    fn parse(py: Python<'_>, text: &str, index: Option<usize>) -> PyResult<(usize, Self)> {
-        let parsed = SessionDescription::parse(text).or_raise(py)?;
+    fn parse(py: Python<'_>, text: SdpText, index: Option<usize>) -> PyResult<(usize, Self)> {
+        let parsed = SessionDescription::parse(text.as_str()).or_raise(py)?;
         let (index, description) = parsed.select(index).or_raise(py)?;
         Ok((index, Self(description)))
     }
@@ -136,8 +137,8 @@ fn texts(ranges: &[MediaRange]) -> Vec<String> {
 
 /// Whether it is a whole SDP, the attributes of its session part, and its sections.
 #[pyfunction]
-pub(crate) fn sdp_parse(py: Python<'_>, text: &str) -> PyResult<(bool, Vec<Pair>, Vec<Line>)> {
-    let parsed = SessionDescription::parse(text).or_raise(py)?;
+pub(crate) fn sdp_parse(py: Python<'_>, text: SdpText) -> PyResult<(bool, Vec<Pair>, Vec<Line>)> {
+    let parsed = SessionDescription::parse(text.as_str()).or_raise(py)?;
     let attributes = parsed.attributes().map(owned).collect();
     let lines = parsed.media_lines().map(|it| line(&it)).collect();
     Ok((parsed.is_whole(), attributes, lines))
@@ -170,11 +171,12 @@ pub(crate) fn builder(py: Python<'_>, line: &Line, defaults: &[Pair]) -> PyResul
 #[pyfunction]
 pub(crate) fn sdp_refuse(
     py: Python<'_>,
-    offer: &str,
+    offer: SdpText,
     index: Option<usize>,
-    last: Option<&str>,
+    last: Option<SdpText>,
 ) -> PyResult<String> {
-    engine::refuse(offer, index, last).or_raise(py)
+    let last = last.as_ref().map(SdpText::as_str);
+    engine::refuse(offer.as_str(), index, last).or_raise(py)
 }
 
 type Streams<'py> = Vec<(usize, Bound<'py, Session>)>;
@@ -184,9 +186,10 @@ type Streams<'py> = Vec<(usize, Bound<'py, Session>)>;
 pub(crate) fn sdp_offer(
     py: Python<'_>,
     sessions: Streams<'_>,
-    last: Option<&str>,
+    last: Option<SdpText>,
 ) -> PyResult<String> {
     let (core, handles) = of_one_engine(&sessions)?;
+    let last = last.as_ref().map(SdpText::as_str);
     core.get().offer_sessions(&handles, last).or_raise(py)
 }
 
@@ -194,13 +197,14 @@ pub(crate) fn sdp_offer(
 #[pyfunction]
 pub(crate) fn sdp_answer(
     py: Python<'_>,
-    offer: &str,
+    offer: SdpText,
     sessions: Streams<'_>,
-    last: Option<&str>,
+    last: Option<SdpText>,
 ) -> PyResult<String> {
     let (core, handles) = of_one_engine(&sessions)?;
+    let last = last.as_ref().map(SdpText::as_str);
     core.get()
-        .answer_sessions(offer, &handles, last)
+        .answer_sessions(offer.as_str(), &handles, last)
         .or_raise(py)
 }
 

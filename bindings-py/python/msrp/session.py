@@ -187,7 +187,8 @@ class Session(SessionBase):
 
     def local_attributes(self) -> MediaLine:
         """Our ``m=message`` section value by value, for a SIP stack that keeps an SDP as objects:
-        what `local_media` says as text.
+        what `local_media` says as text. ``sendrecv``, the default, is not among its attributes: a
+        host whose session part has a direction adds it.
 
         Raises `SessionClosed`.
         """

@@ -118,6 +118,16 @@ impl Session {
         shared.engine.create_answer(shared.session, offer, None)
     }
 
+    /// As [`create_answer`](Self::create_answer), with the 0-based index of our `m=` line among all of the offer.
+    /// [`Engine::answer_sessions`](crate::Engine::answer_sessions) answers several lines at once.
+    ///
+    /// Errors: as `create_answer`, and `InvalidArgument` where there is no such line.
+    pub fn create_answer_media(&self, offer: &str, index: usize) -> Result<String> {
+        let shared = self.shared();
+        let engine = &shared.engine;
+        engine.create_answer(shared.session, offer, Some(index))
+    }
+
     /// Only our `m=` block, for a host that builds its own SDP: the answer to an offer that
     /// [`set_remote`](Self::set_remote) was given, our open offer, else our side as it stands. The first time it is an
     /// offer; later ones come from [`offer_media`](Self::offer_media).

@@ -46,7 +46,7 @@ enum Turn {
     Nobody,
     /// The peer's answer to this offer.
     Theirs {
-        offer: MediaDescription,
+        offer: Box<MediaDescription>,
         /// The host asked for an offer. Else it asked for our block, and may still answer an offer of the peer.
         is_firm: bool,
     },
@@ -222,7 +222,7 @@ impl Negotiation {
             self.path = offer.path.clone();
             self.cema.go_on();
             self.turn = Turn::Theirs {
-                offer,
+                offer: Box::new(offer),
                 is_firm: false,
             };
         }
@@ -237,7 +237,8 @@ impl Negotiation {
         } = self;
         *is_told = true;
         match (turn, current) {
-            (Turn::Theirs { offer, .. }, _) | (_, Some(offer)) => Ok(offer),
+            (Turn::Theirs { offer, .. }, _) => Ok(offer),
+            (_, Some(ours)) => Ok(ours),
             (_, None) => Err(Error::local(
                 ErrorKind::Internal,
                 "session has no description",
@@ -255,7 +256,7 @@ impl Negotiation {
         self.is_told = true;
         self.cema.go_on();
         self.turn = Turn::Theirs {
-            offer,
+            offer: Box::new(offer),
             is_firm: true,
         };
         self.describe()
@@ -275,7 +276,7 @@ impl Negotiation {
             Turn::Theirs {
                 offer,
                 is_firm: true,
-            } if *offer != fresh => Err(Error::local(
+            } if **offer != fresh => Err(Error::local(
                 ErrorKind::Busy,
                 "an offer of ours is open, and another one would differ: give set_remote the answer, or take it back \
                  with rollback_offer (RFC 3264 §4)",
@@ -286,16 +287,19 @@ impl Negotiation {
 
     /// The host's attributes, from the next text on.
     pub(super) fn set_attributes(&mut self, attributes: Vec<Attribute>) {
-        match (&mut self.turn, &mut self.current) {
+        let open = match (&mut self.turn, &mut self.current) {
             (
                 Turn::Theirs {
                     offer,
                     is_firm: false,
                 },
                 _,
-            )
-            | (Turn::Ours, Some(offer)) => offer.attributes.clone_from(&attributes),
-            _ => {}
+            ) => Some(&mut **offer),
+            (Turn::Ours, Some(answer)) => Some(answer),
+            _ => None,
+        };
+        if let Some(open) = open {
+            open.attributes.clone_from(&attributes);
         }
         self.local.attributes = attributes;
     }
@@ -405,7 +409,7 @@ impl Negotiation {
             Turn::Theirs { offer, .. } => {
                 let role = role_from_answer(offer, theirs)?;
                 let judged = self.cema.judge_answer(offer, theirs, role)?;
-                self.take_with(theirs, role, judged, offer.clone(), false)
+                self.take_with(theirs, role, judged, (**offer).clone(), false)
             }
             Turn::Nobody | Turn::Ours => self.take_offer(theirs),
         }

@@ -179,7 +179,8 @@ impl MediaDescription {
 
     /// All attributes of the section as they are written, in that order: those of MSRP, then
     /// [`attributes`](Self::attributes). For a SIP stack that keeps an SDP as objects; `port`, `protocol`, `address` and
-    /// `title` are the other values of its `m=` section. `sendrecv`, the default, is not written.
+    /// `title` are the other values of its `m=` section. `sendrecv`, the default, is not written: a host whose session
+    /// part has a direction adds it, or that one would count.
     ///
     /// ```
     /// # fn main() -> msrp::Result<()> {

@@ -104,7 +104,7 @@ pub(crate) async fn connect(
     let via = entry.via();
     let peer = Peer {
         named: (hop.host(), port),
-        host: via.as_ref().map_or(hop.host(), |(host, _)| host),
+        host: via.as_ref().map_or_else(|| hop.host(), |(host, _)| host),
         port: via.as_ref().map_or(port, |(_, port)| *port),
     };
     let place = context.dialler.pool.place(Key {
