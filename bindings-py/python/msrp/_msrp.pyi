@@ -52,6 +52,7 @@ class Engine:
         trace: Trace | None,
         resolver: bool,
         allow_dial: bool,
+        port_range: tuple[int, int] | None,
     ) -> Engine: ...
     def domain(self) -> Domain: ...
     def listen(
