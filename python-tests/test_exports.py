@@ -21,8 +21,8 @@ NAMES = """
 
 #: Of the modules that are asked for by name.
 MODULES = {
-    "sdp": """Attribute AttributesIn Direction Fingerprint MediaDescription MediaLine
-        SessionDescription Setup answer offer parse refuse""",
+    "sdp": """Attribute AttributesIn Direction Finding Fingerprint MediaDescription MediaLine
+        SessionDescription Setup Severity answer check offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
         Request Response Uri UriPath new_id""",
     "testing": "Entry Faults Frame Held Log RawPeer Request Response faults pair",
@@ -34,10 +34,10 @@ MEMBERS = {
     "Listener": "close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
     "Session": """close close_reason create_answer create_offer direction events id local_attributes
-        local_media local_path offer_attributes offer_due offer_media open peer_certificate
-        prepare_remote recv recv_many recv_request remote_description remote_direction
-        remote_fingerprints remote_path request rollback_offer send send_nowait set_attributes
-        set_direction set_remote set_remote_attributes set_remote_path state""",
+    local_media local_path offer_attributes offer_due offer_media open peer_certificate
+    prepare_remote recv recv_many recv_request remote_description remote_direction
+    remote_fingerprints remote_path request rollback_offer send send_nowait set_attributes
+    set_direction set_remote set_remote_attributes set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

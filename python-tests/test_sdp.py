@@ -290,3 +290,37 @@ def test_refusals() -> None:
     with pytest.raises(msrp.InvalidSdp, match="line 3"):
         sdp.parse(OFFER.encode().replace(b"s=-", b"s=\xff"))
     covers("S-006", "S-131")
+
+
+def test_check_names_every_broken_rule_with_its_line() -> None:
+    broken = OFFER.replace("m=message 2855 TCP/MSRP *", "m=message 2855 TCP/MSRP text/plain", 1)
+    broken = broken.replace("a=max-size:1000", "a=max-size:many")
+    found = [(one.line, one.rule, one.media) for one in sdp.check(broken) if one.media == 1]
+    assert (10, "format", 1) in found
+    assert (16, "max-size", 1) in found
+    first = next(one for one in sdp.check(broken) if one.rule == "format")
+    assert first.severity is sdp.Severity.ERROR
+    assert str(first) == ("line 10: error: format list does not begin with * (RFC 4975 §8.1)")
+    with pytest.raises(msrp.InvalidSdp):
+        sdp.parse(broken).select(1)
+
+
+def test_check_has_no_errors_where_a_stream_can_be_taken() -> None:
+    assert [one for one in sdp.check(OFFER) if one.severity is sdp.Severity.ERROR] == []
+    assert "setup-passive" not in [one.rule for one in sdp.check(OFFER, kind="answer")]
+
+
+def test_check_looks_at_an_answer_beside_its_offer() -> None:
+    answer = sdp.refuse(OFFER)
+    assert [one.rule for one in sdp.check(answer, offer=OFFER)] == ["port-zero", "port-zero"]
+    shorter = answer[: answer.rindex("m=message")]
+    assert "answer-lines" in [one.rule for one in sdp.check(shorter, offer=OFFER)]
+
+
+def test_check_takes_any_octets_and_no_other_kind() -> None:
+    assert sdp.check(b"\xff")[0].rule == "encoding"
+    assert sdp.check("")[0].rule == "version"
+    with pytest.raises(ValueError, match="kind"):
+        sdp.check(OFFER, kind="question")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no offer"):
+        sdp.check(OFFER, kind="offer", offer=OFFER)

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use bytes::Bytes;
-use msrp_core::engine::{Adopt, ListenerHandle, NotAdopted};
+use msrp_core::engine::{Adopt, ListenerHandle, NotAdopted, SessionHandle};
 use msrp_core::error::{Error, Result};
 
 use crate::engine::libmsrp_engine;
@@ -43,6 +43,9 @@ pub unsafe extern "C" fn libmsrp_session_adopt(
     ffi_entry!({
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // Who has ended wants nobody's socket.
+        let handle = SessionHandle(session);
+        engine.core.state(handle)?;
         // SAFETY: the header's contract.
         let initial = unsafe { octets(initial, initial_len) }?;
         let how = Adopt {
@@ -50,7 +53,6 @@ pub unsafe extern "C" fn libmsrp_session_adopt(
             initial,
             tls: tls != 0,
         };
-        let handle = msrp_core::engine::SessionHandle(session);
         // SAFETY: the header's contract.
         unsafe { hand_over(fd, |socket| engine.core.adopt(handle, socket, how)) }?;
     })
@@ -78,9 +80,10 @@ pub unsafe extern "C" fn libmsrp_listener_adopt(
     ffi_entry!({
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        let handle = ListenerHandle(listener);
+        engine.core.listener_address(handle)?;
         // SAFETY: the header's contract.
         let initial = unsafe { octets(initial, initial_len) }?;
-        let handle = ListenerHandle(listener);
         let adopt = |socket| engine.core.adopt_connection(handle, socket, initial);
         // SAFETY: the header's contract.
         unsafe { hand_over(fd, adopt) }?;

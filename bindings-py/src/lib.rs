@@ -12,6 +12,7 @@ mod domain;
 mod engine;
 mod error;
 mod held;
+mod lint;
 mod message;
 mod options;
 mod sdp;
@@ -45,6 +46,7 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
     module.add_function(wrap_pyfunction!(sdp::sdp_parse, module)?)?;
     module.add_function(wrap_pyfunction!(sdp::sdp_refuse, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::sdp_check, module)?)?;
     module.add_function(wrap_pyfunction!(sdp::sdp_offer, module)?)?;
     module.add_function(wrap_pyfunction!(sdp::sdp_answer, module)?)?;
     module.add_function(wrap_pyfunction!(cli::cli, module)?)?;

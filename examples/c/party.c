@@ -342,6 +342,8 @@ static const char *reason_text(libmsrp_close_reason reason) {
         return "the peer refused";
     case LIBMSRP_CLOSE_REASON_BIND_TIMEOUT:
         return "the peer did not come";
+    case LIBMSRP_CLOSE_REASON_STREAM_ENDED:
+        return "by SDP";
     }
     return "unknown";
 }

@@ -218,6 +218,14 @@ fn rfc8122_6_2_the_side_that_listens_does_not_serve_another_certificate() {
     assert_eq!(error.status, Some(StatusCode(481)), "{error}");
     b.take();
     assert!(b.seen(|seen| !seen.has(wrong, |event| matches!(event, Event::Opened))));
+    let soon = Duration::from_millis(100);
+    b.engine.open(wrong, Some(soon)).expect("waits");
+    let error = b.wait_closed(wrong).error.expect("an error");
+    assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
+    assert!(
+        error.context.contains("its fingerprint is not that of"),
+        "{error}"
+    );
 
     // Known only afterwards: what was held is not used, and the right peer may still come.
     let (one, two) = (

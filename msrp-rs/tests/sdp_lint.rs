@@ -7,7 +7,7 @@ mod lint;
 use std::collections::BTreeSet;
 
 use msrp::sdp::lint::{Finding, Kind, check, check_answer, rules};
-use msrp::sdp::{MAX_SDP_LEN, MAX_SDP_LINES};
+use msrp::sdp::{MAX_ATTRIBUTES, MAX_SDP_LEN, MAX_SDP_LINES};
 use proptest::prelude::*;
 
 use lint::agrees;
@@ -550,6 +550,7 @@ fn every_rule_is_found_where_it_is_broken_and_nothing_else() {
         ("limit", "a".repeat(MAX_SDP_LEN + 1)),
         ("limit", text(&GOOD) + &"a=x\r\n".repeat(MAX_SDP_LINES)),
         ("limit", text(&GOOD) + &"m=audio 1 RTP/AVP 0\r\n".repeat(64)),
+        ("limit", text(&GOOD) + &"a=x\r\n".repeat(MAX_ATTRIBUTES)),
         (
             "path-limit",
             text(&GOOD[..7]) + "a=path:" + &"msrp://a:1/b;tcp ".repeat(65),
@@ -565,6 +566,7 @@ fn every_rule_is_found_where_it_is_broken_and_nothing_else() {
     ] {
         let found = check(sdp.as_bytes(), None);
         assert!(found.iter().any(|one| one.rule.name == name), "{name}");
+        agrees(&sdp);
         seen.extend(found.iter().map(|finding| finding.rule.name));
     }
     seen.extend(answers());
@@ -651,7 +653,7 @@ fn a_block_needs_no_session_part() {
     let found = check(text(&GOOD).trim_end_matches('\n').as_bytes(), None);
     assert_eq!(
         names(&found),
-        ["6 setup-missing", "9 line-end", "9 encoding"]
+        ["6 setup-missing", "9 encoding", "9 line-end"]
     );
 }
 

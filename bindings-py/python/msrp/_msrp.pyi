@@ -27,6 +27,7 @@ __all__ = [
     "parse_byte_range",
     "parse_path",
     "sdp_answer",
+    "sdp_check",
     "sdp_offer",
     "sdp_parse",
     "sdp_refuse",
@@ -254,4 +255,7 @@ def sdp_offer(sessions: list[tuple[int, Session]], last: str | bytes | None) -> 
 def sdp_answer(
     offer: str | bytes, sessions: list[tuple[int, Session]], last: str | bytes | None
 ) -> str: ...
+def sdp_check(
+    text: bytes, kind: str | None, offer: str | None
+) -> list[tuple[int, int | None, str, str, str, str]]: ...
 def cli(argv: list[str]) -> int: ...

@@ -21,6 +21,10 @@ A host with one session needs nothing of this: `Session.create_offer`, `Session.
     )
 
 - `MediaDescription`: what a section says, checked and typed.
+- `check`: every rule that a text breaks, with its line; for test tools::
+
+    for finding in sdp.check(offer, kind="offer"):
+        print(finding)
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from . import _msrp
 from ._msrp import Uri
@@ -41,12 +45,15 @@ __all__ = [
     "Attribute",
     "AttributesIn",
     "Direction",
+    "Finding",
     "Fingerprint",
     "MediaDescription",
     "MediaLine",
     "SessionDescription",
     "Setup",
+    "Severity",
     "answer",
+    "check",
     "offer",
     "parse",
     "refuse",
@@ -245,6 +252,58 @@ class SessionDescription:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Severity(enum.StrEnum):
+    """What a `Finding` means."""
+
+    NOTE = "note"
+    """Worth to know: legal, or without effect."""
+    WARNING = "warning"
+    """A rule is broken, and this engine goes on all the same; others may not."""
+    ERROR = "error"
+    """This engine refuses the stream, or the whole text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that a text breaks, and where. `str` tells it in a line."""
+
+    #: Line of the text, from 1. What is missing is told at the ``m=`` line, or at line 1.
+    line: int
+    #: 0-based index of the ``m=`` line whose stream it is about; None if about the whole text.
+    media: int | None
+    severity: Severity
+    #: Name of the rule, which does not change; ``msrp sdp check --rules`` lists all.
+    rule: str
+    #: Where the rule stands, as ``RFC 4975 §8.2``.
+    reference: str
+    #: What is wrong. Session-ids in it are cut to 4 characters.
+    text: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.severity}: {self.text} ({self.reference})"
+
+
+def check(
+    text: str | bytes,
+    *,
+    kind: Literal["offer", "answer"] | None = None,
+    offer: str | None = None,
+) -> list[Finding]:
+    """Every rule that a whole SDP, or ``m=`` blocks, break, in the order of their lines. No error
+    among them means that a stream can be taken. Rules for offers or for answers alone are looked at
+    with `kind`. With `offer` the text is an answer to that one, and is looked at beside it.
+
+    Takes any octets. Raises `ValueError` for another `kind`, or one beside `offer`.
+    """
+    if offer is not None and kind not in {None, "answer"}:
+        raise ValueError("text that is an answer to an offer is no offer")
+    octets = text.encode() if isinstance(text, str) else bytes(text)
+    return [
+        Finding(line, media, Severity(severity), rule, reference, words)
+        for line, media, severity, rule, reference, words in _msrp.sdp_check(octets, kind, offer)
+    ]
 
 
 def parse(text: str | bytes) -> SessionDescription:

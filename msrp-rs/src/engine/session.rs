@@ -429,7 +429,7 @@ pub(super) async fn open(
         Err(_) => {
             let mut text = format!("session was not bound within {timeout:?}");
             if let Some(why) = entry.take_refused() {
-                text.push_str("; a TLS handshake at its port failed: ");
+                text.push_str("; the last peer that came was refused: ");
                 text.push_str(&why);
             }
             (

@@ -469,10 +469,7 @@ impl Driver {
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = connection.transmit_slices(&mut slices);
-            match self
-                .transport
-                .poll_write(cx, &slices[..filled], &context.blocks)
-            {
+            match self.transport.poll_write(cx, &slices[..filled]) {
                 Poll::Pending => return moved,
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Ready(Err(error)) => {

@@ -77,7 +77,7 @@ pub(crate) struct Entry {
     /// The session's own listener, if it has one.
     own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
-    /// Why the last handshake at the session's own listener failed.
+    /// Why the last one was refused that came for the session, or to its own listener.
     refused: Mutex<Option<String>>,
     /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
     /// waits for it.
@@ -254,14 +254,12 @@ impl Entry {
         pins.is_some_and(|pins| pins.check_shown(certificate).is_ok())
     }
 
-    /// A handshake at the session's own listener failed.
+    /// Who came for the session, or to its own listener, was refused.
     pub(crate) fn set_refused(&self, why: &str) {
-        if self.own.lock().is_some() {
-            *self.refused.lock() = Some(why.to_owned());
-        }
+        *self.refused.lock() = Some(why.to_owned());
     }
 
-    /// Why the last handshake at the session's own listener failed.
+    /// Why the last one was refused that came for the session, or to its own listener.
     pub(crate) fn take_refused(&self) -> Option<String> {
         self.refused.lock().take()
     }
@@ -599,7 +597,9 @@ impl Registry {
 
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
     pub(crate) fn refused(&self, listener: u64, why: &str) {
-        if let [entry] = self.waiting(listener).as_slice() {
+        if let [entry] = self.waiting(listener).as_slice()
+            && entry.own.lock().is_some()
+        {
             entry.set_refused(why);
         }
     }

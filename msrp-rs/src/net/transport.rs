@@ -2,15 +2,15 @@
 //!
 //! **Written means flushed**: a TLS stream may take octets and keep them while the socket blocks. So
 //! `poll_write` takes octets, `poll_flush` says how many of them the operating system has, and nothing is
-//! written before the last write is flushed. TLS records are coalesced from slices into at most 16 KiB.
+//! written before the last write is flushed. TLS records are made across slices, at most four for one write.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, ready};
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_rustls::TlsStream;
@@ -19,10 +19,9 @@ use super::block::{self, BlockPool};
 use super::detour;
 use super::socket::PeerSocket;
 
-/// Most plaintext in one write to TLS: one record.
-const TLS_WRITE: usize = 16 * 1024;
-/// What rustls may keep: one record with its header and tag, and room for an alert or a key update.
-const TLS_BUFFER: usize = TLS_WRITE + 1024;
+/// What rustls may keep: four records with their headers and tags, and room for an alert or a key update. All go to the
+/// socket in one write.
+const TLS_BUFFER: usize = 4 * (16 * 1024) + 1024;
 /// One connection's stream.
 pub(crate) struct Transport {
     stream: Stream,
@@ -30,6 +29,8 @@ pub(crate) struct Transport {
     unflushed: usize,
     /// TLS may have plaintext although the socket is not readable.
     may_hold_input: bool,
+    /// What came behind the octets that were read last.
+    read_error: Option<io::Error>,
     /// The peer's side ended without a `close_notify`: somebody else may have ended it.
     is_cut: bool,
 }
@@ -47,6 +48,7 @@ impl Transport {
             may_hold_input: stream.holds_initial(),
             stream: Stream::Tcp(stream),
             is_cut: false,
+            read_error: None,
         }
     }
 
@@ -62,6 +64,7 @@ impl Transport {
             unflushed: 0,
             may_hold_input: true,
             is_cut: false,
+            read_error: None,
         }
     }
 
@@ -128,6 +131,9 @@ impl Transport {
         cx: &mut TaskContext<'_>,
         pool: &BlockPool,
     ) -> Poll<io::Result<Bytes>> {
+        if let Some(error) = self.read_error.take() {
+            return self.ended(error);
+        }
         let socket = self.socket().stream();
         if let Poll::Pending = socket.poll_read_ready(cx)?
             && !self.may_hold_input
@@ -142,7 +148,7 @@ impl Transport {
                 read
             }
             Stream::Tls(stream) => {
-                let read = poll_read_buf(stream, cx, &mut block);
+                let read = poll_read_records(stream, cx, &mut block, &mut self.read_error);
                 self.may_hold_input = read.is_ready();
                 read
             }
@@ -151,13 +157,17 @@ impl Transport {
         pool.give_back(block);
         match ready!(read) {
             Ok(_) => Poll::Ready(Ok(octets)),
-            // A peer that does not say goodbye in TLS: MSRP's own framing shows whether something is missing.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.is_cut = self.is_secure();
-                Poll::Ready(Ok(Bytes::new()))
-            }
-            Err(error) => Poll::Ready(Err(error)),
+            Err(error) => self.ended(error),
         }
+    }
+
+    fn ended(&mut self, error: io::Error) -> Poll<io::Result<Bytes>> {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            // A peer that does not say goodbye in TLS: MSRP's own framing shows whether something is missing.
+            self.is_cut = self.is_secure();
+            return Poll::Ready(Ok(Bytes::new()));
+        }
+        Poll::Ready(Err(error))
     }
 
     /// Whether `poll_flush` has something to say.
@@ -170,30 +180,15 @@ impl Transport {
         &mut self,
         cx: &mut TaskContext<'_>,
         slices: &[IoSlice<'_>],
-        pool: &BlockPool,
     ) -> Poll<io::Result<()>> {
         debug_assert!(!self.is_flush_pending());
         let taken = match &mut self.stream {
             Stream::Tcp(stream) => ready!(Pin::new(stream).poll_write_vectored(cx, slices))?,
-            Stream::Tls(stream) => match slices.first() {
-                Some(first) if first.len() >= TLS_WRITE || slices.len() == 1 => {
-                    let first = &first[..first.len().min(TLS_WRITE)];
-                    ready!(Pin::new(stream).poll_write(cx, first))?
-                }
-                _ => {
-                    // Copied, at most one record: small frames would make a record each.
-                    let mut record = pool.borrow();
-                    for slice in slices {
-                        let room = TLS_WRITE - record.len();
-                        record.put_slice(&slice[..slice.len().min(room)]);
-                        if record.len() == TLS_WRITE {
-                            break;
-                        }
-                    }
-                    let written = Pin::new(stream).poll_write(cx, &record);
-                    pool.give_back(record);
-                    ready!(written)?
-                }
+            // Into rustls only, which makes whole records of the slices without a copy; `poll_flush` gives them to the
+            // socket, all at once.
+            Stream::Tls(stream) => match &mut **stream {
+                TlsStream::Client(stream) => stream.get_mut().1.writer().write_vectored(slices)?,
+                TlsStream::Server(stream) => stream.get_mut().1.writer().write_vectored(slices)?,
             },
         };
         if taken == 0 {
@@ -251,4 +246,27 @@ fn poll_read_buf(
     block: &mut bytes::BytesMut,
 ) -> Poll<io::Result<usize>> {
     pin!(stream.read_buf(block)).poll(cx)
+}
+
+/// As many records as are there and have room in the block: one has 16 KiB at most, and each turn of the driver has its
+/// price. An end behind octets comes again the next time, an error is kept for it.
+fn poll_read_records(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut TaskContext<'_>,
+    block: &mut bytes::BytesMut,
+    behind: &mut Option<io::Error>,
+) -> Poll<io::Result<usize>> {
+    let first = ready!(poll_read_buf(stream, cx, block))?;
+    let mut last = first;
+    while last > 0 && block.len() < block.capacity() {
+        match poll_read_buf(stream, cx, block) {
+            Poll::Ready(Ok(len)) => last = len,
+            Poll::Ready(Err(error)) => {
+                *behind = Some(error);
+                break;
+            }
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(Ok(first))
 }

@@ -25,6 +25,8 @@ use crate::wire::Host;
 const NAME: usize = 200;
 /// Most octets of what one part of a certificate says in a text.
 const TEXT: usize = 800;
+/// A signature whose parameters name its hash function (RFC 4055 §3.1).
+const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
 /// Most names of a certificate in a text.
 const NAMES: usize = 8;
 
@@ -184,8 +186,14 @@ pub(super) fn certifies(der: &[u8], hosts: &[Host]) -> bool {
 pub(super) fn signature_hash(der: &[u8]) -> Option<HashFunction> {
     let certificate = parse(der)?;
     let oid = certificate.signature_algorithm.algorithm.to_id_string();
-    let oid = match SignatureAlgorithm::try_from(&certificate.signature_algorithm) {
-        Ok(SignatureAlgorithm::RSASSA_PSS(params)) => params.hash_algorithm_oid().to_id_string(),
+    // Only of this one: others that are unknown are printed to standard error.
+    let oid = match oid.as_str() {
+        RSASSA_PSS => match SignatureAlgorithm::try_from(&certificate.signature_algorithm) {
+            Ok(SignatureAlgorithm::RSASSA_PSS(params)) => {
+                params.hash_algorithm_oid().to_id_string()
+            }
+            _ => return None,
+        },
         _ => oid,
     };
     Some(match oid.as_str() {

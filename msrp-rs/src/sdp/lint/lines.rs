@@ -3,7 +3,7 @@
 use std::str;
 
 use super::super::session::TYPE_LETTERS;
-use super::super::{MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES};
+use super::super::{MAX_ATTRIBUTES, MAX_MEDIA_LINES, MAX_SDP_LEN, MAX_SDP_LINES};
 use super::{Findings, rules};
 
 /// One line that has the form of one.
@@ -58,6 +58,7 @@ impl<'a> Text<'a> {
         let mut session = Vec::new();
         let mut sections: Vec<Section<'a>> = Vec::new();
         let mut endings = Endings::default();
+        let mut attributes = 0;
         for (index, raw) in sdp.split_inclusive(|octet| *octet == b'\n').enumerate() {
             let number = index + 1;
             if number > MAX_SDP_LINES {
@@ -74,7 +75,15 @@ impl<'a> Text<'a> {
             let Some(line) = read(octets, number, findings) else {
                 continue;
             };
+            attributes += usize::from(line.letter == b'a');
+            if attributes > MAX_ATTRIBUTES {
+                let text = format!("more than {MAX_ATTRIBUTES} attributes in one section");
+                findings.0.clear();
+                findings.add(&rules::LIMIT, number, None, text);
+                return None;
+            }
             if line.letter == b'm' {
+                attributes = 0;
                 sections.push(Section {
                     number,
                     media: parse_media(&line, findings),

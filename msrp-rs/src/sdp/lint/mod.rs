@@ -15,6 +15,7 @@ mod rules;
 mod session;
 mod stream;
 
+use std::cmp::Reverse;
 use std::fmt;
 
 pub use answer::check_answer;
@@ -105,7 +106,7 @@ pub enum Kind {
 
 /// Looks at a whole SDP, or at `m=` blocks if the text begins with `m=`. Some rules are for offers
 /// or for answers only: without `kind` they are not looked at. The findings come in the order of
-/// their lines. No error among them means that
+/// their lines, on each the gravest first. No error among them means that
 /// [`SessionDescription::select`](super::SessionDescription::select) takes a stream.
 ///
 /// A text over the limits of [`sdp`](super) has one finding, and is not looked at further.
@@ -139,7 +140,8 @@ impl Findings {
     }
 
     fn sorted(mut self) -> Vec<Finding> {
-        self.0.sort_by_key(|finding| finding.line);
+        self.0
+            .sort_by_key(|finding| (finding.line, Reverse(finding.rule.severity)));
         self.0
     }
 }

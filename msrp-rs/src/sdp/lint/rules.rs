@@ -25,7 +25,7 @@ macro_rules! rules {
 rules! {
     // The text.
     LIMIT = "limit", Error, "limit of this engine",
-        "A text has at most 262144 octets, 4096 lines and 64 m= lines.";
+        "A text has at most 262144 octets, 4096 lines, 64 m= lines, and 1024 attributes in each section.";
     ENCODING = "encoding", Error, "RFC 8866 §5",
         "Lines are UTF-8, without NUL and without CR inside.";
     LINE_FORM = "line-form", Error, "RFC 8866 §5",
@@ -112,8 +112,8 @@ rules! {
         "The transport of the first URI is tcp.";
     PATH_CLEARTEXT = "path-cleartext", Error, "RFC 4975 §8.1",
         "With TCP/TLS/MSRP the first URI of the path is an msrps URI.";
-    PATH_SECURE = "path-secure", Warning, "RFC 4975 §8.1",
-        "With an msrps URI first the protocol is TCP/TLS/MSRP; TLS is used in any case.";
+    PATH_SECURE = "path-secure", Error, "RFC 4975 §8.1",
+        "With an msrps URI first the protocol is TCP/TLS/MSRP.";
     SESSION_ID_SHARED = "session-id-shared", Warning, "RFC 4975 §8.2",
         "Each stream has a URI of its own.";
     SESSION_ID_SHORT = "session-id-short", Warning, "RFC 4975 §14.1",
