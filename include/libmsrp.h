@@ -2362,8 +2362,8 @@ void libmsrp_body_release(struct libmsrp_body *body);
  * CEMA, and where addresses are equal as texts, there is nothing to look up. lookup may be NULL.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or there is no such m= line;
- * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended, or the m=
- * line has port 0; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ * LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: the SDP is too long; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_session_prepare_remote(struct libmsrp_engine *engine,
                                               libmsrp_session session,
@@ -2834,7 +2834,7 @@ libmsrp_result libmsrp_sdp_new(const struct libmsrp_sdp_line *line,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
  * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
- * LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+ * LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
  * a forked child.
  */
 libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
@@ -2848,7 +2848,7 @@ libmsrp_result libmsrp_sdp_add_default(struct libmsrp_sdp *sdp,
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
  * LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
- * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+ * path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB;
  * LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
@@ -2861,7 +2861,8 @@ libmsrp_result libmsrp_sdp_add_attribute(struct libmsrp_sdp *sdp,
  * How many m= lines an SDP text has: a whole SDP, or m= blocks.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
- * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+ * or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines, 64 m= lines or 1024 attributes in a
+ * section; LIBMSRP_ERR_INTERNAL. Legal in
  * callbacks, from any thread, in a forked child.
  */
 libmsrp_result libmsrp_sdp_count(const uint8_t *text,

@@ -216,7 +216,7 @@ pub unsafe extern "C" fn libmsrp_sdp_new(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
 /// LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute;
-/// LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
+/// LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB; LIBMSRP_ERR_INTERNAL. Legal in callbacks, from any thread, in
 /// a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_add_default(
@@ -239,7 +239,7 @@ pub unsafe extern "C" fn libmsrp_sdp_add_default(
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: sdp or name is NULL, or a text is not UTF-8;
 /// LIBMSRP_ERR_INVALID_SDP: the value breaks a rule, which the text of the error names with the attribute, it is a second
-/// path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 4096 attributes or 256 KiB;
+/// path or direction, or the section is not one of MSRP; LIBMSRP_ERR_LIMIT: more than 1024 attributes or 256 KiB;
 /// LIBMSRP_ERR_INTERNAL. On an error nothing was added. Legal in callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_add_attribute(
@@ -262,7 +262,8 @@ pub unsafe extern "C" fn libmsrp_sdp_add_attribute(
 /// How many m= lines an SDP text has: a whole SDP, or m= blocks.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: text or out is NULL; LIBMSRP_ERR_INVALID_SDP: it is no SDP,
-/// or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines or 64 m= lines; LIBMSRP_ERR_INTERNAL. Legal in
+/// or not UTF-8; LIBMSRP_ERR_LIMIT: it has more than 256 KiB, 4096 lines, 64 m= lines or 1024 attributes in a
+/// section; LIBMSRP_ERR_INTERNAL. Legal in
 /// callbacks, from any thread, in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_sdp_count(

@@ -26,7 +26,7 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// Starts the threads.
+    /// Starts the threads. `asks`: whether the package answers for names, and for addresses to be dialled.
     #[new]
     fn new(
         py: Python<'_>,
@@ -34,8 +34,7 @@ impl Engine {
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
         trace: Option<&Bound<'_, PyAny>>,
-        resolver: bool,
-        allow_dial: bool,
+        asks: (bool, bool),
         port_range: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
@@ -43,11 +42,11 @@ impl Engine {
             limits: options::limits(limits)?,
             tls: tls::config(tls)?,
             trace: options::trace(trace)?,
-            resolver: match resolver {
+            resolver: match asks.0 {
                 true => NameResolution::Host,
                 false => NameResolution::System,
             },
-            dial_check: match allow_dial {
+            dial_check: match asks.1 {
                 true => DialCheck::Host,
                 false => DialCheck::None,
             },

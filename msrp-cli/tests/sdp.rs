@@ -302,6 +302,68 @@ fn who_connects_where_is_told() {
 }
 
 #[test]
+fn an_offer_and_its_answer_are_explained_together() {
+    let folder = Folder::new("sdp-both");
+    let offer = sdp(&[
+        "offer",
+        "--host",
+        "192.0.2.1",
+        "--direction",
+        "sendonly",
+        "--max-size",
+        "7",
+    ]);
+    let file = folder.path("offer");
+    fs::write(&file, &offer.out).expect("written");
+    for (setup, connects, to) in [
+        ("active", "answerer", "192.0.2.1:2855"),
+        ("passive", "offerer", "192.0.2.2:2855"),
+    ] {
+        let answer = sdp(&["answer", "--host", "192.0.2.2", "--setup", setup, &file]);
+        let told = sdp_with(
+            &["explain", "--json", "--answer-to", &file, "-"],
+            answer.out.as_bytes(),
+        );
+        let told = told.json().pop().expect("an outcome");
+        assert_eq!(
+            (&told["connects"], &told["connect_to"]),
+            (&connects.into(), &to.into())
+        );
+        let told = sdp_with(
+            &["explain", "--answer-to", &file, "-"],
+            answer.out.as_bytes(),
+        );
+        assert!(
+            told.out
+                .contains("from the answerer  No ordinary messages (recvonly)"),
+            "{}",
+            told.out
+        );
+        // Alone it does not say where an active answerer connects to.
+        let alone = sdp_with(
+            &["explain", "--json", "--role", "answerer", "-"],
+            answer.out.as_bytes(),
+        );
+        let alone = alone.json().pop().expect("an outcome");
+        assert_eq!(alone["connect_to"].is_null(), setup == "active");
+    }
+    // What does not fit together is refused.
+    let secure = sdp(&["offer", "--tls"]);
+    let file = folder.path("secure");
+    fs::write(&file, &secure.out).expect("written");
+    let ended = sdp_with(
+        &["explain", "--answer-to", &file, "-"],
+        offer.out.as_bytes(),
+    );
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.out.contains("refused: the offer is for TLS"),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
 fn every_line_is_explained_and_secrets_are_left_out() {
     let file = sample("rfc5547-offer.sdp");
     let file = file.to_str().expect("UTF-8");

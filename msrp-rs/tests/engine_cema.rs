@@ -368,6 +368,7 @@ fn rfc6714_4_4_names_are_looked_up_before_an_offer_is_judged() {
     let b = bob.session_with(cema());
     prepare(b, &plain_peer(7394, "active"));
     prepare(bob.session(), &offer);
+    prepare(b, &offer.replace("m=message 7394", "m=message 0"));
     assert_eq!(names.asked().len(), asked);
     let error = bob.engine.prepare_remote(b, "m=", None);
     assert_eq!(error.expect_err("no SDP").kind, ErrorKind::InvalidSdp);
@@ -424,4 +425,39 @@ fn rfc3264_8_4_hold_by_address_moves_nobody() {
         host.engine.open(session, Some(PATIENCE)).expect("opens");
         host.wait_opened(session);
     }
+}
+
+#[test]
+fn what_is_connected_needs_no_new_offer() {
+    let (alice, bob) = (Host::new(), Host::new());
+    let a = alice.session_with(cema());
+    let b = bob.session_with(active(cema()));
+    let offer = alice.engine.create_offer(a).expect("an offer");
+    let middlebox = Middlebox::new(port(&offer));
+    let back = Middlebox::new(9);
+    let answer = bob
+        .engine
+        .create_answer(b, &middlebox.anchor(&offer), None)
+        .expect("answers");
+    alice
+        .engine
+        .set_remote(a, &back.anchor(&answer), None)
+        .expect("taken");
+    talk((&bob, b), (&alice, a), "first");
+
+    // The peer refreshes, and its answer comes out of a middlebox that lost the attribute: as a first answer it would be
+    // void.
+    let offer = alice.engine.create_offer(a).expect("an offer");
+    let answer = bob
+        .engine
+        .create_answer(b, &middlebox.anchor(&offer), None)
+        .expect("answers");
+    assert_eq!(line(&answer, "a=setup"), "a=setup:active");
+    let plain = back.anchor(&answer).replace("a=msrp-cema\r\n", "");
+    alice.engine.set_remote(a, &plain, None).expect("taken");
+    assert_eq!(alice.engine.offer_due(a), Ok(false));
+    let transfer = bob.send(b, "second");
+    bob.wait_acknowledged_with(&alice, transfer);
+    assert_eq!(alice.wait_messages(a, 2)[1].body, b"second");
+    assert_eq!(middlebox.connections(), 1);
 }

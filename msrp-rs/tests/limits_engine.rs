@@ -360,6 +360,30 @@ const TESTED: &[(&str, &str)] = &[
         "src/net/log.rs::records_beyond_the_queue_are_dropped_and_counted",
     ),
     (
+        "SDP of a peer",
+        "tests/sdp_hostile.rs::more_lines_than_the_limit_are_refused",
+    ),
+    (
+        "m=` lines of an SDP",
+        "tests/sdp_hostile.rs::more_media_lines_than_the_limit_are_refused",
+    ),
+    (
+        "attributes of the session part, and of one `m=` section",
+        "tests/sdp_hostile.rs::more_attributes_than_the_limit_are_refused",
+    ),
+    (
+        "path` of a peer",
+        "tests/sdp_hostile.rs::more_uris_than_the_limit_are_refused",
+    ),
+    (
+        "entries of `accept-types` and of `accept-wrapped-types",
+        "tests/sdp_hostile.rs::type_lists_are_cut_at_their_limit",
+    ),
+    (
+        "names of an SDP that are looked up for CEMA",
+        "tests/sdp_cema.rs::only_names_that_can_decide_are_looked_up",
+    ),
+    (
         "text of a log record",
         "src/net/log.rs::levels_are_filtered_and_long_texts_cut",
     ),

@@ -23,7 +23,9 @@ struct Far(TcpListener);
 
 impl Far {
     fn at(address: &str) -> Self {
-        Self(TcpListener::bind(address).expect("a port"))
+        let listener = TcpListener::bind(address).expect("a port");
+        listener.set_nonblocking(true).expect("set");
+        Self(listener)
     }
 
     fn port(&self) -> u16 {
@@ -33,7 +35,13 @@ impl Far {
     /// Takes the connection that came, and answers its first request.
     #[track_caller]
     fn serve(&self) -> (RawPeer, SocketAddr) {
-        let (stream, from) = self.0.accept().expect("a connection");
+        let mut accepted = None;
+        wait_until(|| {
+            accepted = self.0.accept().ok();
+            accepted.is_some()
+        });
+        let (stream, from) = accepted.expect("just seen");
+        stream.set_nonblocking(false).expect("set");
         let mut peer = RawPeer::from_stream(stream);
         let first = peer.frame();
         peer.answer(&first, "200 OK");
@@ -42,10 +50,7 @@ impl Far {
 
     /// Whether a connection has come.
     fn came(&self) -> bool {
-        self.0.set_nonblocking(true).expect("set");
-        let came = self.0.accept().is_ok();
-        self.0.set_nonblocking(false).expect("set");
-        came
+        self.0.accept().is_ok()
     }
 }
 
@@ -90,21 +95,34 @@ fn rfc4975_6_2_a_name_is_resolved_anew_for_each_dial() {
     assert_eq!(names.asked().len(), 2);
 }
 
-/// A name whose addresses do, on one port: refuse, stay silent, accept.
-fn three_addresses() -> (Far, BlackHole) {
+/// On one port: 127.0.0.1 refuses, 127.0.0.2 is silent, 127.0.0.3 accepts.
+struct Three {
+    far: Far,
+    _silent: BlackHole,
+    _refuses: socket2::Socket,
+}
+
+fn three_addresses() -> Three {
     loop {
         let far = Far::at("127.0.0.3:0");
-        // Another test may have the port there.
-        let silent = SocketAddr::from(([127, 0, 0, 2], far.port()));
-        if TcpListener::bind(silent).is_ok() {
-            return (far, black_hole_at(silent));
+        let at = |last| SocketAddr::from(([127, 0, 0, last], far.port()));
+        // Bound, and not listening. Another test may have the port at one of them.
+        let refuses = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let refuses = refuses.expect("a socket");
+        if refuses.bind(&at(1).into()).is_ok() && TcpListener::bind(at(2)).is_ok() {
+            return Three {
+                _silent: black_hole_at(at(2)),
+                _refuses: refuses,
+                far,
+            };
         }
     }
 }
 
 #[test]
 fn rfc4975_6_2_a_silent_and_a_refusing_address_do_not_hold_up_the_third() {
-    let (far, _hole) = three_addresses();
+    let three = three_addresses();
+    let far = &three.far;
     let names = Names::new([("peer.example", has("127.0.0.1 127.0.0.2 127.0.0.3"))]);
     let host = Host::from_options(names.options());
     let session = dial(&host, "peer.example", far.port());
@@ -124,8 +142,8 @@ fn rfc4975_6_2_a_silent_and_a_refusing_address_do_not_hold_up_the_third() {
 
 #[test]
 fn an_error_names_each_address_with_its_reason() {
-    let (far, _hole) = three_addresses();
-    let port = far.port();
+    let three = three_addresses();
+    let port = three.far.port();
     let names = Names::new([("peer.example", has("127.0.0.1 127.0.0.2 ::1"))]);
     let host = Host::from_options(EngineOptions {
         limits: limits(|limits| limits.connect = Duration::from_secs(1)),

@@ -12,8 +12,8 @@ use engine_support::tls::{secure, text};
 use engine_support::tls_peer::{Made, client_config, connect, made};
 use engine_support::{Host, RawPeer, pair_with, wait_until};
 use msrp::engine::{
-    Engine, EngineOptions, ListenOptions, LogLevel, PemSource, SessionOptions, TlsConfig,
-    TlsVersion,
+    Engine, EngineOptions, ListenOptions, LogLevel, PemSource, SessionOptions, SetupPreference,
+    TlsConfig, TlsVerify, TlsVersion,
 };
 use msrp::error::ErrorKind;
 use rustls::ALL_VERSIONS;
@@ -147,6 +147,61 @@ fn a_renewed_certificate_counts_for_new_handshakes_and_old_connections_live() {
     folder.put_identity(&first);
     host.engine.reload_tls().expect("readable");
     assert_eq!(shown_at(port), first.der().to_vec());
+}
+
+/// The fingerprint in the SDP of a session is that of the certificate that its listener shows, at all times.
+#[test]
+fn a_listener_of_sessions_with_fingerprints_keeps_its_certificate() {
+    let folder = Folder::new("pinned");
+    let (first, second) = (made(&["localhost"], |_| {}), made(&["localhost"], |_| {}));
+    folder.put_identity(&first);
+    let pinned = |config: TlsConfig| TlsConfig {
+        ca: None,
+        verify: TlsVerify::Fingerprint,
+        ..config
+    };
+    let ours = pinned(folder.config());
+    let (host, peer) = (Host::new(), Host::new());
+    let listen = |tls: &TlsConfig| {
+        let options = ListenOptions {
+            host: "localhost".into(),
+            secure: true,
+            tls: Some(tls.clone()),
+            ..ListenOptions::default()
+        };
+        host.engine.listen(options).expect("a port")
+    };
+    let listener = listen(&ours);
+    let on = |listener, config: &TlsConfig| SessionOptions {
+        listener: Some(listener),
+        ..secure(config)
+    };
+    let theirs = secure(&pinned(made(&["peer.invalid"], |_| {}).config()));
+    let shown = |session| {
+        let certificate = peer.engine.peer_certificate(session).expect("alive");
+        certificate.expect("one").der.to_vec()
+    };
+    for _ in 0..2 {
+        let (one, _) = pair_with(&peer, theirs.clone(), &host, on(listener, &ours));
+        assert_eq!(shown(one), first.der().to_vec());
+        folder.put_identity(&second);
+        host.engine.reload_tls().expect("readable");
+    }
+    let renewed = listen(&ours);
+    let (one, _) = pair_with(&peer, theirs.clone(), &host, on(renewed, &ours));
+    assert_eq!(shown(one), second.der().to_vec());
+
+    // With another certificate than the listener's a session can only connect.
+    let other = pinned(made(&["other.invalid"], |_| {}).config());
+    let error = host.engine.session(&host.domain, on(listener, &other));
+    let error = error.expect_err("its SDP would be wrong");
+    assert_eq!(error.kind, ErrorKind::InvalidArgument);
+    assert!(error.context.contains("another certificate"), "{error}");
+    let active = SessionOptions {
+        setup: SetupPreference::Active,
+        ..on(listener, &other)
+    };
+    host.session_with(active);
 }
 
 #[test]

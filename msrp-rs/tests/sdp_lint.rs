@@ -548,7 +548,8 @@ fn every_rule_is_found_where_it_is_broken_and_nothing_else() {
     }
     for (name, sdp) in [
         ("limit", "a".repeat(MAX_SDP_LEN + 1)),
-        ("limit", text(&GOOD) + &"a=x\r\n".repeat(MAX_SDP_LINES)),
+        ("limit", text(&GOOD) + &"b=X:1\r\n".repeat(MAX_SDP_LINES)),
+        ("limit", text(&GOOD) + &"a=x\r\n".repeat(MAX_ATTRIBUTES)),
         ("limit", text(&GOOD) + &"m=audio 1 RTP/AVP 0\r\n".repeat(64)),
         ("limit", text(&GOOD) + &"a=x\r\n".repeat(MAX_ATTRIBUTES)),
         (

@@ -160,11 +160,18 @@ fn port_0_is_taken_with_whatever_else_and_says_that_the_stream_is_over() {
 #[test]
 fn more_attributes_than_the_limits_are_refused() {
     let mut many = builder();
-    for _ in 0..sdp::MAX_SDP_LINES {
+    for _ in 0..sdp::MAX_ATTRIBUTES {
         many.attribute("x", None).expect("room");
     }
     assert_eq!(
         many.attribute("x", None).expect_err("full").kind,
+        ErrorKind::Limit
+    );
+    for _ in 0..sdp::MAX_ATTRIBUTES {
+        many.session_attribute("x", None).expect("room");
+    }
+    assert_eq!(
+        many.session_attribute("x", None).expect_err("full").kind,
         ErrorKind::Limit
     );
     let long = "y".repeat(sdp::MAX_SDP_LEN);

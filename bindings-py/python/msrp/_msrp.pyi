@@ -50,8 +50,8 @@ class Engine:
         limits: Limits,
         tls: TLSConfig | None,
         trace: Trace | None,
-        resolver: bool,
-        allow_dial: bool,
+        asks: tuple[bool, bool],
+        port_range: tuple[int, int] | None,
     ) -> Engine: ...
     def domain(self) -> Domain: ...
     def listen(

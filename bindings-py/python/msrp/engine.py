@@ -94,8 +94,7 @@ class Engine:
             self._limits,
             _tls(tls)[1],
             _trace(trace),
-            resolver is not None,
-            allow_dial is not None,
+            (resolver is not None, allow_dial is not None),
             port_range,
         )
         self._resolver = resolver

@@ -310,8 +310,8 @@ def parse(text: str | bytes) -> SessionDescription:
     """Reads an SDP of any media: a whole one, or ``m=`` blocks. Rules of MSRP are not checked: that
     is done by `SessionDescription.select`.
 
-    Raises `InvalidSdp`, which names the line, and `LimitExceeded` above 256 KiB, 4096 lines or 64
-    ``m=`` lines.
+    Raises `InvalidSdp`, which names the line, and `LimitExceeded` above 256 KiB, 4096 lines, 64
+    ``m=`` lines or 1024 attributes in a section.
     """
     is_whole, attributes, lines = _msrp.sdp_parse(text)
     media = tuple(_media_line(line) for line in lines)

@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod meaning;
+mod outcome;
 mod write;
 
 use std::fs::File;
@@ -43,7 +44,7 @@ EXAMPLES
 
   Who connects where, how is the certificate judged, what may be sent?
     msrp sdp explain offer.sdp
-    msrp sdp explain --role answerer answer.sdp
+    msrp sdp explain --answer-to offer.sdp answer.sdp
 
   An offer for a test, and an answer to one that came:
     msrp sdp offer --host 192.0.2.1 --port 2855 --accept-types 'message/cpim text/plain'

@@ -11,7 +11,7 @@ use super::Engine;
 use super::handle::SessionHandle;
 use super::negotiation::Remote;
 use super::session::Session;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
 use crate::sdp::cema::{AfterAnswer, Connect, Fallback, Names, after_answer, names_of_answer};
 use crate::sdp::{Fingerprint, MediaDescription, Setup};
@@ -32,12 +32,20 @@ impl Engine {
         sdp: &str,
         index: Option<usize>,
     ) -> Result<u64> {
-        let theirs = MediaDescription::parse(sdp, index)?;
+        let theirs = match MediaDescription::parse(sdp, index) {
+            Ok(theirs) => Some(theirs),
+            // Port 0: `set_remote` ends the session.
+            Err(error) if error.kind == ErrorKind::Gone => None,
+            Err(error) => return Err(error),
+        };
         let core = self.core()?;
         core.check_running()?;
         let session = core.shared.session(session)?;
         let lookup = core.shared.context.number();
-        let wanted = session.negotiation.lock().unknown_names(&theirs)?;
+        let wanted = match &theirs {
+            Some(theirs) => session.negotiation.lock().unknown_names(theirs)?,
+            None => Vec::new(),
+        };
         if wanted.is_empty() {
             session.mailbox().prepared(lookup);
             return Ok(lookup);

@@ -37,7 +37,12 @@ impl Engine {
             .then(|| trust(core, options.tls.as_ref()))
             .transpose()?;
         let advertise = options.advertise.as_ref();
-        let speaks = tls.map_or(Speaks::Plain, Speaks::Current);
+        let speaks = match tls {
+            None => Speaks::Plain,
+            // The fingerprint that the SDP of its sessions have told stays true.
+            Some(tls) if tls.last().is_pinned() => Speaks::Fixed(tls.last()),
+            Some(tls) => Speaks::Current(tls),
+        };
         validate::listen(&options)?;
         let sockets = SocketOptions {
             interface: options.interface.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::lifecycle::Core;
 use super::listeners::{Listener, find_listener, ports};
-use super::options::{ClientAuth, SessionOptions};
+use super::options::{ClientAuth, SessionOptions, SetupPreference};
 use super::trust::trust;
 use super::validate;
 use crate::error::{Error, Result};
@@ -51,13 +51,14 @@ impl Place {
                     "secure: the listener does not speak TLS",
                 ));
             }
-            let tls = match &options.tls {
-                Some(config) if of_listener.is_some() => Some(core.trust.get(config)?.last()),
-                _ => of_listener.clone(),
+            let tls = match (&options.tls, &of_listener) {
+                (Some(config), Some(of_listener)) if config != of_listener.config() => {
+                    let tls = core.trust.get(config)?.last();
+                    check_clients(&tls, of_listener, options.setup)?;
+                    Some(tls)
+                }
+                _ => of_listener,
             };
-            if let (Some(tls), Some(of_listener)) = (&tls, &of_listener) {
-                check_clients(tls, of_listener)?;
-            }
             let authority = match &options.advertise {
                 Some((host, 0)) => Some((host.parse()?, listener.address.port())),
                 Some((host, port)) => Some((host.parse()?, *port)),
@@ -125,12 +126,18 @@ impl Place {
 
 /// What a session asks of peers that connect, its listener must have asked: which session they come for is known only
 /// when the handshake is over.
-fn check_clients(tls: &Tls, of_listener: &Tls) -> Result<()> {
+fn check_clients(tls: &Tls, of_listener: &Tls, setup: SetupPreference) -> Result<()> {
     let (config, asked) = (tls.config(), of_listener.config());
     if tls.is_pinned() {
         if !of_listener.is_pinned() {
             return Err(Error::invalid_argument(
                 "tls.verify is fingerprint: the listener's must be too, or it asks no peer for a certificate",
+            ));
+        }
+        if setup != SetupPreference::Active && !tls.shows_as(of_listener) {
+            return Err(Error::invalid_argument(
+                "tls.verify is fingerprint, and the listener shows another certificate than tls.cert, which the SDP \
+                 names: make the session without a listener",
             ));
         }
     } else if config.client_auth != ClientAuth::None

@@ -124,7 +124,7 @@ fn bind_address(address: SocketAddr, options: &SocketOptions) -> Result<StdListe
 pub(crate) enum Speaks {
     /// Cleartext.
     Plain,
-    /// TLS, as it was when the one session was made that listens here: its SDP has told the fingerprint.
+    /// TLS, as it was when this was made: SDP has told the fingerprint.
     Fixed(Arc<Tls>),
     /// TLS, as it is now.
     Current(Arc<Configured>),

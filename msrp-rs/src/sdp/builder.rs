@@ -50,8 +50,8 @@ pub struct MediaBuilder {
     session: Levelled,
     media: Levelled,
     own: MediaOnly,
-    /// Attributes and octets that were given.
-    count: usize,
+    /// Attributes of the session part and of the section, and octets that were given.
+    counts: [usize; 2],
     len: usize,
 }
 
@@ -92,7 +92,7 @@ impl MediaBuilder {
             session: Levelled::default(),
             media: Levelled::default(),
             own: MediaOnly::default(),
-            count: 0,
+            counts: [0; 2],
             len: 0,
         })
     }
@@ -141,7 +141,7 @@ impl MediaBuilder {
     /// # Errors
     /// As [`attribute`](Self::attribute).
     pub fn session_attribute(&mut self, name: &str, value: Option<&str>) -> Result<()> {
-        let value = self.check(name, value)?;
+        let value = self.check(0, name, value)?;
         if self.port != 0 {
             self.session.add(name, value).map_err(invalid)?;
         }
@@ -153,9 +153,9 @@ impl MediaBuilder {
     ///
     /// # Errors
     /// `InvalidSdp` for a value that breaks a rule, a second `path`, two directions, or a text that cannot stand in an
-    /// `a=` line; `Limit` for more attributes than [`MAX_ATTRIBUTES`] or more octets than [`MAX_SDP_LEN`].
+    /// `a=` line; `Limit` for more attributes of one level than [`MAX_ATTRIBUTES`] or more octets than [`MAX_SDP_LEN`].
     pub fn attribute(&mut self, name: &str, value: Option<&str>) -> Result<()> {
-        let value = self.check(name, value)?;
+        let value = self.check(1, name, value)?;
         self.add(name, value)
     }
 
@@ -233,7 +233,12 @@ impl MediaBuilder {
     }
 
     /// Whether a text of the host can stand in an `a=` line, and there is room for it.
-    fn check<'v>(&mut self, name: &str, value: Option<&'v str>) -> Result<Option<&'v str>> {
+    fn check<'v>(
+        &mut self,
+        level: usize,
+        name: &str,
+        value: Option<&'v str>,
+    ) -> Result<Option<&'v str>> {
         if name.is_empty() || name.contains(LINE_ENDS) || name.contains([':', ' ']) {
             return Err(invalid(format!(
                 "attribute {:?} has no name that can stand in an a= line (RFC 8866 §5.13)",
@@ -247,7 +252,7 @@ impl MediaBuilder {
                 excerpt(name)
             )));
         }
-        let count = self.count + 1;
+        let count = self.counts[level] + 1;
         let len = self.len + name.len() + value.map_or(0, str::len);
         if count > MAX_ATTRIBUTES || len > MAX_SDP_LEN {
             return Err(Error::remote(
@@ -258,7 +263,7 @@ impl MediaBuilder {
                 ),
             ));
         }
-        (self.count, self.len) = (count, len);
+        (self.counts[level], self.len) = (count, len);
         Ok(value)
     }
 

@@ -443,7 +443,7 @@ pub(crate) fn black_hole_at(at: SocketAddr) -> BlackHole {
     listener.bind(&at.into()).expect("a port");
     listener.listen(0).expect("listens");
     let address = listener.local_addr().expect("bound");
-    let fillers = (0..8)
+    let fillers: Vec<Socket> = (0..8)
         .map(|_| {
             let socket = tcp();
             socket.set_nonblocking(true).expect("set");
@@ -452,6 +452,8 @@ pub(crate) fn black_hole_at(at: SocketAddr) -> BlackHole {
             socket
         })
         .collect();
+    // Its queue has one place.
+    wait_until(|| fillers.iter().any(|filler| filler.peer_addr().is_ok()));
     BlackHole {
         port: address.as_socket().expect("an address").port(),
         _listener: listener,

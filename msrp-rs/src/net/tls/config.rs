@@ -97,7 +97,8 @@ pub enum TlsVersion {
 /// Files are read when a session or listener is first made with them, and looked at again when a session or listener is
 /// made, a listener accepts a connection (then once a second at most), or the host says so
 /// ([`Engine::reload_tls`](crate::engine::Engine::reload_tls)). What changed counts for new handshakes; connections that
-/// are there live on, and a session keeps the certificate that its SDP named. If the new content is unusable, the old one
+/// are there live on, a session keeps the certificate that its SDP named, and so does a listener with
+/// [`TlsVerify::Fingerprint`]. If the new content is unusable, the old one
 /// stays, and the log says so.
 ///
 /// Sessions are never resumed, in neither role and version: each connection has a handshake with certificates, and each

@@ -172,6 +172,16 @@ impl Tls {
         std::ptr::eq(self, other) || (self.trust == other.trust && self.config == other.config)
     }
 
+    /// Whether peers see the same certificate of both.
+    pub(crate) fn shows_as(&self, other: &Self) -> bool {
+        let leaf = |tls: &Self| {
+            tls.certified
+                .as_ref()
+                .and_then(|own| own.cert.first().cloned())
+        };
+        leaf(self) == leaf(other)
+    }
+
     /// Whether the same was read.
     fn is_same(&self, other: &Self) -> bool {
         self.trust == other.trust && self.identity == other.identity

@@ -106,6 +106,15 @@ impl<'a> Text<'a> {
             findings.add(&rules::LIMIT, sections[MAX_MEDIA_LINES].number, None, text);
             return None;
         }
+        let mut levels = std::iter::once(&session).chain(sections.iter().map(|it| &it.lines));
+        let is_attribute = |line: &&Line<'_>| line.letter == b'a';
+        let first_over = levels.find_map(|it| it.iter().filter(is_attribute).nth(MAX_ATTRIBUTES));
+        if let Some(line) = first_over {
+            let text = format!("more than {MAX_ATTRIBUTES} attributes in one section");
+            findings.0.clear();
+            findings.add(&rules::LIMIT, line.number, None, text);
+            return None;
+        }
         Some(Self {
             is_whole: is_whole.unwrap_or(true),
             session,
