@@ -3133,10 +3133,10 @@ libmsrp_result libmsrp_session_create_offer(struct libmsrp_engine *engine,
  * same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
  * or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
- * peer's path changed after the session was bound, or names have to be looked up first
- * (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
- * is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line,
+ * nobody could connect, or names have to be looked up first (libmsrp_session_prepare_remote());
+ * LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long;
+ * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
  * ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -3154,8 +3154,8 @@ libmsrp_result libmsrp_session_create_answer(struct libmsrp_engine *engine,
  *
  * With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
- * path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, nobody could
+ * connect, or names have to be looked up first (libmsrp_session_prepare_remote());
  * LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
  * LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -3165,6 +3165,21 @@ libmsrp_result libmsrp_session_set_remote(struct libmsrp_engine *engine,
                                           const uint8_t *sdp,
                                           size_t sdp_len,
                                           int32_t index);
+
+/**
+ * Moves a session to another place of this machine: our URI is another one in the next offer or answer, and the session
+ * goes over when the peer uses it, or it has connected from there. The one of before is served until then (RFC 3264
+ * §8.3.1). Of options count listener, host, port, advertise_host, advertise_port and connection (NULL: as before); all
+ * else is ignored. options may be NULL: another port of 127.0.0.1.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, a text is not UTF-8, a wildcard address has no
+ * advertise_host, or the listener does not fit the session's TLS; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+ * LIBMSRP_ERR_GONE: the listener is closed, or the session closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_relocate(struct libmsrp_engine *engine,
+                                        libmsrp_session session,
+                                        const struct libmsrp_session_options *options);
 
 /**
  * Takes the peer's path without any SDP: its MSRP URIs, separated by spaces. active, if not 0: we connect.

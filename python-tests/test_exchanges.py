@@ -140,6 +140,29 @@ async def test_port_0_ends_the_session() -> None:
         covers("S-142")
 
 
+async def test_a_session_moves_with_messages_under_way() -> None:
+    body = bytes(range(256)) * 4000
+    async with msrp.Engine() as engine, pair(engine) as (alice, bob):
+        before = alice.local_path
+        receiving = asyncio.create_task(bob.recv())
+        sent = await alice.send(body)
+        message = await receiving
+        alice.relocate()
+        assert alice.local_path != before
+        exchange(alice, bob)
+        assert bob.remote_path == alice.local_path
+        assert await message.read() == body
+        await sent.acknowledged()
+        for number in range(10):
+            await alice.send(str(number))
+        assert [await (await bob.recv()).text() for _ in range(10)] == [str(n) for n in range(10)]
+        await (await bob.send("there")).acknowledged()
+        assert await (await alice.recv()).text() == "there"
+        with pytest.raises(ValueError, match="wildcard"):
+            alice.relocate(host="0.0.0.0")
+        covers("S-137")
+
+
 async def test_unknown_directions_are_refused() -> None:
     async with msrp.Engine() as engine:
         with pytest.raises(ValueError, match='"both"'):

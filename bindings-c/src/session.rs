@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_core::engine::{
-    ChunkLen, ConnectionSharing, ListenerHandle, Profile, SessionHandle, SessionOptions,
-    SessionState, SetupPreference,
+    ChunkLen, ConnectionSharing, ListenerHandle, Profile, Relocation, SessionHandle,
+    SessionOptions, SessionState, SetupPreference,
 };
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::proto::{Pacing, ReportMode, SessionMatch};
@@ -568,10 +568,10 @@ pub unsafe extern "C" fn libmsrp_session_create_offer(
 /// same answer; one with port 0 ends the session and is answered with port 0. index: which m= line of the offer, from 0,
 /// or LIBMSRP_FIRST_MEDIA. *out is for libmsrp_text_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line, the
-/// peer's path changed after the session was bound, or names have to be looked up first
-/// (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it
-/// is too long; LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, offer is NULL, there is no such m= line,
+/// nobody could connect, or names have to be looked up first (libmsrp_session_prepare_remote());
+/// LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long;
+/// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_BUSY: an offer of
 /// ours is open (RFC 3264 §4); LIBMSRP_ERR_GONE: the session is closing or over; LIBMSRP_ERR_FORKED;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -604,8 +604,8 @@ pub unsafe extern "C" fn libmsrp_session_create_answer(
 ///
 /// With CEMA an answer may be one that cannot be used: libmsrp_session_offer_due() says so then.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, the peer's
-/// path changed after the session was bound, or names have to be looked up first (libmsrp_session_prepare_remote());
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, sdp is NULL, there is no such m= line, nobody could
+/// connect, or names have to be looked up first (libmsrp_session_prepare_remote());
 /// LIBMSRP_ERR_INVALID_SDP: it breaks a rule, or is not UTF-8; LIBMSRP_ERR_LIMIT: it is too long; LIBMSRP_ERR_INVALID_URI;
 /// LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session is closing or over;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -624,6 +624,40 @@ pub unsafe extern "C" fn libmsrp_session_set_remote(
         let sdp = unsafe { sdp_text(sdp, sdp_len, "sdp") }?;
         let index = media_index(index)?;
         engine.core.set_remote(SessionHandle(session), sdp, index)?;
+    })
+}
+
+/// Moves a session to another place of this machine: our URI is another one in the next offer or answer, and the session
+/// goes over when the peer uses it, or it has connected from there. The one of before is served until then (RFC 3264
+/// §8.3.1). Of options count listener, host, port, advertise_host, advertise_port and connection (NULL: as before); all
+/// else is ignored. options may be NULL: another port of 127.0.0.1.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, a text is not UTF-8, a wildcard address has no
+/// advertise_host, or the listener does not fit the session's TLS; LIBMSRP_ERR_CONNECT: the port cannot be bound;
+/// LIBMSRP_ERR_GONE: the listener is closed, or the session closing or over; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+/// Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_relocate(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    options: *const libmsrp_session_options,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let options = unsafe { sized::read(options, "options") }?;
+        let dials_anew = !options.connection.is_null();
+        // SAFETY: the header's contract.
+        let options = unsafe { options.to_core() }?;
+        let place = Relocation {
+            listener: options.listener,
+            host: options.host,
+            port: options.port,
+            advertise: options.advertise,
+            connection: dials_anew.then_some(options.connection),
+        };
+        engine.core.relocate(SessionHandle(session), place)?;
     })
 }
 

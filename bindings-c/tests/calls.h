@@ -397,6 +397,12 @@ static libmsrp_result call_session_rollback_offer(caller *self) {
     return libmsrp_session_rollback_offer(self->engine, self->session);
 }
 
+static libmsrp_result call_session_relocate(caller *self) {
+    libmsrp_session_options options = LIBMSRP_SESSION_OPTIONS_INIT;
+    options.listener = below(self, 2) != 0 ? self->listener : 0;
+    return libmsrp_session_relocate(self->engine, self->session, MAYBE_NULL(libmsrp_session_options *, self, &options));
+}
+
 static libmsrp_result call_session_set_direction(caller *self) {
     const int32_t direction = some_number(self, (int32_t)below(self, 4));
     return libmsrp_session_set_direction(self->engine, self->session, (libmsrp_direction)direction);
@@ -1062,6 +1068,7 @@ static function functions[] = {
     FUNCTION(session_local_media, ON_SESSION, 3),
     FUNCTION(session_offer_media, ON_SESSION, 3),
     FUNCTION(session_rollback_offer, ON_SESSION, 3),
+    FUNCTION(session_relocate, ON_SESSION, 2),
     FUNCTION(session_set_direction, ON_SESSION, 3),
     FUNCTION(session_direction, ON_SESSION, 3),
     FUNCTION(session_remote_direction, ON_SESSION, 3),

@@ -95,9 +95,36 @@ static void port_0_ends_it(void) {
     COVERS("S-142");
 }
 
+static void a_session_moves(void) {
+    static party alice, bob;
+    libmsrp_engine *engine = new_engine();
+    libmsrp_session_options place = LIBMSRP_SESSION_OPTIONS_INIT;
+    libmsrp_text *before = NULL;
+    libmsrp_text *after = NULL;
+    libmsrp_transfer transfer = 0;
+    pair_open(&alice, &bob, engine, 1);
+    CHECK_OK(libmsrp_session_local_path(engine, alice.session, &before));
+    place.host = LIBMSRP_SLICE("0.0.0.0");
+    CHECK(libmsrp_session_relocate(engine, alice.session, &place) == LIBMSRP_ERR_INVALID_ARGUMENT);
+    CHECK_OK(libmsrp_session_relocate(engine, alice.session, NULL));
+    exchange(&alice, &bob);
+    CHECK_OK(libmsrp_session_local_path(engine, alice.session, &after));
+    CHECK(strcmp(libmsrp_text_ptr(before), libmsrp_text_ptr(after)) != 0);
+    CHECK_OK(libmsrp_send(engine, alice.session, NULL, LIBMSRP_TEXT("from there"), &transfer));
+    RUN_UNTIL(engine, bob.message_count == 1);
+    CHECK_OK(libmsrp_send(engine, bob.session, NULL, LIBMSRP_TEXT("to there"), &transfer));
+    RUN_UNTIL(engine, alice.message_count == 1);
+    CHECK(alice.closed_count == 0 && bob.closed_count == 0);
+    libmsrp_text_free(before);
+    libmsrp_text_free(after);
+    CHECK_OK(libmsrp_engine_free(engine));
+    COVERS("S-137");
+}
+
 int main(void) {
     a_hold_and_its_end();
     one_offer_is_open();
     port_0_ends_it();
+    a_session_moves();
     return passed("exchanges");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use msrp::engine::{
     ChunkLen, ConnectionOptions, ConnectionSharing, ListenOptions, ListenerHandle, Profile,
-    SendOptions, SessionOptions, SetupPreference, TraceOptions,
+    Relocation, SendOptions, SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
@@ -196,6 +196,18 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
+    })
+}
+
+/// The keywords of `Session.relocate`.
+pub(crate) fn relocation(keywords: &Bound<'_, PyDict>) -> PyResult<Relocation> {
+    let keywords = Keywords(keywords);
+    Ok(Relocation {
+        listener: keywords.get::<Option<u64>>("listener")?.map(ListenerHandle),
+        host: keywords.get("host")?,
+        port: keywords.get("port")?,
+        advertise: keywords.get("advertise")?,
+        connection: None,
     })
 }
 

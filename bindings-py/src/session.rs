@@ -13,7 +13,7 @@ use msrp::sdp::Direction;
 use msrp::wire::StatusCode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::adopt;
 use crate::certificate;
@@ -125,6 +125,15 @@ impl Session {
         self.core
             .get()
             .set_direction(self.handle, direction)
+            .or_raise(py)
+    }
+
+    /// Moves to another place: the keywords of `Engine.session` that say where.
+    fn relocate(&self, py: Python<'_>, keywords: &Bound<'_, PyDict>) -> PyResult<()> {
+        let place = options::relocation(keywords)?;
+        let engine = self.core.get();
+        // Names are resolved.
+        py.detach(|| engine.relocate(self.handle, place))
             .or_raise(py)
     }
 

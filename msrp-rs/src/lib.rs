@@ -94,9 +94,9 @@ pub use api::{
 pub use engine::{
     Adopt, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
     Directions, EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted,
-    PeerCertificate, PeerProof, PemSource, Profile, RequestOptions, Resolution, Resolver,
-    SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats, SystemResolver,
-    TlsConfig, TlsVerify, TlsVersion, TraceOptions,
+    PeerCertificate, PeerProof, PemSource, Profile, Relocation, RequestOptions, Resolution,
+    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
+    SystemResolver, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;

@@ -599,7 +599,7 @@ fn options_are_checked_with_their_names() {
 }
 
 #[test]
-fn a_repeated_answer_changes_nothing_and_another_path_is_refused_once_bound() {
+fn a_repeated_answer_changes_nothing_nor_does_a_path_that_nobody_uses() {
     let (a, b) = (Host::new(), Host::new());
     let (one, two) = (a.session(), b.session());
     let offer = a.engine.create_offer(one).expect("an offer");
@@ -624,11 +624,9 @@ fn a_repeated_answer_changes_nothing_and_another_path_is_refused_once_bound() {
     };
     assert_eq!(path(&again), path(&answer));
     let moved = offer.replace("a=path:msrp://127.0.0.1", "a=path:msrp://127.0.0.2");
-    let error = b
-        .engine
+    b.engine
         .create_answer(two, &moved, None)
-        .expect_err("bound");
-    assert_eq!(error.kind, ErrorKind::InvalidArgument);
+        .expect("it may come from there");
     a.send(one, "on");
     assert_eq!(b.wait_messages(two, 1)[0].body, b"on");
     covers!("S-135");

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
 from ._sockets import give
@@ -20,6 +20,9 @@ from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, 
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
 from .types import CloseReason, Direction, State, Uri
+
+if TYPE_CHECKING:
+    from .engine import Listener
 
 __all__ = ["Session"]
 
@@ -249,6 +252,31 @@ class Session(SessionBase):
         self._check_loop()
         self._core.set_remote_path(path, active, accept_types)
         self._remote_path = ()
+
+    def relocate(
+        self,
+        *,
+        listener: Listener | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        advertise: tuple[str, int] | None = None,
+    ) -> None:
+        """Moves the session to another place of this machine: our URI is another one in the next
+        offer or answer, and the session goes over when the peer uses it, or it has connected from
+        there. The one of before is served until then. The arguments are those of `Engine.session`.
+
+        Raises `ValueError`, `ConnectError` when the address cannot be bound, `SessionClosed`.
+        """
+        self._check_loop()
+        self._core.relocate(
+            {
+                "listener": None if listener is None else listener._handle,
+                "host": host,
+                "port": port,
+                "advertise": advertise,
+            }
+        )
+        self._local_path = tuple(self._core.local_path())
 
     # Direction.
 

@@ -14,8 +14,8 @@ use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
 use crate::engine::{
-    Adopt, Directions, NotAdopted, PeerCertificate, RequestOptions, SendBody, SendOptions,
-    SessionHandle, SessionState,
+    Adopt, Directions, NotAdopted, PeerCertificate, Relocation, RequestOptions, SendBody,
+    SendOptions, SessionHandle, SessionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
@@ -170,11 +170,12 @@ impl Session {
         shared.engine.set_direction(shared.session, direction)
     }
 
-    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again; once
-    /// the session is bound, only with the same path. Port 0 ends the session.
+    /// Takes the peer's SDP, whole or its `m=` block: the answer to our offer, or an offer. May be called again at any
+    /// time; where the path of one side has changed, the session goes over to a connection for the new one when that
+    /// works ([`engine::Engine::set_remote`](crate::engine::Engine::set_remote)). Port 0 ends the session.
     ///
     /// Errors: `InvalidSdp`, `InvalidUri`, `UnacceptedType` (the peer takes none of our types), `InvalidArgument`
-    /// (another path for a bound session, or nobody could connect), `Gone`.
+    /// (nobody could connect), `Gone`.
     pub fn set_remote(&self, sdp: &str) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, None)
@@ -186,6 +187,15 @@ impl Session {
     pub fn set_remote_media(&self, sdp: &str, index: usize) -> Result<()> {
         let shared = self.shared();
         shared.engine.set_remote(shared.session, sdp, Some(index))
+    }
+
+    /// Moves the session to another place of this machine: our URI is another one in the next offer or answer, and the
+    /// session goes over when the peer uses it. The one of before is served until then.
+    ///
+    /// Errors: `InvalidArgument`, `Connect` (the port cannot be bound), `Gone`.
+    pub fn relocate(&self, place: Relocation) -> Result<()> {
+        let shared = self.shared();
+        shared.engine.relocate(shared.session, place)
     }
 
     /// Looks up the names of the peer's SDP that decide about CEMA ([`SessionOptions::cema`](crate::SessionOptions::cema)):

@@ -218,7 +218,7 @@ fn adopt(core: &Core, session: &Arc<Session>, socket: &TcpStream, how: Adopt) ->
         inbound: how.inbound,
         entry: Arc::clone(entry),
         target,
-        options: SocketOptions::of_connection(session.source.options()).connected(),
+        options: SocketOptions::of_connection(session.source.lock().options()).connected(),
     };
     tokio::spawn(adopted.serve(connected));
     Ok(())

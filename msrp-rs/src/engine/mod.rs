@@ -103,7 +103,7 @@ pub use intercept::Intercepted;
 pub use negotiation::Directions;
 pub use options::{
     Admitted, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, EngineOptions,
-    ListenOptions, PemSource, RequestOptions, SendBody, SendOptions, SessionOptions,
+    ListenOptions, PemSource, Relocation, RequestOptions, SendBody, SendOptions, SessionOptions,
     SetupPreference, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use profile::Profile;

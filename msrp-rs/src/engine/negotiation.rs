@@ -27,6 +27,8 @@ pub(super) struct Negotiation {
     path: UriPath,
     /// Somebody has seen `path`: it stays.
     is_told: bool,
+    /// Our path by the last exchange.
+    agreed: Option<UriPath>,
     said: Said,
     turn: Turn,
     /// Our side of the last exchange, or our answer to an offer that is being answered.
@@ -161,6 +163,7 @@ impl Negotiation {
             local,
             path: uri.into(),
             is_told: false,
+            agreed: None,
             said: Said {
                 origin,
                 print: None,
@@ -616,11 +619,21 @@ impl Negotiation {
         heard.remote.via.clone()
     }
 
-    /// Whether `heard` is what is known already, as far as a bound session can tell.
+    /// Whether both paths are those of before.
     pub(super) fn is_same(&self, heard: &Heard) -> bool {
-        self.remote
-            .as_ref()
-            .is_some_and(|remote| remote.path() == heard.remote.path())
+        let ours = heard.ours.as_ref().map_or(&self.path, |ours| &ours.path);
+        self.agreed.as_ref() == Some(ours)
+            && self
+                .remote
+                .as_ref()
+                .is_some_and(|remote| remote.path() == heard.remote.path())
+    }
+
+    /// We are reached at another URI, which the next offer or answer tells.
+    pub(super) fn relocate(&mut self, uri: Uri, listens: bool) {
+        self.path = uri.into();
+        self.is_told = false;
+        self.local.listens = listens;
     }
 
     /// Remembers what was heard; the session is bound or is not.
@@ -634,6 +647,7 @@ impl Negotiation {
             self.path = description.path.clone();
             self.is_told = true;
         }
+        self.agreed = Some(self.path.clone());
         self.turn = match heard.is_new_offer {
             true => Turn::Ours,
             false => Turn::Nobody,

@@ -257,6 +257,33 @@ impl Default for SessionOptions {
     }
 }
 
+/// Another place for a session: see [`Engine::relocate`](super::Engine::relocate).
+#[derive(Debug, Clone)]
+pub struct Relocation {
+    /// Where it listens; without it a port of its own on `host` and `port`. It speaks TLS if the session does.
+    pub listener: Option<ListenerHandle>,
+    /// See `listener`.
+    pub host: String,
+    /// See `listener`; 0: any free port.
+    pub port: u16,
+    /// Host and port for our URI and SDP, where they differ from the bound ones.
+    pub advertise: Option<(String, u16)>,
+    /// How it dials from now on. `None`: as before.
+    pub connection: Option<ConnectionOptions>,
+}
+
+impl Default for Relocation {
+    fn default() -> Self {
+        Self {
+            listener: None,
+            host: "127.0.0.1".into(),
+            port: 0,
+            advertise: None,
+            connection: None,
+        }
+    }
+}
+
 /// Options of one message.
 #[derive(derive_more::Debug, Clone)]
 pub struct SendOptions {

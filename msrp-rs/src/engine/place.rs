@@ -32,7 +32,31 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of a new session.
     pub(super) fn find(core: &Core, options: &SessionOptions) -> Result<Self> {
+        Self::open(core, options, None)
+    }
+
+    /// The next place of a session that has this TLS configuration, or none.
+    pub(super) fn find_next(
+        core: &Core,
+        options: &SessionOptions,
+        tls: Option<&Arc<Tls>>,
+    ) -> Result<Self> {
+        let place = Self::open(core, options, Some(tls))?;
+        if place.tls.is_some() != tls.is_some() {
+            return Err(Error::invalid_argument(
+                "the session is made for TLS or without, and the listener differs",
+            ));
+        }
+        Ok(place)
+    }
+
+    fn open(
+        core: &Core,
+        options: &SessionOptions,
+        known: Option<Option<&Arc<Tls>>>,
+    ) -> Result<Self> {
         validate::advertise(options.advertise.as_ref())?;
         let wildcard = || {
             Error::invalid_argument(
@@ -52,6 +76,13 @@ impl Place {
                 ));
             }
             let tls = match (&options.tls, &of_listener) {
+                (_, Some(of_listener)) if known.is_some() => {
+                    let tls = known.flatten().cloned();
+                    if let Some(tls) = &tls {
+                        check_clients(tls, of_listener, options.setup)?;
+                    }
+                    tls
+                }
                 (Some(config), Some(of_listener)) if config != of_listener.config() => {
                     let tls = core.trust.get(config)?.last();
                     check_clients(&tls, of_listener, options.setup)?;
@@ -73,11 +104,13 @@ impl Place {
                 bound: Some(listener.address),
             });
         }
-        let tls = options
-            .secure
-            .then(|| trust(core, options.tls.as_ref()))
-            .transpose()?;
-        let tls = tls.map(|configured| configured.last());
+        let tls = match known {
+            Some(tls) => tls.cloned(),
+            None => {
+                let configured = options.secure.then(|| trust(core, options.tls.as_ref()));
+                configured.transpose()?.map(|configured| configured.last())
+            }
+        };
         if tls.as_ref().is_some_and(|tls| !tls.has_identity()) {
             // Without a certificate a session can only connect.
             if from_path {

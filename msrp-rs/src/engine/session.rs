@@ -11,17 +11,19 @@ use tokio::sync::oneshot;
 use super::handle::{MessageHandle, SessionHandle, TransferHandle};
 use super::lifecycle::Core;
 use super::negotiation::{Local, Negotiation};
-use super::options::{ConnectionSharing, SessionOptions};
+use super::options::{ConnectionSharing, Relocation, SessionOptions};
 use super::place::Place;
 use super::profile::Treatment;
+use super::signalling::check_alive;
 use super::slots::Slots;
 use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
 use crate::net::dial::{self, Sharing, Source};
+use crate::net::log::LogLevel;
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
-use crate::net::registry::Entry;
+use crate::net::registry::{self, Entry};
 use crate::net::tls::certificate::PeerCertificate;
 use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
 use crate::wire::{Scheme, Uri};
@@ -99,11 +101,13 @@ impl Engine {
         });
         let entry = Entry::new(
             mailbox,
-            uri,
+            registry::Place {
+                uri,
+                listener: place.number,
+                own,
+            },
             session_match,
-            place.number,
             place.tls,
-            own,
             on_end,
         );
         let session = Arc::new(Session {
@@ -115,8 +119,8 @@ impl Engine {
                 ConnectionSharing::Session => Sharing::Alone,
             },
             seeking: Mutex::default(),
-            patience: Mutex::new(validate::timeout(None)),
-            source,
+            patience: Mutex::new(PATIENCE),
+            source: Mutex::new(source),
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         });
@@ -168,6 +172,57 @@ impl Engine {
         Ok(())
     }
 
+    /// Moves the session to another place of this machine, whose addresses have changed, or another network is better:
+    /// the next offer or answer has a URI for it. The one of before is served until the peer uses the new one, or the
+    /// session has gone over to a connection from there (RFC 3264 §8.3.1).
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the option, `Connect` if the port cannot be bound, `Gone` if the listener is closed, or
+    /// the session closing or over, `Forked`.
+    pub fn relocate(&self, session: SessionHandle, place: Relocation) -> Result<()> {
+        let core = self.core()?;
+        core.check_running()?;
+        let session = core.shared.session(session)?;
+        check_alive(&session)?;
+        let mut negotiation = session.negotiation.lock();
+        let tls = session.entry.tls();
+        let mut options = SessionOptions {
+            listener: place.listener,
+            host: place.host,
+            port: place.port,
+            advertise: place.advertise,
+            secure: tls.is_some(),
+            ..SessionOptions::default()
+        };
+        if let Some(connection) = place.connection {
+            validate::connection(&connection)?;
+            options.connection = connection;
+        } else {
+            options.connection = session.source.lock().options().clone();
+        }
+        let place = Place::find_next(core, &options, tls)?;
+        let listens = place.listens();
+        let uri = negotiation.uri();
+        let session_id = uri.session_id().unwrap_or_default();
+        let uri = Uri::session(
+            uri.scheme(),
+            &place.authority.0,
+            place.authority.1,
+            session_id,
+        )?;
+        *session.source.lock() = Source::new(options.connection, place.bound);
+        let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
+        let place = registry::Place {
+            uri: uri.clone(),
+            listener: place.number,
+            own,
+        };
+        let registry = &core.shared.context.registry;
+        registry.relocate(&session.entry, place);
+        negotiation.relocate(uri, listens);
+        Ok(())
+    }
+
     /// Where the session is in its life.
     pub fn state(&self, session: SessionHandle) -> Result<SessionState> {
         Ok(self.find(session)?.mailbox().phase().into())
@@ -207,12 +262,17 @@ impl Core {
         let (wanted, superseded) = oneshot::channel();
         *session.seeking.lock() = Some(wanted);
         let exchange = session.entry.exchange();
+        let sharing = match session.sharing {
+            // The connection that it is on cannot have it twice.
+            Sharing::Shared if session.entry.connection().is_some() => Sharing::Afresh,
+            sharing => sharing,
+        };
         let seek = open(
             Arc::clone(&self.shared.context),
             Arc::clone(&session.entry),
             hop,
-            session.sharing,
-            session.source.clone(),
+            sharing,
+            session.source.lock().clone(),
             exchange,
             *session.patience.lock(),
         );
@@ -237,7 +297,7 @@ pub(super) struct Session {
     /// How long it may take.
     patience: Mutex<Duration>,
     /// Where and how it dials.
-    pub(super) source: Source,
+    pub(super) source: Mutex<Source>,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -410,15 +470,32 @@ pub(super) async fn open(
         loop {
             // One that the host has handed over a socket to has its connection.
             if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
-                tokio::select! {
-                    connected = dial::connect(&context, &entry, hop, sharing, &source, exchange) => connected?,
-                    // Closed meanwhile: nobody needs the connection any more, and others wait to dial.
-                    () = entry.decided.notified() => return Ok(()),
+                let connect = dial::connect(&context, &entry, hop, sharing, &source, exchange);
+                tokio::pin!(connect);
+                loop {
+                    tokio::select! {
+                        connected = &mut connect => {
+                            connected?;
+                            break;
+                        }
+                        // Closed meanwhile, or somebody else came: nobody needs the connection any more, and others
+                        // wait to dial.
+                        () = entry.decided.notified() => {
+                            if !entry.is_waiting() {
+                                return Ok(());
+                            }
+                        }
+                    }
                 }
             }
-            entry.decided.notified().await;
-            if hop.is_none() || !entry.is_waiting() {
-                return Ok::<(), Error>(());
+            loop {
+                entry.decided.notified().await;
+                if hop.is_some() && entry.is_waiting() {
+                    break;
+                }
+                if !entry.is_undecided() {
+                    return Ok::<(), Error>(());
+                }
             }
             sharing = Sharing::Afresh;
         }
@@ -438,7 +515,15 @@ pub(super) async fn open(
             )
         }
     };
-    if entry.mailbox().phase() < Phase::Open {
+    if entry.mailbox().phase() >= Phase::Open && entry.give_up_move(exchange) {
+        context.log.write(
+            LogLevel::Warn,
+            format_args!("new path of a peer does not work: its session goes on as before"),
+        );
+    } else {
         end(&context, &entry, Some((cause.0, Some(cause.1))));
     }
 }
+
+/// How long a changed path may take to work in a session that was never told a time.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -144,7 +144,10 @@ impl Engine {
     }
 
     /// The peer's whole SDP or its m= block: the answer to our offer, or an offer that `local_media` then answers.
-    /// May be called again before the session is bound; later only with the path that is known. Port 0 ends the session:
+    /// May be called again at any time. Where the path of one side has changed, the session goes over to a connection
+    /// for the new one, made by whom `setup` says (RFC 4975 §8.4): until that works all goes on as before, and where
+    /// nobody comes in the time of [`open`](Self::open) it stays so. Then what has not begun goes along, and what has
+    /// begun goes on to its end where it is; if that connection is lost first, it has failed. Port 0 ends the session:
     /// the stream was refused or is over (RFC 3264 §6, §8.2), and its answer has port 0, too.
     ///
     /// With CEMA an answer may be void: then nothing of it is taken, and [`offer_due`](Self::offer_due) says that a new
@@ -152,7 +155,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidSdp` naming the line and the rule, `UnacceptedType` if the peer accepts none of our types,
-    /// `InvalidArgument` (a changed path of a bound session), `Gone` when the session is closing or over, `Forked`.
+    /// `InvalidArgument` where nobody could connect, `Gone` when the session is closing or over, `Forked`.
     pub fn set_remote(
         &self,
         session: SessionHandle,
@@ -267,16 +270,22 @@ impl Weighed {
         session.entry.set_pins(pins);
         let config = negotiation.config(&heard, session.first_message);
         session.entry.set_uri(config.local_uri.clone());
-        match session.entry.set_ready(config) {
-            SetReady::WasBound if !negotiation.is_same(&heard) => Err(Error::invalid_argument(
-                "the peer's path changed while the session is bound: make a new session (RFC 4975 §8.4)",
-            )),
+        match session
+            .entry
+            .set_ready(config, !negotiation.is_same(&heard))
+        {
             SetReady::Ended => Err(Error::local(ErrorKind::Gone, "session is closed")),
             ready => {
                 session.entry.set_via(Negotiation::via(&heard));
                 negotiation.settle(heard, ready == SetReady::WasBound);
                 session.mailbox().set_flow(negotiation.flow());
-                if ready == SetReady::Waiting && session.mailbox().phase() == Phase::Connecting {
+                if ready == SetReady::Moves {
+                    let path = negotiation.remote().map(|remote| remote.path().clone());
+                    session.mailbox().announce_move(path);
+                    core.seek(session, negotiation.hop());
+                } else if ready == SetReady::Waiting
+                    && session.mailbox().phase() >= Phase::Connecting
+                {
                     // Whoever connects now does it as the last exchange says.
                     core.seek(session, negotiation.hop());
                 }

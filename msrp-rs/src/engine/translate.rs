@@ -154,6 +154,9 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             | Said::Failed(..)
             | Said::Unconfirmed(..)
             | Said::TypeRefused(_)
+            | Said::Returned(..)
+            | Said::Retired
+            | Said::Moved
             | Said::Closed { .. } => return None,
         },
     })

@@ -115,7 +115,7 @@ fn default_types() -> Arc<[MediaRange]> {
 }
 
 /// How a connection is made and kept.
-fn connection(options: &ConnectionOptions) -> Result<()> {
+pub(super) fn connection(options: &ConnectionOptions) -> Result<()> {
     if options.source_port_from_path && options.source_port != 0 {
         return Err(Error::invalid_argument(format!(
             "connection.source_port is {} and source_port_from_path asks for another: give one of them",

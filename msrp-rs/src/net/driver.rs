@@ -24,14 +24,15 @@ use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
-use super::registry::{Entry, Origin, Way};
+use super::registry::{Entry, Loss, Origin, Way};
 use super::sockopt::{address_lost, why_lost};
 use super::tls::failure::{self, is_tls};
 use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
-    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionConfig, SessionKey,
+    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionConfig,
+    SessionKey, TransferKey,
 };
 use crate::wire::Uri;
 
@@ -251,6 +252,7 @@ impl Driver {
         for control in controls.drain(..) {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
+                Control::Abandon(key) => self.abandon_session(now, key),
                 Control::Finish => self.finish(now),
                 Control::Evict => {
                     if self.unbound_until.is_some() {
@@ -277,7 +279,7 @@ impl Driver {
             // What was held came from somebody else: nothing of it is used.
             self.log(LogLevel::Warn, &why);
             entry.set_refused(&why);
-            entry.give_back(config);
+            entry.take_back(&self.connected.inbox, config);
             self.finish(now);
             return;
         }
@@ -299,7 +301,7 @@ impl Driver {
             }
             Err(error) => {
                 let reason = CloseReason::ConnectionLost(error.context.clone());
-                self.end(&entry, reason, Some(error));
+                self.end(&entry, reason, Some(error), &[]);
             }
         }
     }
@@ -316,16 +318,79 @@ impl Driver {
         self.run_commands(now, &mailbox);
     }
 
-    /// A session is over, unless only its connection is, which it shared and was not bound on yet.
-    fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
-        if is_loss(&reason) && entry.detach() {
-            self.log(
+    /// A session has ended here: it is over, unless it goes on elsewhere.
+    fn end(
+        &self,
+        entry: &Arc<Entry>,
+        reason: CloseReason,
+        error: Option<Error>,
+        failed: &[TransferKey],
+    ) {
+        let inbox = &self.connected.inbox;
+        match entry.lose(inbox, &reason, failed) {
+            Loss::Session => self.context().registry.end(entry, reason, error),
+            Loss::Waits => self.log(
                 LogLevel::Info,
                 "lost before a further session was bound: it gets a new connection",
-            );
+            ),
+            Loss::Former => {
+                entry.mailbox().leave(inbox, &reason);
+            }
+            Loss::Candidate => {
+                let reason = kind_of(&reason);
+                let text =
+                    format!("new path of a peer does not work ({reason}): it goes on as before");
+                self.log(LogLevel::Warn, &text);
+            }
+            Loss::Moves => self.log(
+                LogLevel::Info,
+                "lost while its session moves to another one",
+            ),
+        }
+    }
+
+    /// A session that was to come here goes on elsewhere.
+    fn abandon_session(&mut self, now: Instant, key: SessionKey) {
+        // It may be here for good meanwhile.
+        let Some(entry) = self.sessions.get(&key) else {
+            return;
+        };
+        let inbox = &self.connected.inbox;
+        let is_its = entry
+            .connection()
+            .is_some_and(|its| Arc::ptr_eq(&its, inbox));
+        if is_its || entry.is_candidate(inbox) || entry.mailbox().is_former(inbox) {
             return;
         }
-        self.context().registry.end(entry, reason, error);
+        self.sessions.remove(&key);
+        if let Some(connection) = &mut self.connection {
+            connection.handle_command(now, key, Command::CloseNow);
+        }
+    }
+
+    /// Events of a session that is to come here: until it is bound there is nothing else to tell.
+    fn deliver_candidate(
+        &mut self,
+        key: SessionKey,
+        entry: &Arc<Entry>,
+        run: &mut impl Iterator<Item = Event>,
+    ) -> Candidate {
+        for event in run.by_ref() {
+            match event {
+                Event::Bound if entry.promote(&self.connected.inbox) => return Candidate::Promoted,
+                // The one before was lost at this moment, or another exchange came.
+                Event::Bound => return Candidate::Bound,
+                Event::Closed {
+                    reason,
+                    unacknowledged,
+                } => {
+                    self.sessions.remove(&key);
+                    self.end(entry, reason, None, &unacknowledged);
+                }
+                _ => {}
+            }
+        }
+        Candidate::Nothing
     }
 
     fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
@@ -337,7 +402,7 @@ impl Driver {
             return;
         }
         let commands = &mut self.scratch.commands;
-        let consumed = mailbox.take_commands(commands);
+        let consumed = mailbox.take_commands(&self.connected.inbox, commands);
         if consumed > 0 {
             connection.handle_command(now, mailbox.key(), Command::Consumed(consumed));
         }
@@ -415,23 +480,34 @@ impl Driver {
             events.push_back(event);
         }
         while let Some(&(key, _)) = events.front() {
-            let run = std::iter::from_fn(|| {
+            let mut run = std::iter::from_fn(|| {
                 events
                     .pop_front_if(|(other, _)| *other == key)
                     .map(|(_, event)| event)
             });
-            let Some(entry) = self.sessions.get(&key) else {
+            let Some(entry) = self.sessions.get(&key).map(Arc::clone) else {
                 run.for_each(drop);
                 continue;
             };
-            match entry.mailbox().deliver(run) {
+            let mut first = None;
+            if entry.is_candidate(&self.connected.inbox) {
+                match self.deliver_candidate(key, &entry, &mut run) {
+                    Candidate::Promoted => {}
+                    Candidate::Bound => first = Some(Event::Bound),
+                    Candidate::Nothing => continue,
+                }
+            }
+            let run = first.into_iter().chain(run);
+            match entry.mailbox().deliver(&self.connected.inbox, run) {
                 Decided::No => {}
                 Decided::Bound => entry.set_bound(),
-                Decided::Closed(reason) => {
+                Decided::Moved => entry.stay(),
+                Decided::Left => drop(self.sessions.remove(&key)),
+                Decided::Closed(reason, unacknowledged) => {
                     if let Some(entry) = self.sessions.remove(&key) {
                         let is_loss = matches!(reason, CloseReason::ConnectionLost(_));
                         let error = self.tls_error.clone().filter(|_| is_loss);
-                        self.end(&entry, reason, error);
+                        self.end(&entry, reason, error, &unacknowledged);
                     }
                 }
             }
@@ -652,7 +728,7 @@ impl Driver {
         for entry in entries {
             let error = Error::transport(kind, text);
             let reason = CloseReason::ConnectionLost(text.to_owned());
-            self.end(&entry, reason, Some(error));
+            self.end(&entry, reason, Some(error), &[]);
         }
         self.context().relieve_senders();
     }
@@ -665,18 +741,14 @@ impl Drop for Driver {
     }
 }
 
-/// Whether a reason is one of the connection, not of the session.
-fn is_loss(reason: &CloseReason) -> bool {
-    match reason {
-        CloseReason::PeerClosed
-        | CloseReason::ConnectionLost(_)
-        | CloseReason::WriteStall
-        | CloseReason::Protocol { .. } => true,
-        CloseReason::Local
-        | CloseReason::Status { .. }
-        | CloseReason::BindTimeout
-        | CloseReason::StreamEnded => false,
-    }
+/// What the events of a session were that tries to come.
+enum Candidate {
+    /// None that matters.
+    Nothing,
+    /// It came, and the connection has the session now.
+    Promoted,
+    /// It came, and whether the connection has it is known to the mailbox.
+    Bound,
 }
 
 /// A reason for logs: its texts come from the peer.

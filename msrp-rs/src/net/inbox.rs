@@ -11,13 +11,16 @@ use std::task::Waker;
 use super::mailbox::Mailbox;
 use super::sync::Mutex;
 #[cfg(not(loom))]
-use crate::proto::SessionConfig;
+use crate::proto::{SessionConfig, SessionKey};
 
 /// What a connection is told beside session commands.
 pub(crate) enum Control {
     /// Serves this session from now on.
     #[cfg(not(loom))]
     Attach(Arc<super::registry::Entry>, Box<SessionConfig>),
+    /// Gives up a session that it tried to take over: it goes on elsewhere.
+    #[cfg(not(loom))]
+    Abandon(SessionKey),
     /// Closes in order: nothing uses the connection any more, or the engine ends.
     Finish,
     /// Closes if no session was bound yet: others need the place.

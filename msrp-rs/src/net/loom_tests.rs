@@ -38,6 +38,11 @@ impl Signal for Bell {
     fn clear(&self) {}
 }
 
+/// A connection that has no session.
+fn nobody() -> Arc<Inbox> {
+    Arc::new(Inbox::new(0))
+}
+
 fn sleeper() -> Arc<Sleeper> {
     Arc::new(Sleeper(Notify::new()))
 }
@@ -81,7 +86,7 @@ fn loom_a_driver_hears_of_every_command() {
             let (mut dirty, mut controls): (Vec<_>, Vec<Control>) = (Vec::new(), Vec::new());
             inbox.take(&waker, &mut dirty, &mut controls);
             for mailbox in dirty {
-                mailbox.take_commands(&mut commands);
+                mailbox.take_commands(&inbox, &mut commands);
             }
             if commands.len() == 4 {
                 break;
@@ -117,8 +122,8 @@ fn consume(max_events: usize) {
             .map(|key| {
                 let mailbox = mailbox(key, &ready);
                 thread::spawn(move || {
-                    mailbox.deliver(std::iter::once(Event::Shed));
-                    mailbox.deliver(std::iter::once(Event::Recovered));
+                    mailbox.deliver(&nobody(), std::iter::once(Event::Shed));
+                    mailbox.deliver(&nobody(), std::iter::once(Event::Recovered));
                 })
             })
             .collect();
@@ -180,8 +185,14 @@ fn loom_a_sender_that_found_the_window_full_hears_of_room() {
         let driver = {
             let mailbox = Arc::clone(&mailbox);
             thread::spawn(move || {
-                mailbox.deliver(std::iter::once(Event::WindowReleased(send_cost(0))));
-                mailbox.deliver(std::iter::once(Event::WindowReleased(send_cost(0))));
+                mailbox.deliver(
+                    &nobody(),
+                    std::iter::once(Event::WindowReleased(send_cost(0))),
+                );
+                mailbox.deliver(
+                    &nobody(),
+                    std::iter::once(Event::WindowReleased(send_cost(0))),
+                );
             })
         };
         admit(&mailbox, &ready, &host);

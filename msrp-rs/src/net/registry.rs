@@ -1,7 +1,8 @@
 //! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
 //!
 //! A session is found by its session-id, which is unguessable, and then its whole URI is compared
-//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection at most. An `msrps` URI is served
+//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection; while its path changes (RFC 4975 §8.4)
+//! a further one tries to take it over, and gets it when it works. An `msrps` URI is served
 //! over TLS only, a session of a listener only on connections that came in there: another listener may have another
 //! identity or another trust (RFC 4975 §5.4, §14.4).
 
@@ -19,7 +20,7 @@ use super::tls::certificate::{PeerCertificate, PeerProof};
 use super::tls::verify::{Pins, Shown};
 use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
-use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch};
+use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch, TransferKey};
 use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
@@ -71,11 +72,8 @@ pub(crate) struct Entry {
     mailbox: Arc<Mailbox>,
     session_id: String,
     session_match: SessionMatch,
-    listener: u64,
     tls: Option<Arc<Tls>>,
     state: Mutex<State>,
-    /// The session's own listener, if it has one.
-    own: Mutex<Option<Box<dyn Send>>>,
     on_end: Mutex<Option<OnEnd>>,
     /// Why the last one was refused that came for the session, or to its own listener.
     refused: Mutex<Option<String>>,
@@ -88,10 +86,17 @@ pub(crate) struct Entry {
 type OnEnd = Box<dyn FnOnce() + Send>;
 
 struct State {
-    uri: Uri,
+    /// Where the session is reached: the last one is told to the peer, those before are served until it works.
+    places: Vec<Place>,
+    /// Listeners at which the registry knows it.
+    waits_at: Vec<u64>,
     binding: Binding,
     /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
     exchange: u64,
+    /// A connection that is to have the session instead of the one it is bound to.
+    next: Option<Next>,
+    /// Connections that were to have it for an earlier exchange: the peer may use one of them, until the next one works.
+    stale: Vec<Arc<Inbox>>,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// Where the peer is dialled, if not at its path (RFC 6714).
@@ -113,6 +118,40 @@ enum Binding {
     Ended,
 }
 
+/// Where a session is reached.
+pub(crate) struct Place {
+    pub(crate) uri: Uri,
+    pub(crate) listener: u64,
+    /// The session's own listener, if it has one.
+    pub(crate) own: Option<Box<dyn Send>>,
+}
+
+/// Who is to go on with a session whose path has changed.
+enum Next {
+    /// Whoever comes first.
+    Ready(Box<SessionConfig>),
+    /// This connection, when the peer has answered or asked on it.
+    Trying(Arc<Inbox>),
+}
+
+/// Places at which a session is served: the first, the peer's last known one, and the new one.
+const MAX_PLACES: usize = 3;
+
+/// What the end of a session on one connection is for the session.
+#[derive(Debug)]
+pub(crate) enum Loss {
+    /// Its end.
+    Session,
+    /// It waits for a connection again, as before.
+    Waits,
+    /// It had left that connection before.
+    Former,
+    /// That connection tried to take it over, and will not; it goes on where it was.
+    Candidate,
+    /// Another connection goes on: the one that tries to, or one that comes.
+    Moves,
+}
+
 /// What `Entry::set_ready` did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SetReady {
@@ -122,38 +161,39 @@ pub(crate) enum SetReady {
     Attached,
     /// It was bound before; nothing changed.
     WasBound,
+    /// It was bound before, and another connection is to have it.
+    Moves,
     /// It is over.
     Ended,
 }
 
 impl Entry {
-    /// A session with this URI of its own. `own` is dropped before anybody hears of its end, `on_end` is called
+    /// A session that is reached at this place. Its listener is dropped before anybody hears of its end, `on_end` is called
     /// after that.
     pub(crate) fn new(
         mailbox: Arc<Mailbox>,
-        uri: Uri,
+        place: Place,
         session_match: SessionMatch,
-        listener: u64,
         tls: Option<Arc<Tls>>,
-        own: Option<Box<dyn Send>>,
         on_end: OnEnd,
     ) -> Arc<Self> {
         Arc::new(Self {
             mailbox,
-            session_id: uri.session_id().unwrap_or_default().to_owned(),
+            session_id: place.uri.session_id().unwrap_or_default().to_owned(),
             session_match,
-            listener,
             tls,
             state: Mutex::new(State {
-                uri,
+                places: vec![place],
+                waits_at: Vec::new(),
                 binding: Binding::NotReady(None),
                 exchange: 0,
+                next: None,
+                stale: Vec::new(),
                 pins: None,
                 via: None,
                 peer: None,
                 spare: None,
             }),
-            own: Mutex::new(own),
             refused: Mutex::default(),
             on_end: Mutex::new(Some(on_end)),
             decided: Notify::new(),
@@ -172,7 +212,34 @@ impl Entry {
 
     /// The URI that the peer was told differs in its port from the one before.
     pub(crate) fn set_uri(&self, uri: Uri) {
-        self.state.lock().uri = uri;
+        if let Some(place) = self.state.lock().places.last_mut() {
+            place.uri = uri;
+        }
+    }
+
+    /// Whether it has a listener of its own.
+    fn has_own(&self) -> bool {
+        let state = self.state.lock();
+        state.places.iter().any(|place| place.own.is_some())
+    }
+
+    /// The session is reached at another place from now on. Where it was reached before it is still served until the
+    /// peer uses the new one; without a peer nobody knows that place.
+    fn relocate(&self, place: Place) {
+        let left = {
+            let mut state = self.state.lock();
+            let is_known = matches!(state.binding, Binding::Bound(_) | Binding::Ready(_));
+            let mut left = match is_known {
+                true => Vec::new(),
+                false => std::mem::take(&mut state.places),
+            };
+            if state.places.len() >= MAX_PLACES {
+                left.push(state.places.remove(1));
+            }
+            state.places.push(place);
+            left
+        };
+        drop(left);
     }
 
     /// The peer's certificate must match these from now on.
@@ -264,16 +331,40 @@ impl Entry {
         self.refused.lock().take()
     }
 
-    /// A connection that held requests for the session must not have it: the next one may.
-    pub(crate) fn give_back(&self, config: SessionConfig) {
+    /// A connection cannot, or must not, have the session: the next one may.
+    pub(crate) fn take_back(&self, connection: &Arc<Inbox>, config: SessionConfig) {
         let mut state = self.state.lock();
-        if matches!(state.binding, Binding::Bound(_)) {
+        let is_it = |its: &Arc<Inbox>| Arc::ptr_eq(its, connection);
+        if matches!(&state.next, Some(Next::Trying(its)) if is_it(its)) {
+            state.next = Some(Next::Ready(Box::new(config)));
+        } else if matches!(&state.binding, Binding::Bound(its) if is_it(its)) {
+            state.spare = None;
             state.binding = Binding::Ready(Box::new(config));
         }
     }
 
-    /// The remote side is known. Said again before the session is bound, the last one counts.
-    pub(crate) fn set_ready(self: &Arc<Self>, config: SessionConfig) -> SetReady {
+    /// The remote side is known. Said again before the session is bound, the last one counts; later it matters only
+    /// where the path of one side has `changed`.
+    pub(crate) fn set_ready(
+        self: &Arc<Self>,
+        mut config: SessionConfig,
+        changed: bool,
+    ) -> SetReady {
+        {
+            let mut state = self.state.lock();
+            if matches!(state.binding, Binding::Bound(_)) {
+                if !changed {
+                    return SetReady::WasBound;
+                }
+                config.first_message = self.mailbox.further_messages();
+                let before = state.next.replace(Next::Ready(Box::new(config)));
+                state.exchange += 1;
+                if let Some(Next::Trying(connection)) = before {
+                    state.stale.push(connection);
+                }
+                return SetReady::Moves;
+            }
+        }
         let mut config = Box::new(config);
         loop {
             let holder = {
@@ -303,10 +394,129 @@ impl Entry {
                         state.binding = Binding::NotReady(None);
                     }
                 }
-                Err(Control::Finish | Control::Evict | Control::Detour(_)) => {
+                Err(
+                    Control::Finish | Control::Evict | Control::Detour(_) | Control::Abandon(_),
+                ) => {
                     return SetReady::Ended;
                 }
             }
+        }
+    }
+
+    fn abandon(&self, next: Option<Next>, stale: Vec<Arc<Inbox>>) {
+        let trying = match next {
+            Some(Next::Trying(connection)) => Some(connection),
+            _ => None,
+        };
+        for connection in trying.into_iter().chain(stale) {
+            // A closed one has given it up.
+            let _ = connection.push_control(Control::Abandon(self.mailbox.key()));
+        }
+    }
+
+    /// Whether this connection tries to take the session over.
+    pub(crate) fn is_candidate(&self, connection: &Arc<Inbox>) -> bool {
+        matches!(&self.state.lock().next, Some(Next::Trying(its)) if Arc::ptr_eq(its, connection))
+    }
+
+    /// The connection that tried to take the session over works. False where it is another's turn meanwhile.
+    pub(crate) fn promote(&self, connection: &Arc<Inbox>) -> bool {
+        let mut state = self.state.lock();
+        let is_next =
+            matches!(&state.next, Some(Next::Trying(its)) if Arc::ptr_eq(its, connection));
+        if !is_next || matches!(state.binding, Binding::Ended) {
+            return false;
+        }
+        let stale = std::mem::take(&mut state.stale);
+        state.next = None;
+        state.binding = Binding::Bound(Arc::clone(connection));
+        let first = state.places.len() - 1;
+        let left: Vec<_> = state.places.drain(..first).collect();
+        self.mailbox.move_to(connection);
+        drop(state);
+        drop(left);
+        self.abandon(None, stale);
+        self.decided.notify_one();
+        true
+    }
+
+    /// The peer uses its new path on the connection that the session is on: no other is needed.
+    pub(crate) fn stay(&self) {
+        let (next, stale) = {
+            let mut state = self.state.lock();
+            (state.next.take(), std::mem::take(&mut state.stale))
+        };
+        self.abandon(next, stale);
+        self.decided.notify_one();
+    }
+
+    /// Nobody could take the session over for this exchange of SDP. False where the session is on no connection either.
+    pub(crate) fn give_up_move(&self, exchange: u64) -> bool {
+        let (next, stale) = {
+            let mut state = self.state.lock();
+            if state.exchange != exchange {
+                return true;
+            }
+            if !matches!(state.binding, Binding::Bound(_)) {
+                return false;
+            }
+            (state.next.take(), std::mem::take(&mut state.stale))
+        };
+        if next.is_some() {
+            self.mailbox.announce_move(None);
+        }
+        self.abandon(next, stale);
+        true
+    }
+
+    /// The session has ended on this connection, or never came to it.
+    pub(crate) fn lose(
+        &self,
+        connection: &Arc<Inbox>,
+        reason: &CloseReason,
+        failed: &[TransferKey],
+    ) -> Loss {
+        let is_loss = reason.is_of_connection();
+        let mut state = self.state.lock();
+        let is_it = |its: &Arc<Inbox>| Arc::ptr_eq(its, connection);
+        if matches!(&state.next, Some(Next::Trying(its)) if is_it(its)) {
+            state.next = None;
+            self.mailbox.announce_move(None);
+            drop(state);
+            self.decided.notify_one();
+            return Loss::Candidate;
+        }
+        if let Some(place) = state.stale.iter().position(is_it) {
+            state.stale.remove(place);
+            return Loss::Former;
+        }
+        match &state.binding {
+            Binding::Bound(its) if is_it(its) => {}
+            Binding::Bound(_) => return Loss::Former,
+            _ if self.mailbox.is_former(connection) => return Loss::Former,
+            _ => return Loss::Session,
+        }
+        let may_move = is_loss || matches!(reason, CloseReason::Status { .. });
+        if !may_move || self.mailbox.is_to_end() {
+            return Loss::Session;
+        }
+        match state.next.take() {
+            None => {}
+            Some(Next::Ready(config)) => {
+                state.binding = Binding::Ready(config);
+                self.mailbox.lost(failed, None);
+                return Loss::Moves;
+            }
+            Some(Next::Trying(other)) => {
+                state.binding = Binding::Bound(Arc::clone(&other));
+                self.mailbox.lost(failed, Some(&other));
+                return Loss::Moves;
+            }
+        }
+        drop(state);
+        match is_loss && self.detach() {
+            true => Loss::Waits,
+            false => Loss::Session,
         }
     }
 
@@ -334,21 +544,28 @@ impl Entry {
                 }
                 other => {
                     state.binding = other;
-                    return Bind::NotNeeded;
+                    match state.next.take() {
+                        Some(Next::Ready(config)) => {
+                            state.next = Some(Next::Trying(Arc::clone(connection)));
+                            config
+                        }
+                        next => {
+                            state.next = next;
+                            return Bind::NotNeeded;
+                        }
+                    }
                 }
             }
         };
         match connection.push_control(Control::Attach(Arc::clone(self), config)) {
             Ok(()) => Bind::Bound,
             Err(Control::Attach(_, config)) => {
-                let mut state = self.state.lock();
-                state.spare = None;
-                if !matches!(state.binding, Binding::Ended) {
-                    state.binding = Binding::Ready(config);
-                }
+                self.take_back(connection, *config);
                 Bind::ConnectionClosed
             }
-            Err(Control::Finish | Control::Evict | Control::Detour(_)) => Bind::ConnectionClosed,
+            Err(Control::Finish | Control::Evict | Control::Detour(_) | Control::Abandon(_)) => {
+                Bind::ConnectionClosed
+            }
         }
     }
 
@@ -387,7 +604,15 @@ impl Entry {
 
     /// The session is bound.
     pub(crate) fn set_bound(&self) {
-        self.state.lock().spare = None;
+        let stale = {
+            let mut state = self.state.lock();
+            state.spare = None;
+            match state.next {
+                None => std::mem::take(&mut state.stale),
+                Some(_) => Vec::new(),
+            }
+        };
+        self.abandon(None, stale);
         self.decided.notify_one();
     }
 
@@ -414,7 +639,15 @@ impl Entry {
 
     /// Whether the session waits for a connection.
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.state.lock().binding, Binding::Ready(_))
+        let state = self.state.lock();
+        matches!(state.binding, Binding::Ready(_)) || matches!(state.next, Some(Next::Ready(_)))
+    }
+
+    /// Whether it is open who is to have the session for this exchange of SDP: some connection tries to, or nobody has
+    /// come yet.
+    pub(crate) fn is_undecided(&self) -> bool {
+        let state = self.state.lock();
+        state.next.is_some() || matches!(state.binding, Binding::Ready(_))
     }
 
     /// The connection that serves the session now.
@@ -438,15 +671,19 @@ impl Entry {
     fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
         let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
-        let is_named = match self.session_match {
-            SessionMatch::Uri => state.uri == *uri,
-            // The registry has compared it.
-            SessionMatch::SessionId => true,
-        };
-        // Whatever the request calls it, an msrps session is served over TLS only.
-        if !is_named || !self.is_served_on(from, state.uri.is_secure()) {
+        let last = state.places.len() - 1;
+        let named = state.places.iter().enumerate().rev().find(|(_, place)| {
+            let is_named = match self.session_match {
+                SessionMatch::Uri => place.uri == *uri,
+                // The registry has compared it.
+                SessionMatch::SessionId => true,
+            };
+            // Whatever the request calls it, an msrps session is served over TLS only.
+            is_named && self.is_served_on(from, place)
+        });
+        let Some((named, _)) = named else {
             return Lookup::Unknown;
-        }
+        };
         if !is_trusted && matches!(state.binding, Binding::Ready(_)) {
             return Lookup::Unknown;
         }
@@ -471,6 +708,15 @@ impl Entry {
             Binding::Bound(connection) => {
                 let is_here = Arc::ptr_eq(&connection, asking);
                 state.binding = Binding::Bound(connection);
+                if let Some(Next::Ready(config)) = &state.next
+                    && is_trusted
+                    && !is_here
+                    && named == last
+                {
+                    let config = config.clone();
+                    state.next = Some(Next::Trying(Arc::clone(asking)));
+                    return Lookup::Ready(key, config);
+                }
                 // The asking connection had it, so it is being closed there.
                 if is_here || mutant::on(Mutant::BoundForgotten) {
                     Lookup::Unknown
@@ -481,13 +727,14 @@ impl Entry {
         }
     }
 
-    fn is_served_on(&self, from: &Origin, secure: bool) -> bool {
+    fn is_served_on(&self, from: &Origin, place: &Place) -> bool {
+        let secure = place.uri.is_secure();
         match &from.way {
             Way::Accepted {
                 listener,
                 secure: over_tls,
             } => {
-                (*listener == self.listener && *over_tls == secure)
+                (*listener == place.listener && *over_tls == secure)
                     || mutant::on(Mutant::CleartextServed)
             }
             Way::Dialled(None) => !secure,
@@ -537,14 +784,34 @@ pub(crate) struct Registry {
 impl Registry {
     /// Adds a session under its session-id.
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
-        if entry.is_pinned() || entry.own.lock().is_some() {
-            self.waiting
-                .lock()
-                .entry(entry.listener)
-                .or_default()
-                .insert(entry.mailbox.key(), Arc::clone(&entry));
-        }
+        self.wait_at_last(&entry);
         self.sessions.lock().insert(entry.session_id.clone(), entry);
+    }
+
+    /// The session is reached at another place from now on, see [`Entry::relocate`].
+    pub(crate) fn relocate(&self, entry: &Arc<Entry>, place: Place) {
+        entry.relocate(place);
+        self.wait_at_last(entry);
+    }
+
+    /// Who comes to the last place of this session may be its peer.
+    fn wait_at_last(&self, entry: &Arc<Entry>) {
+        if !(entry.is_pinned() || entry.has_own()) {
+            return;
+        }
+        let listener = {
+            let mut state = entry.state.lock();
+            let Some(listener) = state.places.last().map(|place| place.listener) else {
+                return;
+            };
+            state.waits_at.push(listener);
+            listener
+        };
+        self.waiting
+            .lock()
+            .entry(listener)
+            .or_default()
+            .insert(entry.mailbox.key(), Arc::clone(entry));
     }
 
     /// Ends a session that no connection has, or has any more. One that is over stays as it is.
@@ -553,14 +820,24 @@ impl Registry {
         self.ending.fetch_add(1, Ordering::Relaxed);
         let known = self.sessions.lock().remove(&entry.session_id);
         self.wait_no_more(entry);
-        let own = entry.own.lock().take();
+        let own: Vec<_> = {
+            let mut state = entry.state.lock();
+            state
+                .places
+                .iter_mut()
+                .map(|place| place.own.take())
+                .collect()
+        };
         drop(own);
         entry.mailbox.end(reason, error);
         let spare = {
             let mut state = entry.state.lock();
             state.binding = Binding::Ended;
-            state.spare.take()
+            let stale = std::mem::take(&mut state.stale);
+            (state.spare.take(), state.next.take(), stale)
         };
+        let (spare, next, stale) = spare;
+        entry.abandon(next, stale);
         drop(spare);
         let on_end = entry.on_end.lock().take();
         if let Some(on_end) = on_end {
@@ -573,11 +850,14 @@ impl Registry {
     }
 
     fn wait_no_more(&self, entry: &Entry) {
+        let listeners = std::mem::take(&mut entry.state.lock().waits_at);
         let mut waiting = self.waiting.lock();
-        if let Some(at_listener) = waiting.get_mut(&entry.listener) {
-            at_listener.remove(&entry.mailbox.key());
-            if at_listener.is_empty() {
-                waiting.remove(&entry.listener);
+        for listener in listeners {
+            if let Some(at_listener) = waiting.get_mut(&listener) {
+                at_listener.remove(&entry.mailbox.key());
+                if at_listener.is_empty() {
+                    waiting.remove(&listener);
+                }
             }
         }
     }
@@ -598,7 +878,7 @@ impl Registry {
     /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
     pub(crate) fn refused(&self, listener: u64, why: &str) {
         if let [entry] = self.waiting(listener).as_slice()
-            && entry.own.lock().is_some()
+            && entry.has_own()
         {
             entry.set_refused(why);
         }

@@ -216,6 +216,8 @@ impl Connection {
                 self.report_range(index, message, (start, end), status, &comment)
             }
             Command::SetFlow(flow) => self.set_flow(index, flow),
+            Command::Move(path) => self.set_moving(index, path),
+            Command::Retire => self.retire(now, index),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
@@ -377,6 +379,7 @@ impl Connection {
                 Timer::Incomplete(session) => self.drop_incomplete(now, session),
                 Timer::Reports(session) => self.reports_overdue(now, session),
                 Timer::Pace(session) => self.pace_over(now, session),
+                Timer::Retire(session) => self.retired(session),
                 Timer::Close(session) => {
                     if let Some(index) = self.index_of(session) {
                         self.close_session(index);
@@ -436,6 +439,7 @@ impl Connection {
         if self.schedule.is_open_for(index) {
             self.end_chunk(Continuation::Abort);
         }
+        self.leave(index, reason);
         if let Some(head) = self.current.forget(index) {
             self.respond(Some(index), &head, StatusCode::NO_SUCH_SESSION, None);
         }
@@ -498,6 +502,7 @@ impl Connection {
             && session.key == key
             && session.closing
             && session.settled()
+            && (!session.retiring || session.incoming.open.is_empty())
         {
             self.end_session(index, &CloseReason::Local);
         }

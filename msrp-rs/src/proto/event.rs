@@ -119,7 +119,7 @@ pub trait Directory {
 }
 
 /// What a session is told to do.
-#[derive(derive_more::Debug)]
+#[derive(derive_more::Debug, Clone)]
 pub enum Command {
     /// Sends a message.
     Send(TransferKey, Box<OutgoingMessage>),
@@ -147,6 +147,12 @@ pub enum Command {
     ReportRange(MessageKey, u64, u64, StatusCode, String),
     /// The direction was negotiated anew (RFC 4975 §8.9).
     SetFlow(Flow),
+    /// The peer has this new path, which another connection, or this one, tries (RFC 4975 §8.4). Where this connection is
+    /// lost meanwhile, what has not begun is handed back. `None`: no longer.
+    Move(Option<UriPath>),
+    /// Another connection has the session. What has not begun is handed back ([`Event::Returned`], then
+    /// [`Event::Retired`]), what has begun goes on; then the session ends here.
+    Retire,
     /// Ends the session when everything under way is answered; what is left at the deadline is aborted.
     Close(Instant),
     /// Ends the session at once.
@@ -179,7 +185,7 @@ impl Answer {
 }
 
 /// A message to be sent, or a request of another method.
-#[derive(derive_more::Debug)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct OutgoingMessage {
     /// SEND for a message. Of any other but REPORT one request is sent, which is never cut: its body is whole, and of
     /// at most 10 KiB (RFC 4975 §7.1).
@@ -202,7 +208,7 @@ pub struct OutgoingMessage {
 }
 
 /// The content of a message to be sent.
-#[derive(derive_more::Debug)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub enum Body {
     /// No content: a bodiless SEND.
     None,
@@ -307,6 +313,12 @@ pub enum Event {
     Shed,
     /// The session is no longer shed.
     Recovered,
+    /// A message that has not begun, handed back to be sent elsewhere.
+    Returned(TransferKey, Box<OutgoingMessage>),
+    /// All that is handed back was.
+    Retired,
+    /// The peer uses its new path on this connection: so do we.
+    Moved,
     /// The last event.
     Closed {
         /// Why.
@@ -429,4 +441,17 @@ pub enum CloseReason {
     BindTimeout,
     /// The signalling ended the stream: port 0 in an SDP (RFC 3264 §8.2).
     StreamEnded,
+}
+
+impl CloseReason {
+    /// Whether it is one of the connection, not of the session alone.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        match self {
+            Self::PeerClosed
+            | Self::ConnectionLost(_)
+            | Self::WriteStall
+            | Self::Protocol { .. } => true,
+            Self::Local | Self::Status { .. } | Self::BindTimeout | Self::StreamEnded => false,
+        }
+    }
 }

@@ -95,7 +95,14 @@ impl Connection {
                         head,
                         octets,
                     } => self.end_bodiless(session, &head, octets, continuation),
-                    Current::Chunk(chunk) => self.end_of_chunk(now, *chunk, continuation),
+                    Current::Chunk(chunk) => {
+                        let index = chunk.session;
+                        self.end_of_chunk(now, *chunk, continuation);
+                        // It may have been the last thing that kept the session here.
+                        if let Some(session) = self.sessions.get(index).filter(|it| it.retiring) {
+                            self.finish_closing(index, session.key);
+                        }
+                    }
                     Current::Request(request) => self.end_of_request(now, *request),
                     Current::Nothing | Current::Discard | Current::Early(_) => {}
                 }
@@ -134,6 +141,9 @@ impl Connection {
         }
         if !is_report || self.sessions[index].bound {
             self.bind(index);
+        }
+        if !is_report {
+            self.notice_path(index, head.from_path_text());
         }
         match head.method() {
             Some(Method::Send) => self.begin_send(now, index, head),

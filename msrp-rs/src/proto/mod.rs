@@ -18,6 +18,7 @@ mod ids;
 mod inbound;
 mod index;
 mod message;
+mod moving;
 mod outbound;
 mod pacing;
 mod ranges;

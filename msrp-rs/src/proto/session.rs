@@ -24,7 +24,7 @@ use super::work::steps;
 use super::{MessageKey, ReportMode, SessionConfig, SessionKey, TransferKey};
 use crate::limits::Limits;
 use crate::mutant::{self, Mutant};
-use crate::wire::{MediaRange, MediaType, MessageId, StatusCode};
+use crate::wire::{MediaRange, MediaType, MessageId, StatusCode, UriPath};
 
 /// A session that is attached to a connection.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ pub(super) struct Session {
     pub(super) bound: bool,
     /// Set by `Close`; the session ends when everything is settled.
     pub(super) closing: bool,
+    /// The peer's new path, until it works: where this connection is lost before, another one goes on.
+    pub(super) moving: Option<UriPath>,
+    /// Another connection has the session: it ends here when all that has begun has ended.
+    pub(super) retiring: bool,
     pub(super) outgoing: Sending,
     pub(super) incoming: Receiving,
     pub(super) last_sent: Instant,
@@ -161,6 +165,8 @@ impl Session {
             spelling: None,
             bound: false,
             closing: false,
+            moving: None,
+            retiring: false,
             outgoing: Sending {
                 transfers: Slab::new(),
                 by_key: HashMap::default(),
@@ -353,9 +359,15 @@ impl Sending {
 
     /// Forgets a message that is not remembered.
     pub(super) fn remove(&mut self, index: usize) {
+        drop(self.take(index));
+    }
+
+    /// The same, and gives it.
+    pub(super) fn take(&mut self, index: usize) -> Outgoing {
         let transfer = self.transfers.remove(index);
         self.by_key.remove(&transfer.key);
         self.by_id.remove(&transfer.id, index);
+        transfer
     }
 }
 

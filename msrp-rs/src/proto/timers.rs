@@ -26,6 +26,8 @@ pub(super) enum Timer {
     Pace(SessionRef),
     /// The session's time to close is over.
     Close(SessionRef),
+    /// What the peer sent before it knew that the session is elsewhere had time to come.
+    Retire(SessionRef),
 }
 
 /// The pending timers, earliest first.

@@ -393,6 +393,7 @@ impl Talk {
                 let said = find(all, key, name);
                 assert!(!said.failed && !said.delivered, "{said:?}");
             }
+            Event::Returned(..) | Event::Retired | Event::Moved => {}
             Event::Shed => assert!(!std::mem::replace(&mut known.shed, true)),
             Event::Recovered => assert!(std::mem::replace(&mut known.shed, false)),
             Event::Closed { unacknowledged, .. } => {

@@ -17,8 +17,18 @@ use crate::proto::{CloseReason, Command, Event, MessageEnd, TransferKey};
 impl Mailbox {
     /// The connection that serves the session. Commands of before are taken by the driver right after; if they are
     /// `held`, when the session is bound, or is to end.
+    ///
+    /// Where another one serves it, this one only tries to: [`move_to`](Self::move_to) says when it can.
     pub(crate) fn attach(&self, driver: &Arc<Inbox>, held: bool) {
         let mut state = self.state.lock();
+        if let Some(other) = &state.driver {
+            if Arc::ptr_eq(other, driver) {
+                state.is_held |= held;
+            }
+            return;
+        }
+        let held = held || state.phase >= Phase::Open;
+        state.is_adrift = false;
         state.driver = Some(Arc::clone(driver));
         state.is_held = held;
     }
@@ -37,8 +47,18 @@ impl Mailbox {
     }
 
     /// Moves what the host wants into `commands`; gives the octets that the consumer took.
-    pub(crate) fn take_commands(&self, commands: &mut VecDeque<Command>) -> usize {
+    pub(crate) fn take_commands(
+        &self,
+        driver: &Arc<Inbox>,
+        commands: &mut VecDeque<Command>,
+    ) -> usize {
         let mut state = self.state.lock();
+        if let Some(consumed) = state.take_former(driver, commands) {
+            return consumed;
+        }
+        if !state.is_current(driver) {
+            return 0;
+        }
         state.is_dirty = false;
         if state.is_held && !state.is_to_end() {
             return 0;
@@ -48,30 +68,60 @@ impl Mailbox {
         std::mem::take(&mut state.consumed)
     }
 
-    /// Events of this session, in order. Gives whether it is now bound, where it was not, or to be ended.
-    pub(crate) fn deliver(self: &Arc<Self>, events: impl Iterator<Item = Event>) -> Decided {
-        let mut closed = None;
-        let before = self.phase();
+    /// Events of this session from a connection, in order. Gives whether it is now bound, or over there.
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        driver: &Arc<Inbox>,
+        events: impl Iterator<Item = Event>,
+    ) -> Decided {
+        let mut decided = Decided::No;
         let mut dropped = Vec::new();
+        let mut returned = Vec::new();
         self.with(|state, after| {
             if state.phase == Phase::Closed {
+                decided = Decided::Closed(CloseReason::Local, Vec::new());
                 return;
             }
+            let former = {
+                let mut formers = state.formers.iter();
+                formers.position(|former| Arc::ptr_eq(&former.inbox, driver))
+            };
             for event in events {
-                if let Event::Closed { reason, .. } = event {
-                    closed = Some(reason);
-                } else {
-                    self.take_event(state, after, event, &mut dropped);
+                match event {
+                    Event::Closed {
+                        reason,
+                        unacknowledged,
+                    } => {
+                        state.put_back(std::mem::take(&mut returned));
+                        decided = match self.take_leave(state, after, driver, &reason) {
+                            true => Decided::Left,
+                            false => Decided::Closed(reason, unacknowledged),
+                        };
+                    }
+                    Event::Returned(key, message) => returned.push((key, message)),
+                    Event::Retired => {
+                        state.put_back(std::mem::take(&mut returned));
+                        state.go_on(after);
+                    }
+                    Event::Bound if !state.is_current(driver) => {}
+                    Event::Bound => {
+                        self.take_event(state, after, Event::Bound, &mut dropped);
+                        decided = Decided::Bound;
+                    }
+                    Event::Moved => decided = Decided::Moved,
+                    event => {
+                        let before = state.unconsumed;
+                        self.take_event(state, after, event, &mut dropped);
+                        if let Some(former) = former.and_then(|at| state.formers.get_mut(at)) {
+                            former.unconsumed += state.unconsumed.saturating_sub(before);
+                        }
+                    }
                 }
             }
+            state.put_back(returned);
         });
         drop(dropped);
-        match (closed, self.phase()) {
-            (Some(reason), _) => Decided::Closed(reason),
-            (None, Phase::Closed) => Decided::Closed(CloseReason::Local),
-            (None, Phase::Open) if before < Phase::Open => Decided::Bound,
-            _ => Decided::No,
-        }
+        decided
     }
 
     /// Ends the session: its content is dropped, then the consumer is told.
@@ -83,9 +133,10 @@ impl Mailbox {
                 return;
             }
             let commands = std::mem::take(&mut state.commands);
+            let formers = std::mem::take(&mut state.formers);
             state.driver = None;
             state.phase = Phase::Closed;
-            commands
+            (commands, formers)
         };
         drop(commands);
         if matches!(reason, CloseReason::Protocol { .. }) {
@@ -157,14 +208,14 @@ impl Mailbox {
                 message, credit, ..
             } => {
                 state.receive(*credit, after);
-                state.next_message = message.0.wrapping_add(1);
+                state.count_message(*message);
                 self.memory.messages_received.fetch_add(1, Relaxed);
             }
             Event::MessageBegin {
                 message, credit, ..
             } => {
                 state.receive(*credit, after);
-                state.next_message = message.0.wrapping_add(1);
+                state.count_message(*message);
             }
             Event::Request {
                 message,
@@ -173,7 +224,7 @@ impl Mailbox {
                 ..
             } => {
                 state.receive(*credit, after);
-                state.next_message = message.0.wrapping_add(1);
+                state.count_message(*message);
                 state.requests.begin(*message, head);
             }
             Event::MessageBody { data, .. } => state.receive(data.len(), after),
@@ -280,7 +331,9 @@ impl Mailbox {
             {
                 return;
             }
-            Event::Accepted(_) | Event::Response(..) | Event::Recovered | Event::Closed { .. } => {}
+            Event::Accepted(_) | Event::Response(..) | Event::Recovered => {}
+            // Of the connection, and not for the host.
+            Event::Closed { .. } | Event::Returned(..) | Event::Retired | Event::Moved => return,
         }
         state.push(Item::Event(event), after);
     }

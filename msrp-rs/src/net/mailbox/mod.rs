@@ -11,6 +11,7 @@
 
 mod deliver;
 mod item;
+mod moving;
 mod requests;
 mod state;
 mod transfers;
@@ -39,6 +40,9 @@ use transfers::{Kind, Transfer};
 /// Messages that may be admitted without their outcome having been taken by the consumer. Beyond: `Again`.
 pub(crate) const MAX_UNSETTLED: usize = 4096;
 
+/// So many messages may still come on a connection that a session leaves.
+const NUMBERS_APART: u32 = 1 << 20;
+
 /// Where a file's reader hears that more is wanted.
 pub(crate) trait Source: Send + Sync {
     /// So many octets more may be given.
@@ -54,8 +58,12 @@ pub(crate) enum Decided {
     No,
     /// It is bound now.
     Bound,
-    /// It is over: to be ended with this reason, if it was not.
-    Closed(CloseReason),
+    /// It goes on along the peer's new path, on the same connection.
+    Moved,
+    /// This connection, which it left before, has nothing of it any more.
+    Left,
+    /// It is over: to be ended with this reason, if it was not. These messages have no outcome.
+    Closed(CloseReason, Vec<TransferKey>),
 }
 
 /// What a visit took.
@@ -127,6 +135,11 @@ impl Mailbox {
         (state.transfers.next, state.next_message)
     }
 
+    /// The number of the first message that a further connection delivers: far from those that others may still deliver.
+    pub(crate) fn further_messages(&self) -> u32 {
+        self.state.lock().next_message.wrapping_add(NUMBERS_APART)
+    }
+
     fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut State, &mut After) -> R) -> R {
         let mut after = After::default();
         let result = act(&mut self.state.lock(), &mut after);
@@ -145,7 +158,7 @@ impl Mailbox {
                 None => source.stop(),
             }
         }
-        if let Some(driver) = after.dirty {
+        for driver in after.dirty.into_iter().chain(after.dirty_formers) {
             driver.push_dirty(Arc::clone(self));
         }
         if after.ready {
@@ -360,7 +373,9 @@ impl Mailbox {
     pub(crate) fn taken(self: &Arc<Self>, messages: impl Iterator<Item = MessageKey>) {
         self.with(|state, after| {
             if state.phase != Phase::Closed {
-                state.commands.extend(messages.map(Command::Taken));
+                for message in messages {
+                    state.queue(Command::Taken(message), after);
+                }
                 state.mark_dirty(after);
             }
         });
@@ -457,6 +472,12 @@ impl Mailbox {
             }
             state.queue(Command::SetFlow(flow), after);
         });
+    }
+
+    /// Whether the host wants the session to end.
+    pub(crate) fn is_to_end(&self) -> bool {
+        let state = self.state.lock();
+        state.phase >= Phase::Closing || state.is_to_end()
     }
 
     /// Gives no content until `resume`. Nothing happens when the session is to end by the host's wish.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::super::inbox::Inbox;
+use super::moving::Former;
 use super::requests::Requests;
 use super::transfers::{Kind, Transfer, Transfers};
 use super::{Item, MAX_UNSETTLED, Phase, Source};
@@ -23,6 +24,12 @@ pub(super) struct State {
     /// On the driver's dirty list.
     pub(super) is_dirty: bool,
     pub(super) driver: Option<Arc<Inbox>>,
+    /// Connections that the session has left, oldest first, until what has begun there has ended.
+    pub(super) formers: Vec<Former>,
+    /// Octets of content whose connection is gone, not yet consumed.
+    pub(super) orphaned: usize,
+    /// Its connection is lost, and whoever comes next is told by the registry.
+    pub(super) is_adrift: bool,
     /// The driver gets no commands until the session is bound.
     pub(super) is_held: bool,
     pub(super) commands: VecDeque<Command>,
@@ -46,6 +53,7 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct After {
     pub(super) dirty: Option<Arc<Inbox>>,
+    pub(super) dirty_formers: Vec<Arc<Inbox>>,
     pub(super) ready: bool,
     pub(super) sources: Vec<(Arc<dyn Source>, Option<usize>)>,
     pub(super) received: usize,
@@ -63,6 +71,9 @@ impl State {
             is_ready: false,
             is_dirty: false,
             driver: None,
+            formers: Vec::new(),
+            orphaned: 0,
+            is_adrift: false,
             is_held: false,
             commands: VecDeque::new(),
             flow: Flow::default(),
@@ -135,6 +146,13 @@ impl State {
     }
 
     pub(super) fn queue(&mut self, command: Command, after: &mut After) {
+        let command = match self.formers.is_empty() {
+            true => command,
+            false => match self.queue_former(command, after) {
+                Some(command) => command,
+                None => return,
+            },
+        };
         self.commands.push_back(command);
         self.mark_dirty(after);
     }
@@ -192,6 +210,23 @@ impl State {
         Some(item)
     }
 
+    /// Whether this connection serves the session now.
+    pub(super) fn is_current(&self, driver: &Arc<Inbox>) -> bool {
+        match &self.driver {
+            Some(its) => Arc::ptr_eq(its, driver),
+            None => !self.is_adrift,
+        }
+    }
+
+    /// A message came. Those of several connections may come by turns.
+    pub(super) fn count_message(&mut self, message: MessageKey) {
+        let age = |number: u32, first: u32| number.wrapping_sub(first);
+        let next = message.0.wrapping_add(1);
+        if age(next, self.first_message) > age(self.next_message, self.first_message) {
+            self.next_message = next;
+        }
+    }
+
     pub(super) fn receive(&mut self, credit: usize, after: &mut After) {
         self.unconsumed += credit;
         after.received += credit;
@@ -202,8 +237,11 @@ impl State {
         self.unconsumed -= credit;
         after.released_received += credit;
         if credit > 0 && self.phase != Phase::Closed {
-            self.consumed += credit;
-            self.mark_dirty(after);
+            let credit = self.consume_former(credit, after);
+            if credit > 0 {
+                self.consumed += credit;
+                self.mark_dirty(after);
+            }
         }
     }
 

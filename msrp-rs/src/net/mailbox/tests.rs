@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::net::inbox::Inbox;
 use crate::net::ready::Signal;
 use crate::proto::{Failure, MessageEnd, MessageHead, RefusedType, Unconfirmed};
 use crate::wire::{FailureReport, MessageId, Method, StatusCode};
@@ -10,6 +11,11 @@ struct Silent;
 impl Signal for Silent {
     fn signal(&self) {}
     fn clear(&self) {}
+}
+
+/// A connection; without one of its own a mailbox takes what any delivers.
+fn nobody() -> Arc<Inbox> {
+    Arc::new(Inbox::new(0))
 }
 
 fn with(change: impl FnOnce(&mut Limits)) -> Arc<Mailbox> {
@@ -95,9 +101,12 @@ fn small_messages_use_the_window_and_one_writable_follows_a_refusal() {
         );
     }
     assert_eq!(mailbox.memory.sent(), 3 * send_cost(1024));
-    mailbox.deliver([Event::WindowReleased(100)].into_iter());
+    mailbox.deliver(&nobody(), [Event::WindowReleased(100)].into_iter());
     assert_eq!(count(&take(&mailbox), is_writable), 0);
-    mailbox.deliver((0..2).map(|_| Event::WindowReleased(send_cost(1024))));
+    mailbox.deliver(
+        &nobody(),
+        (0..2).map(|_| Event::WindowReleased(send_cost(1024))),
+    );
     assert_eq!(count(&take(&mailbox), is_writable), 1);
     mailbox.admit(whole(1024), None).expect("room again");
 }
@@ -114,7 +123,10 @@ fn large_messages_take_a_slot_until_they_have_an_outcome() {
     mailbox
         .admit(whole(1000), None)
         .expect("the window is free");
-    mailbox.deliver([Event::Failed(large, Failure::Timeout)].into_iter());
+    mailbox.deliver(
+        &nobody(),
+        [Event::Failed(large, Failure::Timeout)].into_iter(),
+    );
     let items = take(&mailbox);
     assert_eq!(count(&items, is_writable), 1);
     assert_eq!(
@@ -133,7 +145,7 @@ fn outcomes_that_nobody_takes_hold_further_messages_back() {
     for _ in 0..MAX_UNSETTLED {
         let key = mailbox.admit(message(Body::None), None).expect("room");
         let cost = Event::WindowReleased(send_cost(0));
-        mailbox.deliver([cost, Event::Acknowledged(key)].into_iter());
+        mailbox.deliver(&nobody(), [cost, Event::Acknowledged(key)].into_iter());
     }
     let error = mailbox
         .admit(message(Body::None), None)
@@ -150,14 +162,14 @@ fn progress_is_one_entry_with_the_latest_value_and_reports_are_bounded() {
         .admit(message(Body::Stream(Some(10))), None)
         .expect("room");
     take(&mailbox);
-    mailbox.deliver((1..=9).map(|sent| Event::Progress(key, sent)));
+    mailbox.deliver(&nobody(), (1..=9).map(|sent| Event::Progress(key, sent)));
     let report = || Event::Report {
         transfer: key,
         status: StatusCode(200),
         comment: String::new(),
         range: None,
     };
-    mailbox.deliver((0..10).map(|_| report()));
+    mailbox.deliver(&nobody(), (0..10).map(|_| report()));
     let items = take(&mailbox);
     assert!(matches!(items[0], Item::Progress(_, 9)), "{items:?}");
     assert!(matches!(items[1], Item::ReportsLost(7)), "{items:?}");
@@ -168,7 +180,10 @@ fn progress_is_one_entry_with_the_latest_value_and_reports_are_bounded() {
 fn a_visit_is_bounded_in_events_and_octets() {
     let mailbox = with(|_| {});
     take(&mailbox);
-    mailbox.deliver(std::iter::once(begin(9)).chain((0..20).map(|_| body(9, 10_000))));
+    mailbox.deliver(
+        &nobody(),
+        std::iter::once(begin(9)).chain((0..20).map(|_| body(9, 10_000))),
+    );
     let visit = mailbox.visit(32, 64 * 1024, |_| {});
     assert_eq!((visit.events, visit.bytes, visit.more), (8, 70_000, true));
     let visit = mailbox.visit(5, usize::MAX, |_| {});
@@ -181,7 +196,10 @@ fn a_visit_is_bounded_in_events_and_octets() {
 fn what_is_shed_or_aborted_is_freed_at_once_and_its_credit_goes_back() {
     let mailbox = with(|_| {});
     take(&mailbox);
-    mailbox.deliver([begin(9), body(9, 1000), begin(10), body(10, 500)].into_iter());
+    mailbox.deliver(
+        &nobody(),
+        [begin(9), body(9, 1000), begin(10), body(10, 500)].into_iter(),
+    );
     assert_eq!(mailbox.memory.received().0, 2100);
     let end = MessageEnd::Rejected(StatusCode(413));
     let shed = [
@@ -191,10 +209,10 @@ fn what_is_shed_or_aborted_is_freed_at_once_and_its_credit_goes_back() {
             end,
         },
     ];
-    mailbox.deliver(shed.into_iter());
+    mailbox.deliver(&nobody(), shed.into_iter());
     assert_eq!(mailbox.memory.received().0, 1100);
     let mut commands = std::collections::VecDeque::new();
-    assert_eq!(mailbox.take_commands(&mut commands), 1000);
+    assert_eq!(mailbox.take_commands(&nobody(), &mut commands), 1000);
     let items = take(&mailbox);
     let bodies = count(&items, |item| {
         matches!(item, Item::Event(Event::MessageBody { .. }))
@@ -213,7 +231,10 @@ fn content_waits_while_paused_and_the_end_behind_it() {
     let mailbox = with(|_| {});
     mailbox.pause();
     let key = mailbox.admit(whole(10), None).expect("room");
-    mailbox.deliver([Event::Bound, begin(9), Event::Acknowledged(key)].into_iter());
+    mailbox.deliver(
+        &nobody(),
+        [Event::Bound, begin(9), Event::Acknowledged(key)].into_iter(),
+    );
     let items = take(&mailbox);
     assert_eq!(count(&items, Item::is_content), 0);
     assert_eq!(
@@ -246,7 +267,7 @@ fn the_end_drops_held_content_and_names_what_has_no_outcome() {
     let large = mailbox
         .admit(message(Body::Whole(held)), None)
         .expect("a slot");
-    mailbox.deliver([Event::Acknowledged(done)].into_iter());
+    mailbox.deliver(&nobody(), [Event::Acknowledged(done)].into_iter());
     mailbox.start_closing(Instant::now() + Duration::from_secs(1));
     assert_eq!(
         mailbox.admit(whole(1), None).expect_err("closing").kind,
@@ -254,13 +275,14 @@ fn the_end_drops_held_content_and_names_what_has_no_outcome() {
     );
     assert_eq!(Arc::strong_count(&owner), 2);
     let ended = mailbox.deliver(
+        &nobody(),
         [Event::Closed {
             reason: CloseReason::Local,
             unacknowledged: Vec::new(),
         }]
         .into_iter(),
     );
-    assert_eq!(ended, Decided::Closed(CloseReason::Local));
+    assert_eq!(ended, Decided::Closed(CloseReason::Local, Vec::new()));
     mailbox.end(CloseReason::Local, None);
     assert_eq!(Arc::strong_count(&owner), 1);
     assert_eq!(mailbox.memory.sent(), 0);
@@ -285,7 +307,7 @@ impl AsRef<[u8]> for OwnedVec {
 #[test]
 fn commands_about_messages_of_an_earlier_session_are_gone() {
     let mailbox = with(|_| {});
-    mailbox.deliver([begin(9)].into_iter());
+    mailbox.deliver(&nobody(), [begin(9)].into_iter());
     let reject = |key| {
         let key = MessageKey(key);
         mailbox.judge(key, Command::Reject(key, StatusCode(413), String::new()))
@@ -313,7 +335,7 @@ fn success_reports_are_waited_for_until_the_end_and_missed_once() {
     events.extend([Event::Delivered(told), later(late), later(late)]);
     events.extend([Event::Failed(failed, Failure::Timeout), later(silent)]);
     take(&mailbox);
-    mailbox.deliver(events.into_iter());
+    mailbox.deliver(&nobody(), events.into_iter());
     let unconfirmed = |items: &[Item]| -> Vec<TransferKey> {
         let of = |item: &Item| match item {
             Item::Unconfirmed {
@@ -344,7 +366,7 @@ fn success_reports_are_waited_for_until_the_end_and_missed_once() {
 fn rfc4975_10_6_a_refused_type_stops_messages_and_no_request() {
     let mailbox = with(|_| ());
     let refused = RefusedType::of("text/plain", &Body::None).expect("a type");
-    mailbox.deliver(std::iter::once(Event::TypeRefused(refused)));
+    mailbox.deliver(&nobody(), std::iter::once(Event::TypeRefused(refused)));
     let error = mailbox.admit(whole(1), None).expect_err("a message");
     assert_eq!(error.kind, ErrorKind::UnacceptedType);
     for body in [Body::None, Body::Whole("x".into())] {
