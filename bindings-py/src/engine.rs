@@ -28,10 +28,6 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts the threads. `asks`: whether the package answers for names, and for addresses to be dialled.
     #[new]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the options of the engine, given by Python alone"
-    )]
     fn new(
         py: Python<'_>,
         worker_threads: &Bound<'_, PyAny>,
