@@ -5,8 +5,8 @@ connection and then the session, one right after the other, so that both see the
 what counts is the speed of the session as a share of the bare one, and of all pairs the median.
 Python is also given as a share of Rust, measured in the same round. Times are the sender's,
 from the first octet given to the last one confirmed, without start-up and connection set-up. The
-bare connection reads and writes at most 64 KiB at once, and each message by a write of its own; what
-TLS is compared with is a plain tokio-rustls stream.
+bare connection reads and writes at most 64 KiB at once, and each message by a write of its own;
+what TLS is compared with is a plain tokio-rustls stream.
 
 Prints the machine, a table, and the same as lines of JSON. Nothing here passes or fails by time.
 """

@@ -80,10 +80,10 @@ async def test_refused() -> None:
         with pytest.raises(ValueError, match="socket is closed"):
             await bob.adopt(fresh)
         with pytest.raises(
-            msrp.TooLarge, match="1025 initial octets exceed limits.early_len, 1024"
+            msrp.TooLarge, match=r"1025 initial octets exceed limits\.early_len, 1024"
         ):
             await bob.adopt(here, initial=bytes(1025))
-        with pytest.raises(TypeError, match="is a socket.socket, not int"):
+        with pytest.raises(TypeError, match=r"is a socket\.socket, not int"):
             await bob.adopt(here.fileno())  # type: ignore[arg-type]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         wrapped = context.wrap_socket(

@@ -31,13 +31,13 @@ MODULES = {
 MEMBERS = {
     "Engine": "aclose listen reload_tls session set_trace stats",
     "EventStream": "",
-    "Listener": "close host port secure",
+    "Listener": "adopt close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    "Session": """close close_reason create_answer create_offer direction events id local_attributes
-    local_media local_path offer_attributes offer_due offer_media open peer_certificate
-    prepare_remote recv recv_many recv_request relocate remote_description remote_direction
-    remote_fingerprints remote_path request rollback_offer send send_nowait set_attributes
-    set_direction set_remote set_remote_attributes set_remote_path state""",
+    "Session": """adopt close close_reason create_answer create_offer direction events id
+    local_attributes local_media local_path offer_attributes offer_due offer_media open
+    peer_certificate prepare_remote recv recv_many recv_request relocate remote_description
+    remote_direction remote_fingerprints remote_path request rollback_offer send send_nowait
+    set_attributes set_direction set_remote set_remote_attributes set_remote_path state""",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

@@ -5,7 +5,7 @@
 mod api_support;
 
 use api_support::{next, options, text, within};
-use msrp::sdp::{Attribute, MediaBuilder, MediaDescription, SessionDescription};
+use msrp::sdp::{Attribute, Direction, MediaBuilder, MediaDescription, SessionDescription};
 use msrp::{
     Engine, EngineOptions, ErrorKind, ListenOptions, Listener, Session, SessionOptions,
     SessionState,
@@ -213,4 +213,29 @@ async fn rfc3264_8_1_a_line_that_is_over_is_there_for_another_session() {
     says(&erin, &frank, "in the same slot").await;
     says(&alice, &bob, "and still here").await;
     covers!("S-132", "S-143");
+}
+
+#[tokio::test]
+async fn rfc3264_5_1_what_an_offer_takes_may_come_before_its_answer() {
+    let api_support::Pair { engine, alice, bob } = api_support::Pair::new().await;
+    bob.set_direction(Direction::SendOnly).expect("set");
+    let hold = bob.create_offer().expect("an offer");
+    bob.set_remote(&alice.create_answer(&hold).expect("an answer"))
+        .expect("fits");
+    assert!(alice.send_now("held", text()).is_err());
+
+    // Bob takes messages again from this offer on: the answer may be slower than what Alice says.
+    bob.set_direction(Direction::SendRecv).expect("set");
+    let offer = bob.create_offer().expect("an offer");
+    let answer = alice.create_answer(&offer).expect("an answer");
+    let early = within("send", alice.send("early", text())).await;
+    assert_eq!(next(&bob).await.text().await.expect("whole"), "early");
+    let early = early.expect("sent");
+    within("answer", early.acknowledged())
+        .await
+        .expect("not refused");
+    bob.set_remote(&answer).expect("fits");
+    says(&alice, &bob, "and on").await;
+    drop(engine);
+    covers!("S-140", "S-144");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api_support::{DEADLINE, Pair, next, options, text, within};
 use msrp::{
-    CloseReason, Engine, EngineOptions, ErrorKind, ListenOptions, Session, SessionEvent,
+    Adopt, CloseReason, Engine, EngineOptions, ErrorKind, ListenOptions, Session, SessionEvent,
     SessionOptions, SessionState,
 };
 
@@ -336,4 +336,42 @@ async fn shutdown_ends_every_session_and_the_engine() {
     assert_eq!(error.kind, ErrorKind::Gone);
     // Said again, it has nothing to do.
     within("shutdown", engine.shutdown(DEADLINE)).await;
+}
+
+#[tokio::test]
+async fn a_socket_of_the_caller_replaces_the_dial() {
+    let engine = Engine::new(EngineOptions::default()).expect("an engine");
+    let listener = engine.listen(ListenOptions {
+        host: "127.0.0.1".into(),
+        ..ListenOptions::default()
+    });
+    let listener = listener.expect("a port");
+    let options = || SessionOptions {
+        listener: Some(listener.handle()),
+        ..SessionOptions::default()
+    };
+    let alice = engine
+        .session(SessionOptions::default())
+        .expect("a session");
+    let bob = engine.session(options()).expect("a session");
+    let path = |session: &Session| session.local_path().expect("a path").to_string();
+    alice
+        .set_remote_path(&path(&bob), true, "*")
+        .expect("a path");
+    bob.set_remote_path(&path(&alice), false, "*")
+        .expect("a path");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let there = std::net::TcpStream::connect(server.local_addr().expect("bound"));
+    let (here, _) = server.accept().expect("accepted");
+    let how = Adopt {
+        inbound: false,
+        ..Adopt::default()
+    };
+    alice.adopt(there.expect("connected"), how).expect("taken");
+    listener.adopt(here, bytes::Bytes::new()).expect("taken");
+    let opened = tokio::join!(
+        alice.open(Duration::from_secs(30)),
+        bob.open(Duration::from_secs(30))
+    );
+    assert_eq!(opened, (Ok(()), Ok(())));
 }

@@ -354,8 +354,8 @@ class Session(SessionBase):
         tls: bool = False,
         timeout: float | None = 30,
     ) -> None:
-        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at a
-        port. `initial` is what was read from it already. `inbound` says that the peer connected,
+        """Opens the session over a TCP socket that is connected, instead of dialling or waiting at
+        a port. `initial` is what was read from it already. `inbound` says that the peer connected,
         which makes us the server of TLS. `tls` is that of the session: the engine does the
         handshake, and the initial octets belong to it. Only this session is served on it.
 

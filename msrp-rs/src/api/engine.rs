@@ -2,15 +2,17 @@
 //!
 //! Both are thin: what they do is done by the [facade](crate::engine), which runs its own threads.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::Session;
 use super::shared::{Shared, Signal};
 use crate::engine::{
     self as facade, DialCheck, EngineOptions, Event, ListenOptions, ListenerHandle, NameResolution,
-    SessionOptions, Stats, TraceOptions,
+    NotAdopted, SessionOptions, Stats, TraceOptions,
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -209,6 +211,14 @@ impl Listener {
     /// The name of this listener for [`SessionOptions::listener`].
     pub fn handle(&self) -> ListenerHandle {
         self.handle
+    }
+
+    /// Takes a connection that was accepted elsewhere, with what was read from it, as one that came here.
+    ///
+    /// Errors: as [`engine::Engine::adopt_connection`](crate::engine::Engine::adopt_connection); the socket is in the
+    /// error, as it was.
+    pub fn adopt(&self, socket: TcpStream, initial: Bytes) -> Result<(), NotAdopted> {
+        self.engine.adopt_connection(self.handle, socket, initial)
     }
 }
 

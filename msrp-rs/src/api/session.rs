@@ -3,6 +3,7 @@
 //! How a call waits stands in `shared`, what may be negotiated in `engine::negotiation`.
 
 use std::fmt;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::body::Source;
 use super::shared::{Phase, Shared};
 use super::{Body, Events, Message, Request, StreamSender, Transfer};
 use crate::engine::{
-    Directions, PeerCertificate, Relocation, RequestOptions, SendBody, SendOptions, SessionHandle,
-    SessionState,
+    Adopt, Directions, NotAdopted, PeerCertificate, Relocation, RequestOptions, SendBody,
+    SendOptions, SessionHandle, SessionState,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::{Answer, CloseReason};
@@ -312,6 +313,15 @@ impl Session {
         let shared = self.shared();
         let engine = &shared.engine;
         engine.set_remote_path(shared.session, path, active, accept_types)
+    }
+
+    /// Gives the session its connection: a TCP socket that is connected, with what was read from it. [`open`](Self::open)
+    /// does not dial then. Streams of tokio come with `into_std`.
+    ///
+    /// Errors: as [`engine::Engine::adopt`](crate::engine::Engine::adopt); the socket is in the error, as it was.
+    pub fn adopt(&self, socket: TcpStream, how: Adopt) -> Result<(), NotAdopted> {
+        let shared = self.shared();
+        shared.engine.adopt(shared.session, socket, how)
     }
 
     /// Connects, or waits for the peer to connect, as negotiated. Afterwards messages flow. A peer that has left again

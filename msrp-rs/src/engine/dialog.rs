@@ -43,6 +43,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let description = negotiation.offer()?.clone();
         session.entry.set_uri(negotiation.uri().clone());
+        session.mailbox().set_flow(negotiation.flow());
         Ok(description)
     }
 
@@ -141,6 +142,8 @@ impl Engine {
             stream.negotiation.offer()?;
             let uri = stream.negotiation.uri().clone();
             stream.session.entry.set_uri(uri);
+            let flow = stream.negotiation.flow();
+            stream.session.mailbox().set_flow(flow);
         }
         Ok(text)
     }

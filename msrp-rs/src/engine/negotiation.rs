@@ -580,9 +580,17 @@ impl Negotiation {
         }
     }
 
-    /// What may be sent now.
+    /// What may be sent now. What an open offer of ours takes may come before its answer (RFC 3264 §5.1).
     pub(super) fn flow(&self) -> Flow {
-        flow(self.direction)
+        let is_offered = match &self.turn {
+            Turn::Theirs { offer, .. } => offer.direction.receives(),
+            Turn::Nobody | Turn::Ours => false,
+        };
+        let agreed = flow(self.direction);
+        Flow {
+            receives: agreed.receives || is_offered,
+            ..agreed
+        }
     }
 
     /// Whether a message may be sent now.

@@ -55,6 +55,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let text = negotiation.offer()?.to_media();
         session.entry.set_uri(negotiation.uri().clone());
+        session.mailbox().set_flow(negotiation.flow());
         Ok(text)
     }
 
@@ -62,7 +63,9 @@ impl Engine {
     /// `set_remote` was given is not waited for any more either. Nothing happens where no offer is open.
     pub fn rollback_offer(&self, session: SessionHandle) -> Result<()> {
         let session = self.find(session)?;
-        session.negotiation.lock().rollback();
+        let mut negotiation = session.negotiation.lock();
+        negotiation.rollback();
+        session.mailbox().set_flow(negotiation.flow());
         Ok(())
     }
 
@@ -102,6 +105,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let text = negotiation.say_offer()?;
         session.entry.set_uri(negotiation.uri().clone());
+        session.mailbox().set_flow(negotiation.flow());
         Ok(text)
     }
 

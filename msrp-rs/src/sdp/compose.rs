@@ -148,6 +148,10 @@ impl SessionDescription {
 
     /// The refused lines around the one at `index`, for an offer that keeps them (RFC 3264 §8); `None` if there are none,
     /// or this is no whole SDP.
+    #[cfg_attr(
+        not(feature = "net"),
+        expect(dead_code, reason = "only engines make later offers")
+    )]
     pub(crate) fn refused_lines(&self, index: usize) -> Option<RefusedLines> {
         if !self.is_whole() || self.media_lines().len() < 2 {
             return None;

@@ -3,7 +3,9 @@
 //! Responsible for RFC 4975 §8 (media line, path, accept-types, max-size), RFC 6135 with
 //! RFC 4145 §4 (who connects), the fingerprint attribute of RFC 8122 §5, direction attributes
 //! (RFC 4975 §8.9) and, of RFC 3264 and RFC 8866, what a media engine must do about the
-//! description around them. Pure: text in, values and text out.
+//! description around them. Pure: text in, values and text out. A section can come and go value by
+//! value, too ([`MediaBuilder`], [`MediaDescription::written_attributes`]), and a whole text may hold
+//! several streams and go on from the last one of its dialog ([`SessionDescription::reoffer`]).
 //!
 //! Left to others: the TLS check against fingerprints and the connection itself (`net`), what may
 //! be sent in which direction (`proto`), when to offer and what to do on a changed path
@@ -31,6 +33,7 @@ mod setup;
 pub use accept::MANDATORY_TYPES;
 pub use attribute::Attribute;
 pub use builder::MediaBuilder;
+#[cfg(feature = "net")]
 pub(crate) use compose::{RefusedLines, offer_among};
 pub use direction::Direction;
 pub use fingerprint::{Fingerprint, HashFunction, preferred_fingerprints};
