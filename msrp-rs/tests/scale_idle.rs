@@ -281,7 +281,7 @@ fn what_an_idle_session_holds_on_a_connection_of_many() {
     for secure in [false, true] {
         for connects in [true, false] {
             let shared = true;
-            held(Scene { secure, shared }, connects, 7 * 1024);
+            held(Scene { secure, shared }, connects, 9 * 1024);
         }
     }
 }
@@ -291,7 +291,7 @@ fn what_an_idle_connection_and_its_session_hold() {
     for connects in [true, false] {
         let shared = false;
         let secure = false;
-        held(Scene { secure, shared }, connects, 12 * 1024);
+        held(Scene { secure, shared }, connects, 18 * 1024);
     }
 }
 
@@ -300,6 +300,6 @@ fn what_an_idle_tls_connection_and_its_session_hold() {
     for connects in [true, false] {
         let shared = false;
         let secure = true;
-        held(Scene { secure, shared }, connects, 24 * 1024);
+        held(Scene { secure, shared }, connects, 32 * 1024);
     }
 }
