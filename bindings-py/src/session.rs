@@ -238,7 +238,8 @@ impl Session {
         self.core.get().open(self.handle, timeout).or_raise(py)
     }
 
-    /// Hands a descriptor over to the session; it is closed then, and stays as it is on an exception.
+    /// Hands the socket of a descriptor over to the session; the caller closes the descriptor then. `timeout` is that of
+    /// `open`, which follows: checked before anything is taken.
     fn adopt(
         &self,
         py: Python<'_>,
@@ -246,7 +247,9 @@ impl Session {
         initial: Vec<u8>,
         inbound: bool,
         tls: bool,
+        timeout: Option<f64>,
     ) -> PyResult<()> {
+        timeout.map(|value| seconds("timeout", value)).transpose()?;
         let how = Adopt {
             inbound,
             initial: initial.into(),
