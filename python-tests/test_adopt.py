@@ -103,7 +103,7 @@ async def test_refused() -> None:
             with pytest.raises(TypeError, match="initial is bytes, not "):
                 await bob.adopt(here, initial=initial)  # type: ignore[arg-type]
         for timeout in (-1.0, math.nan):
-            with pytest.raises(ValueError, match="timeout .* is no number of seconds"):
+            with pytest.raises(ValueError, match=r"timeout .* is no number of seconds"):
                 await bob.adopt(here, timeout=timeout)
         with no_descriptors(), pytest.raises(msrp.LimitExceeded, match="Too many open files"):
             await bob.adopt(here)
