@@ -78,6 +78,9 @@ class Questions:
 
     def end(self) -> None:
         """Nobody waits for the answers any more."""
+        if self._session._loop.is_closed():
+            # It would be told of the end of its tasks, and runs no more.
+            return
         for task in tuple(self._tasks):
             task.cancel()
 
