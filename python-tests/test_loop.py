@@ -195,12 +195,14 @@ def test_a_closed_loop_with_tasks_that_wait(loop_factory: LoopFactory) -> None:
 def test_a_closed_loop_with_questions_and_requests(loop_factory: LoopFactory) -> None:
     """What waits for the host, or for a request, is left as it is: its loop runs no more."""
     asked = 0
+    waits = asyncio.Event()
 
     async def forever(*_: object) -> bool:
         nonlocal asked
         asked += 1
         if asked == 1:
             return True
+        waits.set()
         await asyncio.Event().wait()
         return False
 
@@ -214,13 +216,12 @@ def test_a_closed_loop_with_questions_and_requests(loop_factory: LoopFactory) ->
         await asyncio.gather(alice.open(), bob.open())
         first, second = engine.session(), engine.session()
         first.set_remote(second.create_answer(first.create_offer()))
-        for wait in (bob.recv_request(), alice.request("PING"), first.open()):
-            asyncio.ensure_future(wait)
-        while asked < 2 or bob._requests.receiver is not None:
-            await asyncio.sleep(0)
-        asyncio.ensure_future(bob.recv_request())
-        await asyncio.sleep(0)
-        tasks.update(asyncio.all_tasks() - {asyncio.current_task()})  # type: ignore[arg-type]
+        asking = asyncio.ensure_future(alice.request("PING"))
+        await bob.recv_request()
+        for wait in (bob.recv_request(), first.open()):
+            tasks.add(asyncio.ensure_future(wait))
+        await waits.wait()
+        tasks.update((asking, *first._questions._tasks))
         kept.extend((alice, bob, first, second))
 
     loop = loop_factory()
