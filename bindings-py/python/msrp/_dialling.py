@@ -23,7 +23,7 @@ Addresses: TypeAlias = Iterable[str | IPv4Address | IPv6Address]
 #: Gives the addresses of a name, now or later.
 Resolver: TypeAlias = Callable[[str], Addresses | Awaitable[Addresses]]
 #: Says whether a session may be connected to an address and port, now or later.
-AllowDial: TypeAlias = "Callable[[Session, str, int], bool | Awaitable[bool]]"
+AllowDial: TypeAlias = Callable[["Session", str, int], bool | Awaitable[bool]]
 
 #: Addresses that are taken from a resolver. The engine tries so many as `Limits.addresses` says.
 _MOST = 1024
