@@ -366,3 +366,16 @@ async def test_wrong_arguments_are_named() -> None:
         assert [it.rule for it in sdp.check(offer + "\udcff")] == [
             it.rule for it in sdp.check(offer.encode() + b"\xff")
         ]
+
+
+async def test_reprs_cut_session_ids() -> None:
+    """Paths are secrets (RFC 4975 §14.1): `str` gives them, and `repr` does not."""
+    async with msrp.Engine() as engine, engine.session() as alice, engine.session() as bob:
+        offer = alice.create_offer()
+        bob.set_remote(offer)
+        whole = sdp.parse(offer)
+        shown = (whole, whole.media, whole.select(), bob.remote_description)
+        for value in (*shown, alice.local_attributes(), sdp.check(offer.replace(";tcp", ";udp"))):
+            assert alice.id not in repr(value)
+        assert alice.id in str(whole)
+        assert alice.id in str(whole.media[0])
