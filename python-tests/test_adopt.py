@@ -126,6 +126,41 @@ async def test_refused() -> None:
         await bob.close(0)
 
 
+async def test_what_is_lost_at_once_says_why() -> None:
+    """The connection may be over before the session is opened; the reason is told all the same."""
+    async with msrp.Engine(worker_threads=2) as engine:
+        for _ in range(100):
+            alice, bob = engine.session(), engine.session()
+            know(alice, bob)
+            there, here = connection()
+            there.close()
+            with pytest.raises(msrp.ConnectError, match="peer closed the connection"):
+                await bob.adopt(here)
+            await alice.close(0)
+
+
+async def test_cancelled_in_the_handshake() -> None:
+    """The session ends, and the connection with it."""
+    tls = msrp.TLSConfig.self_signed("localhost", verify="fingerprint")
+    there, here = connection()
+    there.settimeout(8)  # the handshake has 10 s
+    async with msrp.Engine(tls=tls) as engine:
+        alice = engine.session(tls=True, setup="active")
+        bob = engine.session(tls=True, setup="passive")
+        alice.set_remote(bob.create_answer(alice.create_offer()))
+        adopting = asyncio.create_task(bob.adopt(here, tls=True))
+        await asyncio.sleep(0)
+        adopting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adopting
+        assert await asyncio.to_thread(there.recv, 1) == b""
+        await bob.close(0)
+        assert bob.close_reason is not None
+        assert bob.close_reason.kind == "local"
+        await alice.close(0)
+    there.close()
+
+
 async def test_a_listener_takes_what_was_accepted_elsewhere() -> None:
     """A server with an accept loop of its own."""
     there, here = connection()

@@ -444,6 +444,40 @@ fn a_listener_takes_what_the_host_has_accepted() {
 }
 
 #[test]
+fn a_session_that_ends_in_the_handshake_closes_its_connection() {
+    let host = Host::new();
+    let [config, _] = mutual();
+    let end: [&dyn Fn(SessionHandle); 3] = [
+        &|session| host.engine.abort_session(session).expect("alive"),
+        &|session| host.engine.close(session, None).expect("alive"),
+        &|session| {
+            let soon = Some(Duration::from_millis(20));
+            host.engine.open(session, soon).expect("waits");
+        },
+    ];
+    for (how, end) in end.iter().enumerate() {
+        let (session, _) = passive_with(&host, secure(&config));
+        let (there, here) = connection();
+        let server = Adopt {
+            tls: true,
+            ..Adopt::default()
+        };
+        host.engine.adopt(session, here, server).expect("taken");
+        // Before the handshake is too late: its limit is 10 s.
+        there
+            .set_read_timeout(Some(Duration::from_secs(8)))
+            .expect("set");
+        end(session);
+        assert_eq!((&there).read(&mut [0]).expect("the end"), 0);
+        let reason = host.wait_closed(session).reason;
+        match how {
+            2 => assert_eq!(reason, CloseReason::BindTimeout),
+            _ => assert_eq!(reason, CloseReason::Local),
+        }
+    }
+}
+
+#[test]
 fn an_adopted_connection_ends_with_its_engine() {
     let host = Host::new();
     let [config, _] = mutual();

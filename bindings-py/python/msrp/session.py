@@ -337,9 +337,11 @@ class Session(SessionBase):
             return
         if self._open_waiter is not None:
             raise ConcurrencyError(f"another coroutine opens session {self._short_id()}")
-        self._core.open(timeout)
         self._open_waiter = self._loop.create_future()
         try:
+            # One that has ended in this moment says by its event why, which is on its way.
+            with contextlib.suppress(SessionClosed):
+                self._core.open(timeout)
             await self._open_waiter
         except asyncio.CancelledError:
             with contextlib.suppress(SessionClosed):

@@ -413,6 +413,7 @@ impl Shared {
             end_unserved(&self.context, &session.entry, CloseReason::Local, None);
         } else {
             session.mailbox().start_closing(deadline);
+            session.entry.give_up();
             // Its connection may have lost it meanwhile.
             if session.entry.withdraw() {
                 end_unserved(&self.context, &session.entry, CloseReason::Local, None);
@@ -439,6 +440,7 @@ fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option
         end_unserved(context, entry, reason, error);
     } else {
         entry.mailbox().close_now(cause);
+        entry.give_up();
         // Its connection may have lost it meanwhile; the cause is known to the mailbox.
         if entry.withdraw() {
             end_unserved(context, entry, CloseReason::Local, None);

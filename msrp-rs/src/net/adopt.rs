@@ -149,7 +149,7 @@ impl Adopted {
         let made = tokio::select! {
             made = self.establish(&connected) => made,
             () = told_to_finish(&connected.inbox, &mut waiting) => {
-                Err(Error::local(ErrorKind::Gone, "the engine closes its connections"))
+                Err(Error::local(ErrorKind::Gone, "the session or its engine ends"))
             }
         };
         let (transport, proof) = match made {
@@ -243,8 +243,14 @@ fn refuse(connected: &Connected, waiting: Vec<Control>, error: &Error) {
     context.log.connection(LogLevel::Info, inbox.id(), text);
     for control in waiting.into_iter().chain(inbox.close()) {
         if let Control::Attach(entry, _) = control {
-            let reason = CloseReason::ConnectionLost(error.context.clone());
-            context.registry.end(&entry, reason, Some(error.clone()));
+            let (reason, error) = match entry.mailbox().is_to_end() {
+                true => (CloseReason::Local, None),
+                false => (
+                    CloseReason::ConnectionLost(error.context.clone()),
+                    Some(error.clone()),
+                ),
+            };
+            context.registry.end(&entry, reason, error);
         }
     }
     context.relieve_senders();

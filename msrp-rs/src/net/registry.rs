@@ -668,6 +668,19 @@ impl Entry {
         !is_bound
     }
 
+    /// The session is to end: its connection gives up where it is not ready to serve it yet. One that is hears of it by
+    /// the mailbox.
+    pub(crate) fn give_up(&self) {
+        let connection = match &self.state.lock().binding {
+            Binding::Bound(connection) => Some(Arc::clone(connection)),
+            _ => None,
+        };
+        if let Some(connection) = connection {
+            // A connection that is closed has nothing to give up.
+            let _ = connection.push_control(Control::Evict);
+        }
+    }
+
     fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
         let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
