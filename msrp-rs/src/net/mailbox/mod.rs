@@ -432,6 +432,11 @@ impl Mailbox {
                 state.enter(Phase::Closing, after);
             }
             if state.phase == Phase::Closing {
+                let deadline = match state.ending {
+                    Some(Command::Close(before)) => before.min(deadline),
+                    _ => deadline,
+                };
+                state.ending.replace(Command::Close(deadline));
                 state.queue(Command::Close(deadline), after);
             }
         });
@@ -456,6 +461,7 @@ impl Mailbox {
                 true => Command::EndStream,
                 false => Command::CloseNow,
             };
+            state.ending = Some(command.clone());
             state.queue(command, after);
         });
     }
@@ -477,7 +483,7 @@ impl Mailbox {
     /// Whether the host wants the session to end.
     pub(crate) fn is_to_end(&self) -> bool {
         let state = self.state.lock();
-        state.phase >= Phase::Closing || state.is_to_end()
+        state.phase >= Phase::Closing || state.ending.is_some()
     }
 
     /// Gives no content until `resume`. Nothing happens when the session is to end by the host's wish.

@@ -90,6 +90,11 @@ impl Mailbox {
             for command in commands {
                 state.queue(command, after);
             }
+            // The connection of before may have heard of it already, and this one has not.
+            state.commands.push_front(Command::SetFlow(state.flow));
+            if let Some(ending @ (Command::CloseNow | Command::EndStream)) = state.ending.clone() {
+                state.queue(ending, after);
+            }
             // A bounded number is left in peace.
             let count = state.formers.len();
             for former in state
@@ -123,6 +128,7 @@ impl Mailbox {
             after.released_sent += state.transfers.window_used.saturating_sub(used);
             state.transfers.window_used = used;
             state.tell_room(&self.limits, after);
+            state.commands.push_front(Command::SetFlow(state.flow));
             state.driver = next.cloned();
             state.is_adrift = next.is_none();
             state.is_dirty = false;
@@ -159,6 +165,11 @@ impl Mailbox {
         if place == Some(state.formers.len()) {
             // Nothing more is handed back.
             state.go_on(after);
+        }
+        if state.formers.is_empty()
+            && let Some(ending @ Command::Close(_)) = state.ending.clone()
+        {
+            state.queue(ending, after);
         }
         let mut transfers: Vec<_> = former.transfers.into_iter().map(TransferKey).collect();
         transfers.sort_unstable();
@@ -251,13 +262,19 @@ impl State {
             | Command::Answer(..)
             | Command::ReportRange(..)
             | Command::SetFlow(_)
-            | Command::Close(_)
             | Command::CloseNow
             | Command::EndStream => {
                 for former in &mut self.formers {
                     former.queue(command.clone(), after);
                 }
                 Some(command)
+            }
+            // The connection of now hears of it when they are done: its end is that of the session.
+            Command::Close(_) => {
+                for former in &mut self.formers {
+                    former.queue(command.clone(), after);
+                }
+                None
             }
         }
     }
