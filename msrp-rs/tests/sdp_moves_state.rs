@@ -3,10 +3,15 @@
 mod engine_support;
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
-use engine_support::{Host, PATIENCE, RawPeer};
+use engine_support::{Host, PATIENCE, RawPeer, wait_until};
 use msrp::Pacing;
-use msrp::engine::{Event, Relocation, SendBody, SendOptions, SessionHandle, SessionOptions};
+use msrp::engine::{
+    Engine, Event, Relocation, SendBody, SendOptions, SessionHandle, SessionOptions, Wake,
+};
 use msrp::proto::CloseReason;
 use msrp::sdp::Direction;
 use msrp_conformance::covers;
@@ -285,4 +290,72 @@ fn what_a_hold_keeps_back_does_not_keep_a_session_from_its_end() {
     host.wait_acknowledged(begun);
     let closed = host.wait_closed(session);
     assert_eq!(closed.unacknowledged, [waits]);
+}
+
+/// Whether a wake finds the session's locks free: another thread must get on meanwhile.
+#[derive(Default)]
+struct Free {
+    session: Mutex<Option<(Engine, SessionHandle)>>,
+    held: AtomicBool,
+    wakes: AtomicUsize,
+}
+
+impl Free {
+    fn look(&self) {
+        let known = self.session.lock().expect("not poisoned").clone();
+        let Some((engine, session)) = known else {
+            return;
+        };
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            let shown = engine.peer_certificate(session).is_ok();
+            let directions = engine.directions(session).is_ok();
+            // The other side may have lost its patience.
+            let _ = done.send(shown && directions);
+        });
+        let free = is_done.recv_timeout(PATIENCE) == Ok(true);
+        self.held.fetch_or(!free, Ordering::SeqCst);
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn no_lock_is_held_over_the_wakes_of_a_session_that_moves() {
+    let host = Host::new();
+    let free = Arc::new(Free::default());
+    let wake = Arc::clone(&free);
+    let wake = Wake::Callback(Arc::new(move || wake.look()));
+    let domain = host.engine.domain(wake).expect("a domain");
+    let take = |what: &str, until: &dyn Fn(&Event) -> bool| {
+        let mut seen = Vec::new();
+        wait_until(|| {
+            domain.next_batch(256, 65536, &mut seen);
+            seen.iter().any(|(_, event)| until(event))
+        });
+        assert!(!free.held.load(Ordering::SeqCst), "{what}");
+    };
+    let session = host
+        .engine
+        .session(&domain, SessionOptions::default())
+        .expect("a session");
+    let (listener, port) = listener();
+    let offer = media(port, "FirstSession01", "passive", "sendrecv");
+    hear(&host, session, &offer);
+    *free.session.lock().expect("not poisoned") = Some((host.engine.clone(), session));
+    host.engine.open(session, Some(PATIENCE)).expect("dials");
+    let mut before = accept(&listener);
+    let binding = before.frame();
+    before.answer(&binding, "200 OK");
+    take("open", &|event| matches!(event, Event::Opened));
+    let sent = host.send(session, "under way");
+    before.frame();
+    let offer = media(2856, "SecondSession2", "active", "sendrecv");
+    hear(&host, session, &offer);
+    let wakes = free.wakes.load(Ordering::SeqCst);
+    drop(before);
+    take(
+        "a loss",
+        &|event| matches!(event, Event::Failed { transfer, .. } if *transfer == sent),
+    );
+    assert!(free.wakes.load(Ordering::SeqCst) > wakes);
 }

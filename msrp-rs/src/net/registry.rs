@@ -468,8 +468,9 @@ impl Entry {
         state.binding = Binding::Bound(Arc::clone(connection));
         let first = state.told();
         let left: Vec<_> = state.places.drain(..first).collect();
-        self.mailbox.move_to(connection);
+        let later = self.mailbox.move_to(connection);
         drop(state);
+        drop(later);
         drop(left);
         self.abandon(None, stale);
         self.decided.notify_one();
@@ -540,12 +541,16 @@ impl Entry {
             None => {}
             Some(Next::Ready(config)) => {
                 state.binding = Binding::Ready(config);
-                self.mailbox.lost(failed, None);
+                let later = self.mailbox.lost(failed, None);
+                drop(state);
+                drop(later);
                 return Loss::Moves;
             }
             Some(Next::Trying(other)) => {
                 state.binding = Binding::Bound(Arc::clone(&other));
-                self.mailbox.lost(failed, Some(&other));
+                let later = self.mailbox.lost(failed, Some(&other));
+                drop(state);
+                drop(later);
                 return Loss::Moves;
             }
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::inbox::Inbox;
 use super::state::{After, State};
-use super::{Item, Mailbox, NotConfirmed, Phase};
+use super::{Item, Later, Mailbox, NotConfirmed, Phase};
 use crate::proto::{Body, CloseReason, Command, Failure, OutgoingMessage, TransferKey, send_cost};
 use crate::wire::UriPath;
 
@@ -59,8 +59,8 @@ impl Mailbox {
     }
 
     /// This connection, which works, has the session now. What the one before has not begun comes to it first.
-    pub(crate) fn move_to(self: &Arc<Self>, driver: &Arc<Inbox>) {
-        self.with(|state, after| {
+    pub(crate) fn move_to(self: &Arc<Self>, driver: &Arc<Inbox>) -> Later {
+        self.with_later(|state, after| {
             if state.phase == Phase::Closed {
                 return;
             }
@@ -108,13 +108,17 @@ impl Mailbox {
                 former.queue(Command::Retire, after);
             }
             state.is_held = true;
-        });
+        })
     }
 
     /// The session's connection is lost, and another one is to go on: `next`, or one that comes. These messages were on
     /// the lost one.
-    pub(crate) fn lost(self: &Arc<Self>, failed: &[TransferKey], next: Option<&Arc<Inbox>>) {
-        self.with(|state, after| {
+    pub(crate) fn lost(
+        self: &Arc<Self>,
+        failed: &[TransferKey],
+        next: Option<&Arc<Inbox>>,
+    ) -> Later {
+        self.with_later(|state, after| {
             self.fail(state, after, failed.iter().copied());
             let known: usize = state.formers.iter().map(|former| former.unconsumed).sum();
             state.orphaned = state.unconsumed.saturating_sub(known);
@@ -133,7 +137,7 @@ impl Mailbox {
             state.is_adrift = next.is_none();
             state.is_dirty = false;
             state.is_held = true;
-        });
+        })
     }
 
     /// Whether the session has left this connection, which has something of it still.
