@@ -159,7 +159,7 @@ impl Engine {
             ));
         }
         *session.patience.lock() = validate::timeout(timeout);
-        if !session.mailbox().start_connecting() {
+        let Some(later) = session.mailbox().start_connecting() else {
             return match session.mailbox().phase() {
                 Phase::New | Phase::Open => Ok(()),
                 Phase::Connecting => Err(Error::local(ErrorKind::Busy, "session is being opened")),
@@ -167,8 +167,10 @@ impl Engine {
                     Err(Error::local(ErrorKind::Gone, "session is closed"))
                 }
             };
-        }
+        };
         core.seek(&session, negotiation.hop());
+        drop(negotiation);
+        drop(later);
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
-    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionConfig,
+    CloseReason, Command, Connection, Directory, Event, Flow, IdSource, Lookup, SessionConfig,
     SessionKey, TransferKey,
 };
 use crate::wire::Uri;
@@ -253,6 +253,7 @@ impl Driver {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
                 Control::Abandon(key) => self.abandon_session(now, key),
+                Control::SetFlow(key, flow) => self.set_flow(now, key, flow),
                 Control::Finish => self.finish(now),
                 Control::Evict => {
                     if self.unbound_until.is_some() {
@@ -365,6 +366,16 @@ impl Driver {
         self.sessions.remove(&key);
         if let Some(connection) = &mut self.connection {
             connection.handle_command(now, key, Command::CloseNow);
+        }
+    }
+
+    /// The direction of a session that is to come here. One that has come hears of it by its mailbox.
+    fn set_flow(&mut self, now: Instant, key: SessionKey, flow: Flow) {
+        if let Some(entry) = self.sessions.get(&key)
+            && entry.is_candidate(&self.connected.inbox)
+            && let Some(connection) = &mut self.connection
+        {
+            connection.handle_command(now, key, Command::SetFlow(flow));
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) first_message: u32,
     pub(super) next_message: u32,
     pub(super) close_cause: Option<(CloseReason, Option<Error>)>,
+    /// How the host wants the session to end, if it does.
+    pub(super) ending: Option<Command>,
 }
 
 /// What is left to do when the lock is released.
@@ -87,6 +89,7 @@ impl State {
             first_message,
             next_message: first_message,
             close_cause: None,
+            ending: None,
         }
     }
 
