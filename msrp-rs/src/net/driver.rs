@@ -98,8 +98,25 @@ enum Stage {
 }
 
 impl Driver {
-    /// The task of a new connection. An accepted one must get a session in time.
-    pub(crate) fn new(connected: Connected, from: Origin, transport: Transport) -> Self {
+    /// Starts the task of a new connection. An accepted one must get a session in time. With `idle` it is closed when
+    /// nothing was read or written for so long.
+    ///
+    /// It is a task of its own: what came before, TLS handshakes foremost, leaves nothing behind in it.
+    pub(crate) fn spawn(
+        connected: Connected,
+        from: Origin,
+        transport: Transport,
+        idle: Option<Duration>,
+    ) {
+        tokio::spawn(Self::new(connected, from, transport, idle));
+    }
+
+    fn new(
+        connected: Connected,
+        from: Origin,
+        transport: Transport,
+        idle: Option<Duration>,
+    ) -> Self {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
@@ -127,7 +144,7 @@ impl Driver {
             stage: Stage::Running,
             unbound_until,
             tidy_at: None,
-            idle: None,
+            idle,
             last_traffic: now,
             // Who dials has a session for it.
             was_used: is_dialled,
@@ -138,12 +155,6 @@ impl Driver {
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             scratch: Scratch::default(),
         }
-    }
-
-    /// Closes the connection when nothing was read or written for so long.
-    pub(crate) fn with_idle_limit(mut self, idle: Option<Duration>) -> Self {
-        self.idle = idle;
-        self
     }
 
     fn context(&self) -> &Arc<Context> {

@@ -165,7 +165,7 @@ fn spawn(
         certificate: transport.peer_certificate(),
         proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
+    Driver::spawn(connected, from, transport, idle);
 }
 
 /// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
