@@ -71,7 +71,7 @@ pub(crate) struct Driver {
     /// Something came, and it was no TLS where none is spoken.
     has_heard: bool,
     /// Why TLS has failed.
-    tls_error: Option<Error>,
+    tls_error: Option<Box<Error>>,
     timer: Pin<Box<Sleep>>,
     /// Kept between turns for their room.
     scratch: Scratch,
@@ -517,7 +517,7 @@ impl Driver {
                 Decided::Closed(reason, unacknowledged) => {
                     if let Some(entry) = self.sessions.remove(&key) {
                         let is_loss = matches!(reason, CloseReason::ConnectionLost(_));
-                        let error = self.tls_error.clone().filter(|_| is_loss);
+                        let error = self.tls_error.as_deref().filter(|_| is_loss).cloned();
                         self.end(&entry, reason, error, &unacknowledged);
                     }
                 }
@@ -585,7 +585,7 @@ impl Driver {
         if let Some(connection) = &mut self.connection {
             connection.handle_failure(now, CloseReason::ConnectionLost(text.clone()));
         }
-        self.tls_error = Some(Error::transport(ErrorKind::Tls, text));
+        self.tls_error = Some(Box::new(Error::transport(ErrorKind::Tls, text)));
     }
 
     /// Nothing new from now on: who dials for a session that could have come here dials anew.
