@@ -300,7 +300,7 @@ pub(super) struct Session {
     /// How long it may take.
     patience: Mutex<Duration>,
     /// Where and how it dials.
-    pub(super) source: Mutex<Source>,
+    pub(super) source: Mutex<Arc<Source>>,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -465,7 +465,7 @@ pub(super) async fn open(
     entry: Arc<Entry>,
     hop: Option<Uri>,
     mut sharing: Sharing,
-    source: Source,
+    source: Arc<Source>,
     exchange: u64,
     timeout: Duration,
 ) {

@@ -104,7 +104,7 @@ struct State {
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// Where the peer is dialled, if not at its path (RFC 6714).
-    via: Option<(Host, u16)>,
+    via: Option<Box<(Host, u16)>>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
@@ -310,12 +310,12 @@ impl Entry {
 
     /// The peer is dialled at this address, or at its path again.
     pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
-        self.state.lock().via = via;
+        self.state.lock().via = via.map(Box::new);
     }
 
     /// Where the peer is dialled, if not at its path.
     pub(crate) fn via(&self) -> Option<(Host, u16)> {
-        self.state.lock().via.clone()
+        self.state.lock().via.as_deref().cloned()
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).

@@ -367,8 +367,8 @@ impl Mailbox {
             if transfer.is_settled {
                 return Ok(());
             }
-            if error.is_some() {
-                transfer.error = error;
+            if let Some(error) = error {
+                transfer.error = Some(Box::new(error));
             }
             transfer.is_ended = true;
             state.queue(Command::Abort(key), after);
@@ -474,13 +474,13 @@ impl Mailbox {
                 return;
             }
             if state.close_cause.is_none() {
-                state.close_cause = cause;
+                state.close_cause = cause.map(Box::new);
             }
             let ended = CloseReason::StreamEnded;
             let command = match state
                 .close_cause
                 .as_ref()
-                .is_some_and(|(reason, _)| *reason == ended)
+                .is_some_and(|cause| cause.0 == ended)
             {
                 true => Command::EndStream,
                 false => Command::CloseNow,
