@@ -421,10 +421,23 @@ fn move_sides(one_moves: bool, two_moves: bool, setup: SetupPreference) {
             .filter(|it| it.body.len() < 100)
             .map(|it| it.body.clone())
             .collect();
+        // The last of them come by the new connection, whenever that is read.
         let expected: Vec<_> = (0..50)
             .map(|n| format!("{letter} {n}").into_bytes())
             .collect();
-        assert_eq!(lines, expected);
+        let is_merged = |first: &[Vec<u8>], rest: &[Vec<u8>]| {
+            let of = |part: &[Vec<u8>]| -> Vec<_> {
+                let lines = lines.iter().filter(|line| part.contains(line));
+                lines.cloned().collect()
+            };
+            of(first) == first && of(rest) == rest
+        };
+        let is_in_order = (0..50).any(|at| {
+            let (first, rest) = expected.split_at(at);
+            is_merged(first, rest)
+        });
+        assert!(is_in_order, "{lines:?}");
+        assert_eq!(lines.len(), expected.len());
         assert_eq!(got.len(), 53);
     };
     check(&b, two, &a, "a");

@@ -43,7 +43,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let description = negotiation.offer()?.clone();
         session.entry.set_uri(negotiation.uri().clone());
-        session.mailbox().set_flow(negotiation.flow());
+        session.entry.set_flow(negotiation.flow());
         Ok(description)
     }
 
@@ -143,7 +143,7 @@ impl Engine {
             let uri = stream.negotiation.uri().clone();
             stream.session.entry.set_uri(uri);
             let flow = stream.negotiation.flow();
-            stream.session.mailbox().set_flow(flow);
+            stream.session.entry.set_flow(flow);
         }
         Ok(text)
     }

@@ -128,7 +128,7 @@ pub(super) struct Remote {
     /// Whether we connect.
     pub(super) active: bool,
     /// Where we connect to, if not to its path (RFC 6714).
-    via: Option<(Host, u16)>,
+    via: Option<Box<(Host, u16)>>,
 }
 
 /// What `Negotiation::take` found: nothing is changed before `Negotiation::settle`.
@@ -438,7 +438,7 @@ impl Negotiation {
             media: theirs.clone(),
             is_described: true,
             active: role == Setup::Active,
-            via: via(connect),
+            via: via(connect).map(Box::new),
         };
         Ok(Heard {
             remote,
@@ -616,7 +616,7 @@ impl Negotiation {
 
     /// Where `heard` makes us connect to, if not to its path.
     pub(super) fn via(heard: &Heard) -> Option<(Host, u16)> {
-        heard.remote.via.clone()
+        heard.remote.via.as_deref().cloned()
     }
 
     /// Whether both paths are those of before.

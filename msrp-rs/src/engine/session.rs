@@ -159,7 +159,7 @@ impl Engine {
             ));
         }
         *session.patience.lock() = validate::timeout(timeout);
-        if !session.mailbox().start_connecting() {
+        let Some(later) = session.mailbox().start_connecting() else {
             return match session.mailbox().phase() {
                 Phase::New | Phase::Open => Ok(()),
                 Phase::Connecting => Err(Error::local(ErrorKind::Busy, "session is being opened")),
@@ -167,8 +167,10 @@ impl Engine {
                     Err(Error::local(ErrorKind::Gone, "session is closed"))
                 }
             };
-        }
+        };
         core.seek(&session, negotiation.hop());
+        drop(negotiation);
+        drop(later);
         Ok(())
     }
 
@@ -298,7 +300,7 @@ pub(super) struct Session {
     /// How long it may take.
     patience: Mutex<Duration>,
     /// Where and how it dials.
-    pub(super) source: Mutex<Source>,
+    pub(super) source: Mutex<Arc<Source>>,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -465,7 +467,7 @@ pub(super) async fn open(
     entry: Arc<Entry>,
     hop: Option<Uri>,
     mut sharing: Sharing,
-    source: Source,
+    source: Arc<Source>,
     exchange: u64,
     timeout: Duration,
 ) {

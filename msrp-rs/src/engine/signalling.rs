@@ -55,7 +55,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let text = negotiation.offer()?.to_media();
         session.entry.set_uri(negotiation.uri().clone());
-        session.mailbox().set_flow(negotiation.flow());
+        session.entry.set_flow(negotiation.flow());
         Ok(text)
     }
 
@@ -65,7 +65,7 @@ impl Engine {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
         negotiation.rollback();
-        session.mailbox().set_flow(negotiation.flow());
+        session.entry.set_flow(negotiation.flow());
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Engine {
         check_alive(&session)?;
         let mut negotiation = session.negotiation.lock();
         negotiation.wish(direction);
-        session.mailbox().set_flow(negotiation.flow());
+        session.entry.set_flow(negotiation.flow());
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl Engine {
         let mut negotiation = session.negotiation.lock();
         let text = negotiation.say_offer()?;
         session.entry.set_uri(negotiation.uri().clone());
-        session.mailbox().set_flow(negotiation.flow());
+        session.entry.set_flow(negotiation.flow());
         Ok(text)
     }
 
@@ -278,7 +278,7 @@ impl Weighed {
             ready => {
                 session.entry.set_via(Negotiation::via(&heard));
                 negotiation.settle(heard, ready == SetReady::WasBound);
-                session.mailbox().set_flow(negotiation.flow());
+                session.entry.set_flow(negotiation.flow());
                 if ready == SetReady::Moves {
                     let path = negotiation.remote().map(|remote| remote.path().clone());
                     session.mailbox().announce_move(path);

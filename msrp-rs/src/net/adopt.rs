@@ -172,9 +172,7 @@ impl Adopted {
             // Only the task of this connection closes it.
             let _ = connected.inbox.push_control(control);
         }
-        Driver::new(connected, from, transport)
-            .with_idle_limit(idle)
-            .await;
+        Driver::spawn(connected, from, transport, idle);
     }
 
     async fn establish(self, connected: &Connected) -> Result<(Transport, PeerProof)> {

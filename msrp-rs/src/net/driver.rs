@@ -31,7 +31,7 @@ use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
-    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionConfig,
+    CloseReason, Command, Connection, Directory, Event, Flow, IdSource, Lookup, SessionConfig,
     SessionKey, TransferKey,
 };
 use crate::wire::Uri;
@@ -71,7 +71,7 @@ pub(crate) struct Driver {
     /// Something came, and it was no TLS where none is spoken.
     has_heard: bool,
     /// Why TLS has failed.
-    tls_error: Option<Error>,
+    tls_error: Option<Box<Error>>,
     timer: Pin<Box<Sleep>>,
     /// Kept between turns for their room.
     scratch: Scratch,
@@ -98,8 +98,25 @@ enum Stage {
 }
 
 impl Driver {
-    /// The task of a new connection. An accepted one must get a session in time.
-    pub(crate) fn new(connected: Connected, from: Origin, transport: Transport) -> Self {
+    /// Starts the task of a new connection. An accepted one must get a session in time. With `idle` it is closed when
+    /// nothing was read or written for so long.
+    ///
+    /// It is a task of its own: what came before, TLS handshakes foremost, leaves nothing behind in it.
+    pub(crate) fn spawn(
+        connected: Connected,
+        from: Origin,
+        transport: Transport,
+        idle: Option<Duration>,
+    ) {
+        tokio::spawn(Self::new(connected, from, transport, idle));
+    }
+
+    fn new(
+        connected: Connected,
+        from: Origin,
+        transport: Transport,
+        idle: Option<Duration>,
+    ) -> Self {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
@@ -127,7 +144,7 @@ impl Driver {
             stage: Stage::Running,
             unbound_until,
             tidy_at: None,
-            idle: None,
+            idle,
             last_traffic: now,
             // Who dials has a session for it.
             was_used: is_dialled,
@@ -138,12 +155,6 @@ impl Driver {
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             scratch: Scratch::default(),
         }
-    }
-
-    /// Closes the connection when nothing was read or written for so long.
-    pub(crate) fn with_idle_limit(mut self, idle: Option<Duration>) -> Self {
-        self.idle = idle;
-        self
     }
 
     fn context(&self) -> &Arc<Context> {
@@ -253,6 +264,7 @@ impl Driver {
             match control {
                 Control::Attach(entry, config) => self.attach(now, entry, *config),
                 Control::Abandon(key) => self.abandon_session(now, key),
+                Control::SetFlow(key, flow) => self.set_flow(now, key, flow),
                 Control::Finish => self.finish(now),
                 Control::Evict => {
                     if self.unbound_until.is_some() {
@@ -365,6 +377,16 @@ impl Driver {
         self.sessions.remove(&key);
         if let Some(connection) = &mut self.connection {
             connection.handle_command(now, key, Command::CloseNow);
+        }
+    }
+
+    /// The direction of a session that is to come here. One that has come hears of it by its mailbox.
+    fn set_flow(&mut self, now: Instant, key: SessionKey, flow: Flow) {
+        if let Some(entry) = self.sessions.get(&key)
+            && entry.is_candidate(&self.connected.inbox)
+            && let Some(connection) = &mut self.connection
+        {
+            connection.handle_command(now, key, Command::SetFlow(flow));
         }
     }
 
@@ -506,7 +528,7 @@ impl Driver {
                 Decided::Closed(reason, unacknowledged) => {
                     if let Some(entry) = self.sessions.remove(&key) {
                         let is_loss = matches!(reason, CloseReason::ConnectionLost(_));
-                        let error = self.tls_error.clone().filter(|_| is_loss);
+                        let error = self.tls_error.as_deref().filter(|_| is_loss).cloned();
                         self.end(&entry, reason, error, &unacknowledged);
                     }
                 }
@@ -574,7 +596,7 @@ impl Driver {
         if let Some(connection) = &mut self.connection {
             connection.handle_failure(now, CloseReason::ConnectionLost(text.clone()));
         }
-        self.tls_error = Some(Error::transport(ErrorKind::Tls, text));
+        self.tls_error = Some(Box::new(Error::transport(ErrorKind::Tls, text)));
     }
 
     /// Nothing new from now on: who dials for a session that could have come here dials anew.

@@ -11,7 +11,7 @@ use std::task::Waker;
 use super::mailbox::Mailbox;
 use super::sync::Mutex;
 #[cfg(not(loom))]
-use crate::proto::{SessionConfig, SessionKey};
+use crate::proto::{Flow, SessionConfig, SessionKey};
 
 /// What a connection is told beside session commands.
 pub(crate) enum Control {
@@ -21,6 +21,9 @@ pub(crate) enum Control {
     /// Gives up a session that it tried to take over: it goes on elsewhere.
     #[cfg(not(loom))]
     Abandon(SessionKey),
+    /// Who sends ordinary messages in a session that it tries to take over.
+    #[cfg(not(loom))]
+    SetFlow(SessionKey, Flow),
     /// Closes in order: nothing uses the connection any more, or the engine ends.
     Finish,
     /// Closes if no session was bound yet: others need the place.

@@ -246,9 +246,7 @@ pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Byte
         certificate: transport.peer_certificate(),
         proof,
     };
-    Driver::new(connected, from, transport)
-        .with_idle_limit(options.idle)
-        .await;
+    Driver::spawn(connected, from, transport, options.idle);
 }
 
 /// Waits for any control: before a session is bound there is none but to close.

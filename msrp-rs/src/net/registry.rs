@@ -20,7 +20,9 @@ use super::tls::certificate::{PeerCertificate, PeerProof};
 use super::tls::verify::{Pins, Shown};
 use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
-use crate::proto::{CloseReason, Lookup, SessionConfig, SessionKey, SessionMatch, TransferKey};
+use crate::proto::{
+    CloseReason, Flow, Lookup, SessionConfig, SessionKey, SessionMatch, TransferKey,
+};
 use crate::wire::{Host, Uri};
 
 /// Where a connection came from, and what the peer showed on it.
@@ -88,6 +90,8 @@ type OnEnd = Box<dyn FnOnce() + Send>;
 struct State {
     /// Where the session is reached: the last one is told to the peer, those before are served until it works.
     places: Vec<Place>,
+    /// Our URI by the last exchange of SDP: the peer comes to that one, also where a further place is to be told.
+    told: Option<Uri>,
     /// Listeners at which the registry knows it.
     waits_at: Vec<u64>,
     binding: Binding,
@@ -100,11 +104,21 @@ struct State {
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// Where the peer is dialled, if not at its path (RFC 6714).
-    via: Option<(Host, u16)>,
+    via: Option<Box<(Host, u16)>>,
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
     spare: Option<Box<SessionConfig>>,
+}
+
+impl State {
+    /// The place that the peer was told last.
+    fn told(&self) -> usize {
+        let told = self.told.as_ref();
+        let place = self.places.iter();
+        let place = place.rev().position(|place| Some(&place.uri) == told);
+        self.places.len() - 1 - place.unwrap_or(0)
+    }
 }
 
 enum Binding {
@@ -184,6 +198,7 @@ impl Entry {
             tls,
             state: Mutex::new(State {
                 places: vec![place],
+                told: None,
                 waits_at: Vec::new(),
                 binding: Binding::NotReady(None),
                 exchange: 0,
@@ -234,7 +249,9 @@ impl Entry {
                 false => std::mem::take(&mut state.places),
             };
             if state.places.len() >= MAX_PLACES {
-                left.push(state.places.remove(1));
+                // The peer may come to the one that it was told of.
+                let untold = 1 + usize::from(state.told() == 1);
+                left.push(state.places.remove(untold));
             }
             state.places.push(place);
             left
@@ -272,6 +289,20 @@ impl Entry {
         self.state.lock().peer = Some(Arc::clone(from));
     }
 
+    /// Who sends ordinary messages from now on: on the connection that has the session, and on one that is to have it.
+    pub(crate) fn set_flow(&self, flow: Flow) {
+        self.mailbox.set_flow(flow);
+        let mut state = self.state.lock();
+        match &mut state.next {
+            None => {}
+            Some(Next::Ready(config)) => config.flow = flow,
+            Some(Next::Trying(connection)) => {
+                // A closed one will not have the session.
+                let _ = connection.push_control(Control::SetFlow(self.mailbox.key(), flow));
+            }
+        }
+    }
+
     /// What the peer's certificate must match.
     pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
         self.state.lock().pins.clone()
@@ -279,12 +310,12 @@ impl Entry {
 
     /// The peer is dialled at this address, or at its path again.
     pub(crate) fn set_via(&self, via: Option<(Host, u16)>) {
-        self.state.lock().via = via;
+        self.state.lock().via = via.map(Box::new);
     }
 
     /// Where the peer is dialled, if not at its path.
     pub(crate) fn via(&self) -> Option<(Host, u16)> {
-        self.state.lock().via.clone()
+        self.state.lock().via.as_deref().cloned()
     }
 
     /// Whether the peer at the other end of a connection is the one that the SDP announced (RFC 8122 §6.2).
@@ -352,6 +383,7 @@ impl Entry {
     ) -> SetReady {
         {
             let mut state = self.state.lock();
+            state.told = Some(config.local_uri.clone());
             if matches!(state.binding, Binding::Bound(_)) {
                 if !changed {
                     return SetReady::WasBound;
@@ -395,7 +427,11 @@ impl Entry {
                     }
                 }
                 Err(
-                    Control::Finish | Control::Evict | Control::Detour(_) | Control::Abandon(_),
+                    Control::Finish
+                    | Control::Evict
+                    | Control::Detour(_)
+                    | Control::Abandon(_)
+                    | Control::SetFlow(..),
                 ) => {
                     return SetReady::Ended;
                 }
@@ -430,10 +466,11 @@ impl Entry {
         let stale = std::mem::take(&mut state.stale);
         state.next = None;
         state.binding = Binding::Bound(Arc::clone(connection));
-        let first = state.places.len() - 1;
+        let first = state.told();
         let left: Vec<_> = state.places.drain(..first).collect();
-        self.mailbox.move_to(connection);
+        let later = self.mailbox.move_to(connection);
         drop(state);
+        drop(later);
         drop(left);
         self.abandon(None, stale);
         self.decided.notify_one();
@@ -504,12 +541,16 @@ impl Entry {
             None => {}
             Some(Next::Ready(config)) => {
                 state.binding = Binding::Ready(config);
-                self.mailbox.lost(failed, None);
+                let later = self.mailbox.lost(failed, None);
+                drop(state);
+                drop(later);
                 return Loss::Moves;
             }
             Some(Next::Trying(other)) => {
                 state.binding = Binding::Bound(Arc::clone(&other));
-                self.mailbox.lost(failed, Some(&other));
+                let later = self.mailbox.lost(failed, Some(&other));
+                drop(state);
+                drop(later);
                 return Loss::Moves;
             }
         }
@@ -563,9 +604,13 @@ impl Entry {
                 self.take_back(connection, *config);
                 Bind::ConnectionClosed
             }
-            Err(Control::Finish | Control::Evict | Control::Detour(_) | Control::Abandon(_)) => {
-                Bind::ConnectionClosed
-            }
+            Err(
+                Control::Finish
+                | Control::Evict
+                | Control::Detour(_)
+                | Control::Abandon(_)
+                | Control::SetFlow(..),
+            ) => Bind::ConnectionClosed,
         }
     }
 
@@ -684,7 +729,7 @@ impl Entry {
     fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
         let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
-        let last = state.places.len() - 1;
+        let told = state.told();
         let named = state.places.iter().enumerate().rev().find(|(_, place)| {
             let is_named = match self.session_match {
                 SessionMatch::Uri => place.uri == *uri,
@@ -724,7 +769,7 @@ impl Entry {
                 if let Some(Next::Ready(config)) = &state.next
                     && is_trusted
                     && !is_here
-                    && named == last
+                    && named >= told
                 {
                     let config = config.clone();
                     state.next = Some(Next::Trying(Arc::clone(asking)));

@@ -134,7 +134,7 @@ impl Connection {
             session.outgoing.quiet = Some(Quiet::Unwritten);
         }
         transfer.unwritten += 1;
-        self.schedule.open = Some(OpenChunk {
+        self.schedule.open = Some(Box::new(OpenChunk {
             session: index,
             transfer: transfer_index,
             id,
@@ -142,7 +142,7 @@ impl Connection {
             dashes: session.config.dash_split.then(DashLineScanner::new),
             len: 0,
             limit: if chunk_len == 0 { u64::MAX } else { chunk_len },
-        });
+        }));
         self.served(small);
         if exact.is_some() {
             for data in body {

@@ -504,7 +504,7 @@ impl Connection {
             && session.settled()
             && (!session.retiring || session.incoming.open.is_empty())
         {
-            self.end_session(index, &CloseReason::Local);
+            self.close_session(index);
         }
     }
 

@@ -33,7 +33,8 @@ pub(super) struct Schedule {
     /// Sessions that had a turn and want another.
     ring: VecDeque<usize>,
     turn: Option<Turn>,
-    pub(super) open: Option<OpenChunk>,
+    /// Most chunks are whole when they are made: this is rare.
+    pub(super) open: Option<Box<OpenChunk>>,
     /// Octets that first turns are ahead of the others, up to `QUANTUM`: then those go first.
     favoured: i64,
 }

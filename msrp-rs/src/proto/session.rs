@@ -234,7 +234,8 @@ impl Session {
         }
     }
 
-    /// Whether every outgoing message has succeeded or failed, and the peer was told.
+    /// Whether every outgoing message has succeeded or failed, and the peer was told. What a hold keeps back counts not:
+    /// a session that is to end takes no SDP with which the hold would end.
     pub(super) fn settled(&self) -> bool {
         self.outgoing.aborts.is_empty()
             && self
@@ -245,7 +246,8 @@ impl Session {
                 .all(|(_, transfer)| match transfer.phase {
                     Phase::Acknowledged | Phase::FailedLate => true,
                     Phase::Failed => transfer.unwritten == 0,
-                    Phase::Sending | Phase::Encoded => false,
+                    Phase::Sending => transfer.parked && transfer.unanswered == 0,
+                    Phase::Encoded => false,
                 })
     }
 }

@@ -164,8 +164,23 @@ struct Parts {
 /// A part of a URI's text.
 #[derive(Clone, Copy)]
 struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Result<Self, Fault> {
+        let place =
+            |at| u32::try_from(at).map_err(|_| Fault::grammar(at, "expected a URI below 4 GiB"));
+        Ok(Self {
+            start: place(start)?,
+            end: place(end)?,
+        })
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 impl Uri {
@@ -195,11 +210,7 @@ impl Uri {
         let at_sign = find(&octets[..slash], authority, |octet| octet == b'@');
         let (userinfo, host_start) = if at_sign < slash {
             check_userinfo(text, authority, at_sign)?;
-            let span = Span {
-                start: authority,
-                end: at_sign,
-            };
-            (Some(span), at_sign + 1)
+            (Some(Span::new(authority, at_sign)?), at_sign + 1)
         } else {
             (None, authority)
         };
@@ -232,7 +243,7 @@ impl Uri {
             if end == at + 1 {
                 return Err(Fault::grammar(end, "expected a session-id after \"/\""));
             }
-            session_id = Some(Span { start: at + 1, end });
+            session_id = Some(Span::new(at + 1, end)?);
             at = end;
         }
 
@@ -246,7 +257,7 @@ impl Uri {
                 "expected a transport of letters and digits",
             ));
         }
-        let transport = Span { start: at + 1, end };
+        let transport = Span::new(at + 1, end)?;
         check_params(octets, end)?;
 
         let parts = Arc::new(Parts {
@@ -290,11 +301,11 @@ impl Uri {
     /// # Errors
     /// [`ErrorKind::InvalidUri`] if `transport` is not of letters and digits.
     pub fn with_transport(&self, transport: &str) -> Result<Self> {
-        let (before, after) = (self.parts.transport.start, self.parts.transport.end);
+        let place = self.parts.transport.range();
         format!(
             "{}{transport}{}",
-            &self.parts.text[..before],
-            &self.parts.text[after..]
+            &self.parts.text[..place.start],
+            &self.parts.text[place.end..]
         )
         .parse()
     }
@@ -366,7 +377,7 @@ impl Uri {
     /// The parameters after the transport, in order: name, and value if there is one.
     pub fn params(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         // Empty, or starts with ";".
-        let params = &self.parts.text[self.parts.transport.end..];
+        let params = &self.parts.text[self.parts.transport.range().end..];
         params
             .split(';')
             .skip(1)
@@ -377,7 +388,7 @@ impl Uri {
     }
 
     fn part(&self, span: Span) -> &str {
-        &self.parts.text[span.start..span.end]
+        &self.parts.text[span.range()]
     }
 }
 

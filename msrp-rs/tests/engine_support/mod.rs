@@ -432,16 +432,19 @@ pub(crate) struct BlackHole {
 
 /// Fills the queue of a listener, so that the system ignores who comes next.
 pub(crate) fn black_hole() -> BlackHole {
-    black_hole_at(([127, 0, 0, 1], 0).into())
+    black_hole_at(([127, 0, 0, 1], 0).into()).expect("a port")
 }
 
 /// The same at an address of this machine.
-pub(crate) fn black_hole_at(at: SocketAddr) -> BlackHole {
+///
+/// # Errors
+/// Somebody else has the port.
+pub(crate) fn black_hole_at(at: SocketAddr) -> std::io::Result<BlackHole> {
     use socket2::{Domain, Socket, Type};
     let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let listener = tcp();
-    listener.bind(&at.into()).expect("a port");
-    listener.listen(0).expect("listens");
+    listener.bind(&at.into())?;
+    listener.listen(0)?;
     let address = listener.local_addr().expect("bound");
     let fillers: Vec<Socket> = (0..8)
         .map(|_| {
@@ -454,11 +457,11 @@ pub(crate) fn black_hole_at(at: SocketAddr) -> BlackHole {
         .collect();
     // Its queue has one place.
     wait_until(|| fillers.iter().any(|filler| filler.peer_addr().is_ok()));
-    BlackHole {
+    Ok(BlackHole {
         port: address.as_socket().expect("an address").port(),
         _listener: listener,
         _fillers: fillers,
-    }
+    })
 }
 
 /// A connection of ours to a session that was told this peer's path by hand, and is passive.

@@ -88,7 +88,7 @@ pub(crate) async fn connect(
     entry: &Arc<Entry>,
     hop: &Uri,
     sharing: Sharing,
-    source: &Source,
+    source: &Arc<Source>,
     exchange: u64,
 ) -> Result<()> {
     let Some(port) = hop.port() else {
@@ -107,28 +107,30 @@ pub(crate) async fn connect(
         host: via.as_ref().map_or_else(|| hop.host(), |(host, _)| host),
         port: via.as_ref().map_or(port, |(_, port)| *port),
     };
-    let place = context.dialler.pool.place(Key {
-        host: hop.host().clone(),
-        port,
-        via: via.clone(),
-        tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
-        source: source.clone(),
-    });
     // A certificate that one SDP vouches for proves nothing to another session.
     let share = sharing != Sharing::Alone && !entry.is_pinned() && !mutant::on(Mutant::NeverShared);
-    let reuse = share && sharing == Sharing::Shared;
+    let place = share.then(|| {
+        context.dialler.pool.place(Key {
+            host: hop.host().clone(),
+            port,
+            via: via.clone(),
+            tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
+            source: Arc::clone(source),
+        })
+    });
+    // Where a connection that is there is good enough.
+    let reused = place.as_ref().filter(|_| sharing == Sharing::Shared);
     let may_use = |address| peer.is_allowed(context, entry, source, address);
     // Asked before others have to wait for the answer.
-    let asked = match place.shared().filter(|_| reuse) {
+    let asked = match reused.and_then(|place| place.shared()) {
         Some(Shared { address, .. }) => Some((address, may_use(address).await)),
         None => None,
     };
-    let _gate = if reuse {
-        Some(place.gate.lock().await)
-    } else {
-        None
+    let _gate = match reused {
+        Some(place) => Some(place.gate.lock().await),
+        None => None,
     };
-    if reuse
+    if let Some(place) = reused
         && let Some(Shared { inbox, address }) = place.shared()
         && match asked {
             Some((of, allowed)) if of == address => allowed,
@@ -146,7 +148,7 @@ pub(crate) async fn connect(
     if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
-        if share {
+        if let Some(place) = &place {
             place.share(Shared { inbox, address });
         }
         spawn(connected, tls, secured, source.options().idle);
@@ -165,7 +167,7 @@ fn spawn(
         certificate: transport.peer_certificate(),
         proof,
     };
-    tokio::spawn(Driver::new(connected, from, transport).with_idle_limit(idle));
+    Driver::spawn(connected, from, transport, idle);
 }
 
 /// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).

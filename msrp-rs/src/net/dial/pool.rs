@@ -27,7 +27,7 @@ pub(super) struct Key {
     pub(super) via: Option<(Host, u16)>,
     /// The TLS configuration, by its address.
     pub(super) tls: Option<usize>,
-    pub(super) source: Source,
+    pub(super) source: Arc<Source>,
 }
 
 /// The shared connections of an engine.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, LazyLock};
 
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -16,12 +17,19 @@ pub(crate) struct Source {
     listening: Option<SocketAddr>,
 }
 
+/// That of the sessions whose hosts want nothing in particular, which are most: they have one in common.
+static ANYWHERE: LazyLock<Arc<Source>> = LazyLock::new(Arc::default);
+
 impl Source {
     /// `listening` is where the session listens.
-    pub(crate) fn new(options: ConnectionOptions, listening: Option<SocketAddr>) -> Self {
-        Self {
+    pub(crate) fn new(options: ConnectionOptions, listening: Option<SocketAddr>) -> Arc<Self> {
+        let source = Self {
             listening: listening.filter(|_| options.source_port_from_path),
             options,
+        };
+        match source == **ANYWHERE {
+            true => Arc::clone(&ANYWHERE),
+            false => Arc::new(source),
         }
     }
 
@@ -132,7 +140,7 @@ fn reason(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn source(address: Option<&str>, port: u16, listening: Option<&str>) -> Source {
+    fn source(address: Option<&str>, port: u16, listening: Option<&str>) -> Arc<Source> {
         let options = ConnectionOptions {
             source_address: address.map(|address| address.parse().expect("an address")),
             source_port: port,

@@ -143,7 +143,10 @@ impl Mailbox {
             self.memory.protocol_errors.fetch_add(1, Relaxed);
         }
         self.with(|state, after| {
-            let (reason, error) = state.close_cause.take().unwrap_or((reason, error));
+            let (reason, error) = match state.close_cause.take() {
+                Some(cause) => *cause,
+                None => (reason, error),
+            };
             let transfers = &mut state.transfers;
             let mut unacknowledged: Vec<TransferKey> = transfers
                 .live

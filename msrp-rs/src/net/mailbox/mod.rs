@@ -76,6 +76,19 @@ pub(crate) struct Visit {
     pub(crate) closed: bool,
 }
 
+/// What is left to do when the caller's locks are released: wakes, which may call the host. Done when dropped.
+#[must_use = "to be dropped after the caller's locks"]
+pub(crate) struct Later {
+    mailbox: Arc<Mailbox>,
+    after: After,
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        self.mailbox.finish(std::mem::take(&mut self.after));
+    }
+}
+
 /// One session's mailbox.
 pub(crate) struct Mailbox {
     key: SessionKey,
@@ -147,6 +160,16 @@ impl Mailbox {
         result
     }
 
+    /// As `with`, for who holds a lock of its own: the rest is done when what this gives is dropped.
+    fn with_later(self: &Arc<Self>, act: impl FnOnce(&mut State, &mut After)) -> Later {
+        let mut after = After::default();
+        act(&mut self.state.lock(), &mut after);
+        Later {
+            mailbox: Arc::clone(self),
+            after,
+        }
+    }
+
     fn finish(self: &Arc<Self>, after: After) {
         self.memory.hold_received(after.received);
         self.memory.hold_sent(after.held);
@@ -169,15 +192,16 @@ impl Mailbox {
 
 /// What the host does.
 impl Mailbox {
-    /// Goes from `New` to `Connecting`; false if it is past that.
-    pub(crate) fn start_connecting(self: &Arc<Self>) -> bool {
-        self.with(|state, after| {
-            if state.phase != Phase::New {
-                return false;
+    /// Goes from `New` to `Connecting`; nothing if it is past that.
+    pub(crate) fn start_connecting(self: &Arc<Self>) -> Option<Later> {
+        let mut is_new = false;
+        let later = self.with_later(|state, after| {
+            is_new = state.phase == Phase::New;
+            if is_new {
+                state.enter(Phase::Connecting, after);
             }
-            state.enter(Phase::Connecting, after);
-            true
-        })
+        });
+        is_new.then_some(later)
     }
 
     /// The names of an SDP were looked up.
@@ -343,8 +367,8 @@ impl Mailbox {
             if transfer.is_settled {
                 return Ok(());
             }
-            if error.is_some() {
-                transfer.error = error;
+            if let Some(error) = error {
+                transfer.error = Some(Box::new(error));
             }
             transfer.is_ended = true;
             state.queue(Command::Abort(key), after);
@@ -432,6 +456,11 @@ impl Mailbox {
                 state.enter(Phase::Closing, after);
             }
             if state.phase == Phase::Closing {
+                let deadline = match state.ending {
+                    Some(Command::Close(before)) => before.min(deadline),
+                    _ => deadline,
+                };
+                state.ending.replace(Command::Close(deadline));
                 state.queue(Command::Close(deadline), after);
             }
         });
@@ -445,17 +474,18 @@ impl Mailbox {
                 return;
             }
             if state.close_cause.is_none() {
-                state.close_cause = cause;
+                state.close_cause = cause.map(Box::new);
             }
             let ended = CloseReason::StreamEnded;
             let command = match state
                 .close_cause
                 .as_ref()
-                .is_some_and(|(reason, _)| *reason == ended)
+                .is_some_and(|cause| cause.0 == ended)
             {
                 true => Command::EndStream,
                 false => Command::CloseNow,
             };
+            state.ending = Some(command.clone());
             state.queue(command, after);
         });
     }
@@ -477,7 +507,7 @@ impl Mailbox {
     /// Whether the host wants the session to end.
     pub(crate) fn is_to_end(&self) -> bool {
         let state = self.state.lock();
-        state.phase >= Phase::Closing || state.is_to_end()
+        state.phase >= Phase::Closing || state.ending.is_some()
     }
 
     /// Gives no content until `resume`. Nothing happens when the session is to end by the host's wish.

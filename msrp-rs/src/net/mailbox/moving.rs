@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::super::inbox::Inbox;
 use super::state::{After, State};
-use super::{Item, Mailbox, NotConfirmed, Phase};
+use super::{Item, Later, Mailbox, NotConfirmed, Phase};
 use crate::proto::{Body, CloseReason, Command, Failure, OutgoingMessage, TransferKey, send_cost};
 use crate::wire::UriPath;
 
@@ -59,8 +59,8 @@ impl Mailbox {
     }
 
     /// This connection, which works, has the session now. What the one before has not begun comes to it first.
-    pub(crate) fn move_to(self: &Arc<Self>, driver: &Arc<Inbox>) {
-        self.with(|state, after| {
+    pub(crate) fn move_to(self: &Arc<Self>, driver: &Arc<Inbox>) -> Later {
+        self.with_later(|state, after| {
             if state.phase == Phase::Closed {
                 return;
             }
@@ -90,6 +90,11 @@ impl Mailbox {
             for command in commands {
                 state.queue(command, after);
             }
+            // The connection of before may have heard of it already, and this one has not.
+            state.commands.push_front(Command::SetFlow(state.flow));
+            if let Some(ending @ (Command::CloseNow | Command::EndStream)) = state.ending.clone() {
+                state.queue(ending, after);
+            }
             // A bounded number is left in peace.
             let count = state.formers.len();
             for former in state
@@ -103,13 +108,17 @@ impl Mailbox {
                 former.queue(Command::Retire, after);
             }
             state.is_held = true;
-        });
+        })
     }
 
     /// The session's connection is lost, and another one is to go on: `next`, or one that comes. These messages were on
     /// the lost one.
-    pub(crate) fn lost(self: &Arc<Self>, failed: &[TransferKey], next: Option<&Arc<Inbox>>) {
-        self.with(|state, after| {
+    pub(crate) fn lost(
+        self: &Arc<Self>,
+        failed: &[TransferKey],
+        next: Option<&Arc<Inbox>>,
+    ) -> Later {
+        self.with_later(|state, after| {
             self.fail(state, after, failed.iter().copied());
             let known: usize = state.formers.iter().map(|former| former.unconsumed).sum();
             state.orphaned = state.unconsumed.saturating_sub(known);
@@ -123,11 +132,12 @@ impl Mailbox {
             after.released_sent += state.transfers.window_used.saturating_sub(used);
             state.transfers.window_used = used;
             state.tell_room(&self.limits, after);
+            state.commands.push_front(Command::SetFlow(state.flow));
             state.driver = next.cloned();
             state.is_adrift = next.is_none();
             state.is_dirty = false;
             state.is_held = true;
-        });
+        })
     }
 
     /// Whether the session has left this connection, which has something of it still.
@@ -159,6 +169,11 @@ impl Mailbox {
         if place == Some(state.formers.len()) {
             // Nothing more is handed back.
             state.go_on(after);
+        }
+        if state.formers.is_empty()
+            && let Some(ending @ Command::Close(_)) = state.ending.clone()
+        {
+            state.queue(ending, after);
         }
         let mut transfers: Vec<_> = former.transfers.into_iter().map(TransferKey).collect();
         transfers.sort_unstable();
@@ -251,13 +266,19 @@ impl State {
             | Command::Answer(..)
             | Command::ReportRange(..)
             | Command::SetFlow(_)
-            | Command::Close(_)
             | Command::CloseNow
             | Command::EndStream => {
                 for former in &mut self.formers {
                     former.queue(command.clone(), after);
                 }
                 Some(command)
+            }
+            // The connection of now hears of it when they are done: its end is that of the session.
+            Command::Close(_) => {
+                for former in &mut self.formers {
+                    former.queue(command.clone(), after);
+                }
+                None
             }
         }
     }

@@ -46,7 +46,9 @@ pub(super) struct State {
     pub(super) reports_lost: u64,
     pub(super) first_message: u32,
     pub(super) next_message: u32,
-    pub(super) close_cause: Option<(CloseReason, Option<Error>)>,
+    pub(super) close_cause: Option<Box<(CloseReason, Option<Error>)>>,
+    /// How the host wants the session to end, if it does.
+    pub(super) ending: Option<Command>,
 }
 
 /// What is left to do when the lock is released.
@@ -87,6 +89,7 @@ impl State {
             first_message,
             next_message: first_message,
             close_cause: None,
+            ending: None,
         }
     }
 
@@ -338,7 +341,7 @@ impl State {
         if let Some(source) = transfer.source.take() {
             after.sources.push((source, None));
         }
-        let error = transfer.error.take();
+        let error = transfer.error.take().map(|error| *error);
         if transfer.kind != Kind::Small {
             transfers.slots_used -= 1;
         }

@@ -24,7 +24,7 @@ fn with(change: impl FnOnce(&mut Limits)) -> Arc<Mailbox> {
     let ready = Arc::new(Ready::new(Box::new(Silent)));
     let memory = Arc::new(Memory::new(limits.engine_memory));
     let mailbox = Mailbox::new(SessionKey(1), Arc::new(limits), memory, ready, 5, 9);
-    mailbox.start_connecting();
+    drop(mailbox.start_connecting());
     mailbox
 }
 

@@ -51,7 +51,7 @@ pub(super) struct Transfer {
     pub(super) is_ended: bool,
     pub(super) progress_queued: bool,
     pub(super) source: Option<Arc<dyn Source>>,
-    pub(super) error: Option<Error>,
+    pub(super) error: Option<Box<Error>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

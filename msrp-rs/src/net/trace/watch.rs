@@ -47,7 +47,7 @@ struct Half {
     /// Whether octets of a frame came whose end did not.
     inside: bool,
     /// The frame, if somebody wants it.
-    frame: Option<Open>,
+    frame: Option<Box<Open>>,
 }
 
 /// A frame that is being gathered.
@@ -81,7 +81,7 @@ impl Watch {
     }
 
     /// A frame begins: decides who wants it.
-    fn open(&mut self) -> Option<Open> {
+    fn open(&mut self) -> Option<Box<Open>> {
         let trace = self.context.trace.queue();
         let wire = self.context.log.wants_wire();
         if let Some(queue) = &trace
@@ -92,14 +92,16 @@ impl Watch {
         {
             self.traced = Some(Traced::new(Arc::clone(queue), self.ends, None));
         }
-        (trace.is_some() || wire).then(|| Open {
-            octets: Vec::new(),
-            len: 0,
-            trace,
-            first: true,
-            wire,
-            head: None,
-            tail: [0; 3],
+        (trace.is_some() || wire).then(|| {
+            Box::new(Open {
+                octets: Vec::new(),
+                len: 0,
+                trace,
+                first: true,
+                wire,
+                head: None,
+                tail: [0; 3],
+            })
         })
     }
 
