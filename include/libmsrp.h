@@ -3068,6 +3068,83 @@ libmsrp_result libmsrp_session_new(struct libmsrp_engine *engine,
                                    libmsrp_session *out);
 
 /**
+ * Connects or waits for the peer, as negotiated, at most timeout_ms milliseconds (negative: without a limit).
+ * Returns at once; on_state with LIBMSRP_STATE_OPEN, or on_closed, follows.
+ *
+ * A passive session is bound by its peer also without it, once the remote side is known.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
+ * is due (libmsrp_session_offer_due());
+ * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
+ * in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_open(struct libmsrp_engine *engine,
+                                    libmsrp_session session,
+                                    int64_t timeout_ms);
+
+/**
+ * Ends a session when what is under way is done, at the latest after timeout_ms milliseconds (negative: without
+ * a limit); what is left then is ended with `#`. Returns at once; on_closed follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_close(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     int64_t timeout_ms);
+
+/**
+ * Ends a session at once. on_closed follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_abort(struct libmsrp_engine *engine,
+                                     libmsrp_session session);
+
+/**
+ * Where a session is in its life.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
+                                     libmsrp_session session,
+                                     libmsrp_state *out);
+
+/**
+ * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
+ * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
+ * than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
+ * libmsrp_engine_shutdown(), which end a pause.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_pause(struct libmsrp_engine *engine,
+                                     libmsrp_session session);
+
+/**
+ * Takes messages again after libmsrp_session_pause().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_resume(struct libmsrp_engine *engine,
+                                      libmsrp_session session);
+
+/**
+ * Replaces what callbacks get as user. The one before goes to on_release, by dispatch, after the callback that
+ * may be using it; the new one is taken over only on success.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
+                                             libmsrp_session session,
+                                             void *user);
+
+/**
  * Our path: one MSRP URI, or those of our relays and ours, separated by spaces. With the peer's path for
  * libmsrp_session_set_remote_path() no SDP is needed at all. *out is for libmsrp_text_free().
  *
@@ -3196,83 +3273,6 @@ libmsrp_result libmsrp_session_set_remote_path(struct libmsrp_engine *engine,
                                                int32_t active,
                                                const uint8_t *accept_types,
                                                size_t accept_types_len);
-
-/**
- * Connects or waits for the peer, as negotiated, at most timeout_ms milliseconds (negative: without a limit).
- * Returns at once; on_state with LIBMSRP_STATE_OPEN, or on_closed, follows.
- *
- * A passive session is bound by its peer also without it, once the remote side is known.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, the remote side is not known yet, or a new offer
- * is due (libmsrp_session_offer_due());
- * LIBMSRP_ERR_BUSY: it was opened before; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal
- * in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_open(struct libmsrp_engine *engine,
-                                    libmsrp_session session,
-                                    int64_t timeout_ms);
-
-/**
- * Ends a session when what is under way is done, at the latest after timeout_ms milliseconds (negative: without
- * a limit); what is left then is ended with `#`. Returns at once; on_closed follows.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_close(struct libmsrp_engine *engine,
-                                     libmsrp_session session,
-                                     int64_t timeout_ms);
-
-/**
- * Ends a session at once. on_closed follows.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_abort(struct libmsrp_engine *engine,
-                                     libmsrp_session session);
-
-/**
- * Where a session is in its life.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_state(struct libmsrp_engine *engine,
-                                     libmsrp_session session,
-                                     libmsrp_state *out);
-
-/**
- * Stops taking messages: content stays in the engine, the window fills, and in the end the peer's connection
- * stands still. Callbacks that were on their way already (up to 32 events or 64 KiB) still come; other callbacks
- * than those of content go on. Has no effect after libmsrp_session_close(), libmsrp_session_abort() and
- * libmsrp_engine_shutdown(), which end a pause.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_pause(struct libmsrp_engine *engine,
-                                     libmsrp_session session);
-
-/**
- * Takes messages again after libmsrp_session_pause().
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_resume(struct libmsrp_engine *engine,
-                                      libmsrp_session session);
-
-/**
- * Replaces what callbacks get as user. The one before goes to on_release, by dispatch, after the callback that
- * may be using it; the new one is taken over only on success.
- *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL; LIBMSRP_ERR_GONE: the session has ended;
- * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
- */
-libmsrp_result libmsrp_session_set_user_data(struct libmsrp_engine *engine,
-                                             libmsrp_session session,
-                                             void *user);
 
 /**
  * Responses with a status code since the start of an engine: those that were sent where sent is not 0, else those that

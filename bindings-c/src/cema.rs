@@ -1,11 +1,12 @@
 //! CEMA (RFC 6714): names to be looked up, the new offer that may be due, and what a peer is known by.
 
-use msrp_core::engine::SessionHandle;
+use msrp_core::engine::{Engine, SessionHandle};
 
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::session::{libmsrp_session, media_index, sdp_text};
+use crate::session::libmsrp_session;
+use crate::signalling::{give_text, media_index, sdp_text};
 use crate::text::libmsrp_text;
 
 /// Looks up the names of the peer's SDP that decide about CEMA (libmsrp_session_options.cema), before
@@ -76,13 +77,11 @@ pub unsafe extern "C" fn libmsrp_session_remote_fingerprints(
     session: libmsrp_session,
     out: *mut *mut libmsrp_text,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
-        let prints = engine.core.remote_fingerprints(SessionHandle(session))?;
+    let make = |core: &Engine| {
+        let prints = core.remote_fingerprints(SessionHandle(session))?;
         let lines: Vec<String> = prints.iter().map(ToString::to_string).collect();
-        out.set(libmsrp_text::into_raw(lines.join("\n")));
-    })
+        Ok(lines.join("\n"))
+    };
+    // SAFETY: the header's contract.
+    unsafe { give_text(engine, out, make) }
 }

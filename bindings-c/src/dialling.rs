@@ -10,7 +10,8 @@ use msrp_core::error::{Error, Result};
 use crate::engine::{libmsrp_engine, libmsrp_engine_options};
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::session::{SessionEntry, libmsrp_session, time};
+use crate::options::time;
+use crate::session::{SessionEntry, libmsrp_session};
 use crate::sized::sized;
 use crate::text::libmsrp_slice;
 

@@ -70,8 +70,8 @@
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
 // - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`, `dialling`: what a program sets up once;
-// - `session`, `certificate`, `direction`, `sdp`, `callbacks`, `message`, `body`, `transfer`, `stream`, `request`: MSRP
-//   itself;
+// - `session`, `options`, `signalling`, `sdp`, `cema`, `certificate`, `direction`, `adopt`, `callbacks`, `message`, `body`,
+//   `transfer`, `stream`, `request`: MSRP itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
 // Nothing here decides about MSRP: what needs logic stands in the core.
 
@@ -91,9 +91,11 @@ pub mod limits;
 pub mod listener;
 pub mod log;
 pub mod message;
+pub mod options;
 pub mod request;
 pub mod sdp;
 pub mod session;
+pub mod signalling;
 pub mod stats;
 pub mod stream;
 pub mod text;

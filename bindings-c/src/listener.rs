@@ -8,7 +8,7 @@ use msrp_core::error::{Error, Result};
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::session::time;
+use crate::options::time;
 use crate::sized::{self, sized};
 use crate::text::libmsrp_slice;
 use crate::tls::libmsrp_tls;

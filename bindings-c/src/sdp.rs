@@ -10,7 +10,8 @@ use msrp_core::sdp::{Attribute, MediaBuilder, MediaDescription, MediaLine, Sessi
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
-use crate::session::{libmsrp_session, media_index, sdp_text};
+use crate::session::libmsrp_session;
+use crate::signalling::{media_index, sdp_text};
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 
