@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import os
+import resource
 import socket
 import ssl
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +28,17 @@ def know(one: msrp.Session, two: msrp.Session) -> None:
     """Two sessions that know each other; the first sends the first request."""
     one.set_remote_path(two.local_path, active=True)
     two.set_remote_path(one.local_path, active=False)
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """The process gets no further descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_both_ends() -> None:
@@ -83,6 +99,18 @@ async def test_refused() -> None:
             msrp.TooLarge, match=r"1025 initial octets exceed limits\.early_len, 1024"
         ):
             await bob.adopt(here, initial=bytes(1025))
+        for initial in (5, "text", None):
+            with pytest.raises(TypeError, match="initial is bytes, not "):
+                await bob.adopt(here, initial=initial)  # type: ignore[arg-type]
+        for timeout in (-1.0, math.nan):
+            with pytest.raises(ValueError, match=r"timeout .* is no number of seconds"):
+                await bob.adopt(here, timeout=timeout)
+        with no_descriptors(), pytest.raises(msrp.LimitExceeded, match="Too many open files"):
+            await bob.adopt(here)
+        assert here.fileno() >= 0
+        assert here.getblocking()
+        assert os.get_blocking(here.fileno())
+        assert not os.get_inheritable(here.fileno())
         with pytest.raises(TypeError, match=r"is a socket\.socket, not int"):
             await bob.adopt(here.fileno())  # type: ignore[arg-type]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

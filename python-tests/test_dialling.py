@@ -81,6 +81,7 @@ async def test_what_a_resolver_raises_is_told() -> None:
         (lambda _: later(OSError("unreachable")), r"bob\.example: unreachable", False),
         (gives(ZeroDivisionError("oops")), r"bob\.example: ZeroDivisionError: oops", True),
         (lambda _: later(KeyError("x")), r"bob\.example: KeyError: 'x'", True),
+        (gives(OSError("\udcff")), r"bob\.example: \\udcff", False),
         (gives([]), r"bob\.example: the name has no address", False),
         (gives(["bob"]), r"bob\.example: ValueError: ", True),
         (gives(None), r"bob\.example: TypeError: ", True),
@@ -160,6 +161,63 @@ async def test_questions_end_with_their_session(until: Until) -> None:
     await until(lambda: ended() == 2)
     del first, second
     gc.collect()
+
+
+async def test_a_question_that_ends_before_its_answer_began() -> None:
+    """The session is over in the turn of the loop in which the question came."""
+    asked = 0
+
+    async def never(*_: object) -> Any:
+        nonlocal asked
+        asked += 1
+        return ["127.0.0.1"]
+
+    async with msrp.Engine(resolver=never, allow_dial=never) as engine:
+        session = engine.session()
+        session._questions.resolve(1, "bob.example")
+        session._questions.dial(2, "127.0.0.1", 2855)
+        session._questions.end()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        gc.collect()
+        await session.close(0)
+    assert asked == 0
+
+
+async def test_answers_that_come_too_late() -> None:
+    """Nobody hears of them: the session has ended, or the question was answered."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    engines: list[msrp.Engine] = []
+
+    class Late:
+        """Ends its session before it answers."""
+
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+
+        def __call__(self, *_: object) -> Any:
+            session = self.session
+            session._core.abort_session()
+            return self.answer
+
+        session: msrp.Session
+
+    for keyword, answer in (("resolver", ["127.0.0.1"]), ("allow_dial", True)):
+        late = Late(answer)
+        async with msrp.Engine(**{keyword: late}) as engine:  # type: ignore[arg-type]
+            engines.append(engine)
+            async with dialled(engine) as session:
+                late.session = session
+                # The advertised name is resolved by the system where it is not asked for here.
+                if keyword == "allow_dial":
+                    session.set_remote_path("msrp://127.0.0.1:9/nobody;tcp", active=True)
+                with pytest.raises(msrp.SessionClosed):
+                    await session.open()
+    for engine in engines:
+        with pytest.raises(msrp.SessionClosed):
+            engine._core.resolved(1, ["127.0.0.1"])
+    assert told == []
 
 
 async def test_a_resolver_has_its_time() -> None:

@@ -54,6 +54,47 @@ def test_use_in_a_child_names_both_processes() -> None:
     assert output == "parent done\n"
 
 
+def test_a_child_keeps_its_sockets() -> None:
+    output = run(
+        """
+        import asyncio, os, socket, msrp
+
+        async def main():
+            async with (
+                msrp.Engine() as engine,
+                await engine.listen("127.0.0.1") as listener,
+                engine.session() as alice,
+                engine.session(listener=listener) as bob,
+            ):
+                alice.set_remote_path(bob.local_path, active=True)
+                bob.set_remote_path(alice.local_path, active=False)
+                with socket.create_server(("127.0.0.1", 0)) as server:
+                    there = socket.create_connection(server.getsockname())
+                    here, _ = server.accept()
+                child = os.fork()
+                if child == 0:
+                    coroutine = bob.adopt(here)
+                    for adopt in (lambda: coroutine.send(None), lambda: listener.adopt(here)):
+                        try:
+                            adopt()
+                        except msrp.ForkedError as error:
+                            assert str(os.getppid()) in str(error), error
+                        else:
+                            os._exit(3)
+                    assert os.get_blocking(here.fileno())
+                    os._exit(0)
+                _, status = await asyncio.to_thread(os.waitpid, child, 0)
+                assert os.waitstatus_to_exitcode(status) == 0, status
+                # What the child did to its copy did nothing to the connection.
+                await asyncio.gather(alice.adopt(there, inbound=False), bob.adopt(here))
+            print("parent done")
+
+        asyncio.run(main())
+        """
+    )
+    assert output == "parent done\n"
+
+
 def test_a_child_exits_without_joining() -> None:
     output = run(
         """

@@ -192,6 +192,49 @@ def test_a_closed_loop_with_tasks_that_wait(loop_factory: LoopFactory) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
+def test_a_closed_loop_with_questions_and_requests(loop_factory: LoopFactory) -> None:
+    """What waits for the host, or for a request, is left as it is: its loop runs no more."""
+    asked = 0
+    waits = asyncio.Event()
+
+    async def forever(*_: object) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return True
+        waits.set()
+        await asyncio.Event().wait()
+        return False
+
+    engine = msrp.Engine(allow_dial=forever)
+    kept: list[object] = []
+    tasks: set[asyncio.Task[object]] = set()
+
+    async def leave_waiting() -> None:
+        alice, bob = engine.session(), engine.session(methods=["PING"])
+        alice.set_remote(bob.create_answer(alice.create_offer()))
+        await asyncio.gather(alice.open(), bob.open())
+        first, second = engine.session(), engine.session()
+        first.set_remote(second.create_answer(first.create_offer()))
+        asking = asyncio.ensure_future(alice.request("PING"))
+        await bob.recv_request()
+        for wait in (bob.recv_request(), first.open()):
+            tasks.add(asyncio.ensure_future(wait))
+        await waits.wait()
+        tasks.update((asking, *first._questions._tasks))
+        kept.extend((alice, bob, first, second))
+
+    loop = loop_factory()
+    loop.run_until_complete(leave_waiting())
+    loop.close()
+    with pytest.warns(ResourceWarning, match=r"ended with 4 MSRP session\(s\) open"):
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(engine.aclose())
+    for task in tasks:
+        # Nobody runs them any more; asyncio is not to speak of them.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
 def test_loops_in_many_threads_begin_at_the_same_time(loop_factory: LoopFactory) -> None:
     engine = msrp.Engine()
     failures: list[BaseException] = []

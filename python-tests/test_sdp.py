@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -324,3 +326,56 @@ def test_check_takes_any_octets_and_no_other_kind() -> None:
         sdp.check(OFFER, kind="question")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no offer"):
         sdp.check(OFFER, kind="offer", offer=OFFER)
+
+
+async def test_wrong_arguments_are_named() -> None:
+    """Neither an OverflowError of somebody else, nor an AttributeError of ours."""
+    async with msrp.Engine() as engine, engine.session() as alice, engine.session() as bob:
+        offer = alice.create_offer()
+        calls: tuple[Callable[[Any], object], ...] = (
+            lambda index: bob.create_answer(offer, index=index),
+            lambda index: bob.set_remote(offer, index=index),
+            lambda index: bob.prepare_remote(offer, index=index).send(None),
+            lambda index: sdp.refuse(offer, index=index),
+            lambda index: sdp.MediaDescription.parse(offer, index),
+            lambda index: sdp.offer({index: alice}),
+        )
+        for index, error in ((-1, ValueError), (1 << 70, ValueError), ("0", TypeError)):
+            for call in calls:
+                with pytest.raises(error, match="index"):
+                    call(index)
+        none: Any = 5
+        for call in (bob.set_remote, sdp.parse, sdp.refuse, sdp.check):
+            with pytest.raises(TypeError, match="an SDP is str or bytes, not int"):
+                call(none)
+        with pytest.raises(TypeError, match="line is a MediaLine, not int"):
+            bob.set_remote_attributes(none)
+        with pytest.raises(TypeError, match=r"what Engine\.session gave, not int"):
+            sdp.offer({0: none})
+        for port in (-1, 65536):
+            with pytest.raises(ValueError, match=f"port {port} is out of range"):
+                sdp.MediaLine(port=port, protocol="TCP/MSRP")
+        with pytest.raises(TypeError, match="port_count is an int, not str"):
+            sdp.MediaLine(port=9, port_count="1", protocol="TCP/MSRP")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"what Engine\.listen gave, not str"):
+            bob.relocate(listener="here")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"connection\.dscp is 64"):
+            bob.relocate(connection=msrp.ConnectionOptions(dscp=64))
+        bob.relocate(connection=msrp.ConnectionOptions(dscp=46))
+        # Lone surrogates come of octets that are no text: a finding, and no error of the codec.
+        assert [it.rule for it in sdp.check(offer + "\udcff")] == [
+            it.rule for it in sdp.check(offer.encode() + b"\xff")
+        ]
+
+
+async def test_reprs_cut_session_ids() -> None:
+    """Paths are secrets (RFC 4975 §14.1): `str` gives them, and `repr` does not."""
+    async with msrp.Engine() as engine, engine.session() as alice, engine.session() as bob:
+        offer = alice.create_offer()
+        bob.set_remote(offer)
+        whole = sdp.parse(offer)
+        shown = (whole, whole.media, whole.select(), bob.remote_description)
+        for value in (*shown, alice.local_attributes(), sdp.check(offer.replace(";tcp", ";udp"))):
+            assert alice.id not in repr(value)
+        assert alice.id in str(whole)
+        assert alice.id in str(whole.media[0])

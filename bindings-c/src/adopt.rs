@@ -1,11 +1,12 @@
 //! Sockets that the host has connected, and hands over.
 
+use std::io;
 use std::net::TcpStream;
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 
 use bytes::Bytes;
 use msrp_core::engine::{Adopt, ListenerHandle, NotAdopted, SessionHandle};
-use msrp_core::error::{Error, Result};
+use msrp_core::error::{Error, ErrorKind, Result};
 
 use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
@@ -96,7 +97,8 @@ unsafe fn octets(initial: *const u8, len: usize) -> Result<Bytes> {
     Ok(Bytes::copy_from_slice(octets))
 }
 
-/// Calls `adopt` with the socket, which stays the host's if it is refused.
+/// Calls `adopt` with a duplicate, and closes the host's descriptor when it was taken: whatever fails, a panic too, leaves
+/// that open.
 ///
 /// # Safety
 /// `fd` is the host's to give, or is not open.
@@ -104,18 +106,20 @@ unsafe fn hand_over(
     fd: i32,
     adopt: impl FnOnce(TcpStream) -> std::result::Result<(), NotAdopted>,
 ) -> Result<()> {
-    let closed = || Error::invalid_argument(format!("fd {fd} is not open"));
+    let failed = |error: io::Error| match error.raw_os_error() {
+        Some(libc::EBADF) => Error::invalid_argument(format!("fd {fd} is not open")),
+        _ => Error::local(
+            ErrorKind::Limit,
+            format!("fd {fd} cannot be adopted: {error}"),
+        ),
+    };
     if fd < 0 {
-        return Err(closed());
+        return Err(failed(io::Error::from_raw_os_error(libc::EBADF)));
     }
     // SAFETY: not -1, and nothing is done with it but to ask the system for a duplicate.
-    let open = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned();
-    drop(open.map_err(|_| closed())?);
-    // SAFETY: it is open, and the host gives it.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    adopt(socket.into()).map_err(|refused| {
-        // The host's as before: not closed here.
-        let _ = refused.socket.into_raw_fd();
-        refused.error
-    })
+    let duplicate = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned();
+    adopt(duplicate.map_err(failed)?.into()).map_err(|refused| refused.error)?;
+    // SAFETY: it is open, and the host has given it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
 }

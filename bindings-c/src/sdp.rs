@@ -1,6 +1,7 @@
 //! SDP as values: sections attribute by attribute, and texts with several sessions.
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 
 use msrp_core::engine::{self, SessionHandle};
 use msrp_core::error::{Error, ErrorKind, Result};
@@ -25,7 +26,6 @@ use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 /// Ends with libmsrp_sdp_free(). It belongs to no engine and does not depend on the session that it came from. While one
 /// thread adds to it no other may use it. Texts that it gives out are NUL-terminated behind their length, too, and valid
 /// until libmsrp_sdp_free().
-#[derive(Debug)]
 pub struct libmsrp_sdp {
     line: Line,
     attributes: Vec<(CString, Option<CString>)>,
@@ -33,6 +33,16 @@ pub struct libmsrp_sdp {
     source: String,
     /// What a session takes; or why it does not.
     builder: Result<MediaBuilder>,
+}
+
+/// Without the attributes: a path is a secret (RFC 4975 §14.1).
+impl fmt::Debug for libmsrp_sdp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("libmsrp_sdp")
+            .field("line", &self.line)
+            .field("attributes", &self.attributes.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The values of an m= section that are no attributes.

@@ -325,7 +325,59 @@ static void structs_of_other_versions(void) {
     CHECK_OK(libmsrp_engine_free(engine));
 }
 
+/* A program that was built before the members behind struct_size, which its memory holds something else for. */
+#define OLDER(type, name, member) \
+    type name; \
+    memset(&name, 0, offsetof(type, member)); \
+    memset((char *)&name + offsetof(type, member), 0xff, sizeof(name) - offsetof(type, member)); \
+    name.struct_size = offsetof(type, member)
+
+static void members_that_came_later(void) {
+    OLDER(libmsrp_limits, limits, dial_rate);
+    OLDER(libmsrp_engine_options, engine_options, on_resolve);
+    OLDER(libmsrp_session_options, options, title);
+    OLDER(libmsrp_session_callbacks, callbacks, on_prepared);
+    OLDER(libmsrp_send_options, send_options, control);
+    OLDER(libmsrp_connection_options, connection, source_port_from_path);
+    OLDER(libmsrp_listener_options, listening, advertise_host);
+    OLDER(libmsrp_sdp_line, line, title);
+    libmsrp_engine *engine = NULL;
+    libmsrp_session session = 0;
+    libmsrp_listener listener = 0;
+    libmsrp_transfer transfer = 0;
+    libmsrp_sdp *sdp = NULL;
+    libmsrp_text *path = NULL;
+    engine_options.limits = &limits;
+    CHECK_OK(libmsrp_engine_new(&engine_options, &engine));
+    CHECK_OK(libmsrp_session_new(engine, &options, &callbacks, NULL, &session));
+    CHECK_OK(libmsrp_session_relocate(engine, session, &options));
+    CHECK_OK(libmsrp_session_local_path(engine, session, &path));
+    CHECK_OK(libmsrp_session_set_remote_path(engine, session, LIBMSRP_TEXT(libmsrp_text_ptr(path)), 1, NULL, 0));
+    libmsrp_text_free(path);
+    CHECK_OK(libmsrp_send(engine, session, &send_options, LIBMSRP_TEXT("hello"), &transfer));
+    OLDER(libmsrp_session_options, connecting, direction);
+    connecting.connection = &connection;
+    CHECK_OK(libmsrp_session_new(engine, &connecting, NULL, NULL, &session));
+    listening.host = LIBMSRP_SLICE("127.0.0.1");
+    CHECK_OK(libmsrp_listener_open(engine, &listening, &listener));
+    CHECK_OK(libmsrp_sdp_new(&line, &sdp));
+    OLDER(libmsrp_sdp_line, shown, port);
+    CHECK_OK(libmsrp_sdp_get_line(sdp, &shown));
+    CHECK(shown.media.len == strlen("message") && shown.port == UINT32_MAX);
+    CHECK(shown.struct_size == offsetof(libmsrp_sdp_line, port));
+    libmsrp_sdp_free(sdp);
+    CHECK_OK(libmsrp_engine_free(engine));
+}
+
 static void initialisers(void) {
+    libmsrp_connection_options connection = LIBMSRP_CONNECTION_OPTIONS_INIT;
+    libmsrp_listener_options listener = LIBMSRP_LISTENER_OPTIONS_INIT;
+    libmsrp_certificate_info certificate = LIBMSRP_CERTIFICATE_INFO_INIT;
+    libmsrp_sdp_line line = LIBMSRP_SDP_LINE_INIT;
+    CHECK(connection.struct_size == sizeof(connection) && connection.idle_ms == 0);
+    CHECK(listener.struct_size == sizeof(listener) && listener.dscp == 0);
+    CHECK(certificate.struct_size == sizeof(certificate) && certificate.proof == LIBMSRP_PROOF_NOTHING);
+    CHECK(line.struct_size == sizeof(line) && line.port_count == 0);
     libmsrp_engine_options engine_options = LIBMSRP_ENGINE_OPTIONS_INIT;
     libmsrp_limits limits = LIBMSRP_LIMITS_INIT;
     libmsrp_session_options session_options = LIBMSRP_SESSION_OPTIONS_INIT;
@@ -356,6 +408,7 @@ int main(void) {
     enumerators();
     layouts();
     structs_of_other_versions();
+    members_that_came_later();
     initialisers();
     versions();
     return passed("abi");

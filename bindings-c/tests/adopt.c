@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int tcp(void) {
@@ -109,7 +111,48 @@ static void refused(void) {
     CHECK_GONE(libmsrp_session_adopt(engine, alice.session + 1, ends[1], NULL, 0, 1, 0));
     CHECK_GONE(libmsrp_listener_adopt(engine, 1, ends[1], NULL, 0));
     CHECK(is_open(ends[1]) && (fcntl(ends[1], F_GETFL) & O_NONBLOCK) == 0);
-    CHECK(write(ends[0], "x", 1) == 1 && read(ends[1], ends, 1) == 1);
+    CHECK((fcntl(ends[1], F_GETFD) & FD_CLOEXEC) == 0);
+    /* The limit is told from a number that is not open. */
+    struct rlimit limit, none;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none = limit;
+    none.rlim_cur = 4;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK_RESULT(libmsrp_session_adopt(engine, alice.session, ends[1], NULL, 0, 1, 0), LIBMSRP_ERR_LIMIT);
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(is_open(ends[1]) && (fcntl(ends[1], F_GETFL) & O_NONBLOCK) == 0);
+    char octet = 0;
+    CHECK(write(ends[0], "x", 1) == 1 && read(ends[1], &octet, 1) == 1 && octet == 'x');
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+    party_end(&alice);
+    CHECK_OK(libmsrp_engine_free(engine));
+}
+
+/* A child of fork keeps its descriptor. */
+static void forked(void) {
+    libmsrp_engine *engine = new_engine();
+    libmsrp_listener listener = 0;
+    party alice;
+    int ends[2], status = 0;
+    party_new(&alice, engine, 1, NULL);
+    CHECK_OK(libmsrp_listener_new(engine, LIBMSRP_TEXT("127.0.0.1"), 0, NULL, &listener));
+    connection(ends);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        CHECK_RESULT(libmsrp_session_adopt(engine, alice.session, ends[1], NULL, 0, 1, 0), LIBMSRP_ERR_FORKED);
+        CHECK_RESULT(libmsrp_listener_adopt(engine, listener, ends[1], NULL, 0), LIBMSRP_ERR_FORKED);
+        CHECK_RESULT(libmsrp_resolve_done(engine, 1, LIBMSRP_TEXT("127.0.0.1")), LIBMSRP_ERR_FORKED);
+        CHECK_RESULT(libmsrp_resolve_failed(engine, 1, NULL, 0), LIBMSRP_ERR_FORKED);
+        CHECK_RESULT(libmsrp_dial_done(engine, 1, 1), LIBMSRP_ERR_FORKED);
+        CHECK(is_open(ends[1]) && (fcntl(ends[1], F_GETFL) & O_NONBLOCK) == 0);
+        /* Not by exit: the memory of the parent's threads would count as lost. */
+        execlp("true", "true", (char *)NULL);
+        _exit(1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_OK(libmsrp_listener_adopt(engine, listener, ends[1], NULL, 0));
+    CHECK(close(ends[0]) == 0);
     party_end(&alice);
     CHECK_OK(libmsrp_engine_free(engine));
 }
@@ -162,6 +205,7 @@ static void listeners(void) {
 int main(void) {
     both_ends();
     refused();
+    forked();
     listeners();
     return passed("adopt");
 }

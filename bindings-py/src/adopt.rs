@@ -1,28 +1,28 @@
-//! Descriptors that Python gives away: closed when they were taken, untouched when they were refused.
+//! Descriptors that Python gives away: the engine takes a duplicate, and the socket object closes its own then.
 
+use std::io;
 use std::net::TcpStream;
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use msrp::engine::NotAdopted;
-use msrp::error::{Error, Result};
+use msrp::error::{Error, ErrorKind, Result};
 
-/// Calls `adopt` with the socket of a descriptor, which stays the caller's if it is refused.
+/// Calls `adopt` with a duplicate of a socket's descriptor, which itself stays the caller's in any case.
 pub(crate) fn hand_over(
     descriptor: i32,
     adopt: impl FnOnce(TcpStream) -> std::result::Result<(), NotAdopted>,
 ) -> Result<()> {
-    let closed = || Error::invalid_argument("socket is closed");
+    let failed = |error: io::Error| match error.raw_os_error() {
+        Some(libc::EBADF) => Error::invalid_argument("socket is closed"),
+        _ => Error::local(
+            ErrorKind::Limit,
+            format!("socket cannot be adopted: {error}"),
+        ),
+    };
     if descriptor < 0 {
-        return Err(closed());
+        return Err(failed(io::Error::from_raw_os_error(libc::EBADF)));
     }
     // SAFETY: not -1, and nothing is done with it but to ask the system for a duplicate.
-    let open = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned();
-    drop(open.map_err(|_| closed())?);
-    // SAFETY: it is open, and the socket object that has it forgets it when it was taken.
-    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    adopt(socket.into()).map_err(|refused| {
-        // The socket object's as before: not closed here.
-        let _ = refused.socket.into_raw_fd();
-        refused.error
-    })
+    let duplicate = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned();
+    adopt(duplicate.map_err(failed)?.into()).map_err(|refused| refused.error)
 }

@@ -78,7 +78,7 @@ impl Engine {
         Ok(listener.0)
     }
 
-    /// Hands a descriptor over to a listener; it is closed then, and stays as it is on an exception.
+    /// Hands the socket of a descriptor over to a listener; the caller closes the descriptor then.
     fn adopt_connection(
         &self,
         py: Python<'_>,

@@ -207,7 +207,10 @@ pub(crate) fn relocation(keywords: &Bound<'_, PyDict>) -> PyResult<Relocation> {
         host: keywords.get("host")?,
         port: keywords.get("port")?,
         advertise: keywords.get("advertise")?,
-        connection: None,
+        connection: keywords
+            .get::<Option<Bound<'_, PyAny>>>("connection")?
+            .map(|options| connection(&options))
+            .transpose()?,
     })
 }
 

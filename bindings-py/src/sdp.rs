@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use crate::core::Core;
 use crate::error::OrRaise;
 use crate::session::Session;
-use crate::text::SdpText;
+use crate::text::{Index, SdpText, number};
 use crate::uri::{self, Uri};
 
 /// An attribute: its name, and its value or none.
@@ -59,9 +59,9 @@ pub(crate) struct Media(pub(crate) MediaDescription);
 impl Media {
     /// The section of MSRP at this index, or the first that can be used, with its index.
     #[staticmethod]
-    fn parse(py: Python<'_>, text: SdpText, index: Option<usize>) -> PyResult<(usize, Self)> {
+    fn parse(py: Python<'_>, text: SdpText, index: Option<Index>) -> PyResult<(usize, Self)> {
         let parsed = SessionDescription::parse(text.as_str()).or_raise(py)?;
-        let (index, description) = parsed.select(index).or_raise(py)?;
+        let (index, description) = parsed.select(number(index)).or_raise(py)?;
         Ok((index, Self(description)))
     }
 
@@ -172,14 +172,14 @@ pub(crate) fn builder(py: Python<'_>, line: &Line, defaults: &[Pair]) -> PyResul
 pub(crate) fn sdp_refuse(
     py: Python<'_>,
     offer: SdpText,
-    index: Option<usize>,
+    index: Option<Index>,
     last: Option<SdpText>,
 ) -> PyResult<String> {
     let last = last.as_ref().map(SdpText::as_str);
-    engine::refuse(offer.as_str(), index, last).or_raise(py)
+    engine::refuse(offer.as_str(), number(index), last).or_raise(py)
 }
 
-type Streams<'py> = Vec<(usize, Bound<'py, Session>)>;
+type Streams<'py> = Vec<(Index, Bound<'py, Session>)>;
 
 /// One offer of several sessions.
 #[pyfunction]
@@ -225,7 +225,7 @@ fn of_one_engine(sessions: &Streams<'_>) -> PyResult<OneEngine> {
                 "sessions of different engines cannot stand in one SDP",
             ));
         }
-        handles.push((*index, session.session_handle()));
+        handles.push((index.0, session.session_handle()));
     }
     Ok((core, handles))
 }

@@ -22,7 +22,7 @@ use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options::{self, named, send_options};
 use crate::sdp::{self, Line, Media, Pair};
-use crate::text::SdpText;
+use crate::text::{Index, SdpText, number};
 use crate::uri::{self, Uri};
 
 /// A session of an engine. Its events come from the `Domain` that it was made with.
@@ -145,26 +145,26 @@ impl Session {
         &self,
         py: Python<'_>,
         offer: SdpText,
-        index: Option<usize>,
+        index: Option<Index>,
     ) -> PyResult<String> {
         self.core
             .get()
-            .create_answer(self.handle, offer.as_str(), index)
+            .create_answer(self.handle, offer.as_str(), number(index))
             .or_raise(py)
     }
 
-    fn set_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<()> {
+    fn set_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<Index>) -> PyResult<()> {
         self.core
             .get()
-            .set_remote(self.handle, sdp.as_str(), index)
+            .set_remote(self.handle, sdp.as_str(), number(index))
             .or_raise(py)
     }
 
     /// Begins to look up names; the event has the number that this gives.
-    fn prepare_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<usize>) -> PyResult<u64> {
+    fn prepare_remote(&self, py: Python<'_>, sdp: SdpText, index: Option<Index>) -> PyResult<u64> {
         self.core
             .get()
-            .prepare_remote(self.handle, sdp.as_str(), index)
+            .prepare_remote(self.handle, sdp.as_str(), number(index))
             .or_raise(py)
     }
 
@@ -238,7 +238,8 @@ impl Session {
         self.core.get().open(self.handle, timeout).or_raise(py)
     }
 
-    /// Hands a descriptor over to the session; it is closed then, and stays as it is on an exception.
+    /// Hands the socket of a descriptor over to the session; the caller closes the descriptor then. `timeout` is that of
+    /// `open`, which follows: checked before anything is taken.
     fn adopt(
         &self,
         py: Python<'_>,
@@ -246,7 +247,9 @@ impl Session {
         initial: Vec<u8>,
         inbound: bool,
         tls: bool,
+        timeout: Option<f64>,
     ) -> PyResult<()> {
+        timeout.map(|value| seconds("timeout", value)).transpose()?;
         let how = Adopt {
             inbound,
             initial: initial.into(),

@@ -21,6 +21,7 @@ use msrp::engine::{
 };
 use msrp::error::ErrorKind;
 use msrp::proto::CloseReason;
+use msrp_conformance::covers;
 use socket2::SockRef;
 
 /// A connection: the end of who connected, and the other.
@@ -94,8 +95,11 @@ fn an_outbound_socket_replaces_the_dial() {
     host.engine.open(session, Some(PATIENCE)).expect("waits");
     let first = peer.frame();
     assert!(first.contains(" SEND\r\n"), "{first}");
+    assert!(first.contains(&format!("To-Path: {uri}\r\n")), "{first}");
+    assert!(!first.contains("Content-Type"), "{first}");
     peer.answer(&first, "200 OK");
     host.wait_opened(session);
+    covers!("C-192");
     // Nobody came to the address of the path.
     elsewhere.set_nonblocking(true).expect("set");
     assert_eq!(
@@ -425,6 +429,7 @@ fn a_listener_takes_what_the_host_has_accepted() {
     assert!(peer.frame().starts_with("MSRP which001 200"));
     assert_eq!(host.wait_messages(second, 1)[0].body, b"for the second");
     assert_eq!(host.engine.state(first), Ok(SessionState::New));
+    covers!("C-194");
 
     // One that says nothing is counted with those that have no session.
     let (_silent, here) = connection();

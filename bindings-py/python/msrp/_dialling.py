@@ -23,7 +23,7 @@ Addresses: TypeAlias = Iterable[str | IPv4Address | IPv6Address]
 #: Gives the addresses of a name, now or later.
 Resolver: TypeAlias = Callable[[str], Addresses | Awaitable[Addresses]]
 #: Says whether a session may be connected to an address and port, now or later.
-AllowDial: TypeAlias = "Callable[[Session, str, int], bool | Awaitable[bool]]"
+AllowDial: TypeAlias = Callable[["Session", str, int], bool | Awaitable[bool]]
 
 #: Addresses that are taken from a resolver. The engine tries so many as `Limits.addresses` says.
 _MOST = 1024
@@ -52,7 +52,9 @@ class Questions:
             if not isinstance(error, OSError | asyncio.CancelledError):
                 self._report("the resolver of an MSRP engine", error)
             kind = "" if isinstance(error, OSError) else type(error).__name__
-            core.unresolved(query, ": ".join(filter(None, (kind, str(error)))))
+            text = ": ".join(filter(None, (kind, str(error))))
+            # Without lone surrogates, which names of files can have.
+            core.unresolved(query, text.encode(errors="backslashreplace").decode())
 
         if resolver is not None:
             self._ask(lambda: resolver(name), resolved, failed)
@@ -76,6 +78,9 @@ class Questions:
 
     def end(self) -> None:
         """Nobody waits for the answers any more."""
+        if self._session._loop.is_closed():
+            # It would be told of the end of its tasks, and runs no more.
+            return
         for task in tuple(self._tasks):
             task.cancel()
 
@@ -100,6 +105,9 @@ class Questions:
             task = self._session._loop.create_task(_wait(answer, done, failed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            if inspect.iscoroutine(answer):
+                # A task that is cancelled before its first step never awaits it.
+                task.add_done_callback(lambda _: answer.close())
 
     def _report(self, what: str, error: BaseException) -> None:
         context = {"message": f"{what} failed", "exception": error}

@@ -19,7 +19,7 @@ from ._dialling import AllowDial, Resolver
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
-from ._sockets import give
+from ._sockets import give, octets_read
 from .exceptions import ForkedError, SessionClosed
 from .sdp import AttributesIn
 from .session import Session
@@ -168,12 +168,9 @@ class Engine:
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
         """
-        if listener is not None and not isinstance(listener, Listener):
-            raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
+        self._check_place(listener, connection)
         if any(isinstance(names, str) for names in (accept_types, accept_wrapped_types, methods)):
             raise TypeError("accept_types, accept_wrapped_types and methods are sequences of str")
-        if connection is not None and not isinstance(connection, ConnectionOptions):
-            raise TypeError(f"connection is a ConnectionOptions, not {type(connection).__name__}")
         secure, config = _tls(tls)
         dispatcher = self._dispatcher()
         core = self._core.session(
@@ -338,6 +335,14 @@ class Engine:
     def __repr__(self) -> str:
         return f"<Engine {'closed' if self._closed else 'running'}>"
 
+    @staticmethod
+    def _check_place(listener: object, connection: object) -> None:
+        """What says where a session is, and how it connects, is of its type."""
+        if listener is not None and not isinstance(listener, Listener):
+            raise TypeError(f"listener is what Engine.listen gave, not {type(listener).__name__}")
+        if connection is not None and not isinstance(connection, ConnectionOptions):
+            raise TypeError(f"connection is a ConnectionOptions, not {type(connection).__name__}")
+
     def _dispatcher(self) -> Dispatcher:
         """The dispatcher of the running loop."""
         self._core.check_process()
@@ -394,7 +399,8 @@ class Listener:
         `ConnectError` for a connection that has failed, and `SessionClosed` when the listener or
         the engine is closed; then the socket stays as it was.
         """
-        give(sock, lambda fd: self._engine._core.adopt_connection(self._handle, fd, bytes(initial)))
+        read, core = octets_read(initial), self._engine._core
+        give(sock, lambda fd: core.adopt_connection(self._handle, fd, read))
 
     def close(self) -> None:
         """Accepts nothing more. Its sessions live on."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from .events import wake
 from .exceptions import ConcurrencyError, QueueFull, SessionClosed
 from .types import Headers
 
@@ -171,12 +172,12 @@ class Requests:
     def failed(self, handle: int, error: Exception) -> None:
         """One of ours has no response."""
         future = self.asked.pop(handle, None)
-        if future is not None and not future.done():
+        # A loop that is closed runs nobody who waits.
+        if future is not None and not future.done() and not future.get_loop().is_closed():
             future.set_exception(error)
 
     def end(self, error: Exception) -> None:
         """The session has ended."""
         for handle in list(self.asked):
             self.failed(handle, error)
-        if self.receiver is not None and not self.receiver.done():
-            self.receiver.set_result(None)
+        wake(self.receiver)

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from . import _msrp
 from ._msrp import Uri
+from ._session import SessionBase
 from .types import Direction
 
 if TYPE_CHECKING:
@@ -117,6 +118,12 @@ class MediaLine:
     text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for name in ("port", "port_count"):
+            value = getattr(self, name)
+            if not isinstance(value, int):
+                raise TypeError(f"{name} is an int, not {type(value).__name__}")
+            if not 0 <= value <= 65535:
+                raise ValueError(f"{name} {value} is out of range")
         object.__setattr__(self, "attributes", tuple(self.attributes))
 
     @property
@@ -299,7 +306,10 @@ def check(
     """
     if offer is not None and kind not in {None, "answer"}:
         raise ValueError("text that is an answer to an offer is no offer")
-    octets = text.encode() if isinstance(text, str) else bytes(text)
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"an SDP is str or bytes, not {type(text).__name__}")
+    # Lone surrogates come of octets that are no UTF-8, and are told as such.
+    octets = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     return [
         Finding(line, media, Severity(severity), rule, reference, words)
         for line, media, severity, rule, reference, words in _msrp.sdp_check(octets, kind, offer)
@@ -383,6 +393,8 @@ def _streams(
     items = sessions.items() if isinstance(sessions, Mapping) else enumerate(sessions)
     streams = []
     for index, session in items:
+        if not isinstance(session, SessionBase):
+            raise TypeError(f"sessions are what Engine.session gave, not {type(session).__name__}")
         session._check_loop()
         streams.append((index, session._core))
     return streams
@@ -392,6 +404,8 @@ _Line: TypeAlias = tuple[str, int, int, str, str, str | None, str | None, list[A
 
 
 def _line(line: MediaLine) -> _Line:
+    if not isinstance(line, MediaLine):
+        raise TypeError(f"line is a MediaLine, not {type(line).__name__}")
     return (
         line.media,
         line.port,

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ._session import CREDIT_STEP, SessionBase, running_loop
-from ._sockets import give
+from ._sockets import give, octets_read
 from .events import EventStream
 from .exceptions import ConcurrencyError, MsrpError, QueueFull, SessionClosed
 from .message import Incoming, Lease, Message
@@ -19,7 +19,7 @@ from .requests import Answer, HeadersIn, Request, pairs
 from .sdp import AttributesIn, MediaDescription, MediaLine, _line, _media_line, _pairs
 from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, Body, Progress, Pump, Transfer, octets, source
-from .types import CloseReason, Direction, State, Uri
+from .types import CloseReason, ConnectionOptions, Direction, State, Uri
 
 if TYPE_CHECKING:
     from .engine import Listener
@@ -260,20 +260,25 @@ class Session(SessionBase):
         host: str = "127.0.0.1",
         port: int = 0,
         advertise: tuple[str, int] | None = None,
+        connection: ConnectionOptions | None = None,
     ) -> None:
         """Moves the session to another place of this machine: our URI is another one in the next
         offer or answer, and the session goes over when the peer uses it, or it has connected from
-        there. The one of before is served until then. The arguments are those of `Engine.session`.
+        there. The one of before is served until then. The arguments are those of `Engine.session`;
+        without `connection` those of before stay.
 
-        Raises `ValueError`, `ConnectError` when the address cannot be bound, `SessionClosed`.
+        Raises `TypeError`, `ValueError`, `ConnectError` when the address cannot be bound,
+        `SessionClosed`.
         """
         self._check_loop()
+        self._engine._check_place(listener, connection)
         self._core.relocate(
             {
                 "listener": None if listener is None else listener._handle,
                 "host": host,
                 "port": port,
                 "advertise": advertise,
+                "connection": connection,
             }
         )
         self._local_path = tuple(self._core.local_path())
@@ -378,7 +383,8 @@ class Session(SessionBase):
             raise ValueError(
                 "adopt needs the remote side: call set_remote or set_remote_path first"
             )
-        give(sock, lambda fd: self._core.adopt(fd, bytes(initial), inbound, tls))
+        read = octets_read(initial)
+        give(sock, lambda fd: self._core.adopt(fd, read, inbound, tls, timeout))
         await self.open(timeout)
 
     async def close(self, timeout: float | None = 5) -> None:

@@ -186,7 +186,6 @@ impl Engine {
         core.check_running()?;
         let session = core.shared.session(session)?;
         check_alive(&session)?;
-        let mut negotiation = session.negotiation.lock();
         let tls = session.entry.tls();
         let mut options = SessionOptions {
             listener: place.listener,
@@ -202,8 +201,10 @@ impl Engine {
         } else {
             options.connection = session.source.lock().options().clone();
         }
+        // A name may have to be resolved: no lock is held.
         let place = Place::find_next(core, &options, tls)?;
         let listens = place.listens();
+        let mut negotiation = session.negotiation.lock();
         let uri = negotiation.uri();
         let session_id = uri.session_id().unwrap_or_default();
         let uri = Uri::session(
