@@ -151,6 +151,20 @@ async fn one_offer_and_one_answer_hold_several_sessions() {
         assert_eq!(error.expect_err("wrong").kind, ErrorKind::InvalidArgument);
     }
 
+    // The last SDP of this side has the last version that there is: nobody is changed either.
+    let mut fields: Vec<_> = offer.split(' ').collect();
+    let most = i64::MAX.to_string();
+    fields[2] = &most;
+    let spent = fields.join(" ");
+    let error = engine
+        .answer_sessions(&mixed, &[(1, &bob), (2, &dave)], Some(&spent))
+        .expect_err("no next version");
+    assert_eq!(error.kind, ErrorKind::InvalidSdp);
+    assert_eq!(
+        (bob.remote_path(), dave.remote_path()),
+        (Ok(None), Ok(None))
+    );
+
     let answer = engine
         .answer_sessions(&mixed, &[(2, &dave), (1, &bob)], None)
         .expect("an answer");

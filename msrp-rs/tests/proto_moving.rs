@@ -6,7 +6,9 @@ mod support;
 use std::time::Duration;
 
 use msrp::limits::Limits;
-use msrp::proto::{Body, CloseReason, Command, Event, Failure, Pacing, TransferKey};
+use msrp::proto::{
+    Body, CloseReason, Command, Event, Failure, Flow, MessageEnd, Pacing, TransferKey,
+};
 use msrp::wire::UriPath;
 use msrp_conformance::covers;
 use support::{Pair, S1, contents, message, octets, uri};
@@ -89,5 +91,47 @@ fn a_connection_that_is_lost_while_its_session_moves_hands_back_and_fails_the_re
             assert_eq!(unacknowledged, Some(vec![begun, waits]));
         }
     }
+    covers!("S-137");
+}
+
+#[test]
+fn what_a_hold_keeps_back_where_a_session_was_goes_on_there_after_it() {
+    let held = Flow {
+        sends: false,
+        receives: true,
+    };
+    let begin = || {
+        let mut pair = Pair::with(&Limits::default(), 1, |config| config.chunk_len = 2048);
+        pair.a.capacity = 8 * 1024;
+        let content = octets(600_000, 5);
+        let transfer = pair.send_a(S1, message(Body::Whole(content.clone().into())));
+        for _ in 0..4 {
+            pair.step();
+        }
+        pair.command_a(S1, Command::SetFlow(held));
+        pair.a.capacity = usize::MAX;
+        pair.run();
+        pair.command_a(S1, Command::Retire);
+        pair.advance(Duration::from_secs(60));
+        let events = pair.a.take();
+        let over = |event: &Event| matches!(event, Event::Failed(..) | Event::Closed { .. });
+        assert!(!events.iter().any(over), "{events:?}");
+        (pair, transfer, content)
+    };
+    let (mut pair, transfer, content) = begin();
+    pair.command_a(S1, Command::SetFlow(Flow::default()));
+    pair.run();
+    assert!(pair.a.take().contains(&Event::Acknowledged(transfer)));
+    assert_eq!(contents(&pair.b.take()), [(content, true)]);
+    // A session that its host has closed is held for ever.
+    let (mut pair, transfer, _) = begin();
+    let deadline = pair.now + Duration::from_secs(86_400);
+    pair.command_a(S1, Command::Close(deadline));
+    pair.run();
+    let events = pair.a.take();
+    assert!(events.contains(&Event::Failed(transfer, Failure::SessionClosed)));
+    assert!(matches!(events.last(), Some(Event::Closed { .. })));
+    let ended = |event: &Event| matches!(event, Event::MessageEnd { end, .. } if *end == MessageEnd::Aborted);
+    assert!(pair.b.take().iter().any(ended), "the peer is told");
     covers!("S-137");
 }

@@ -185,18 +185,9 @@ impl Engine {
             let heard = heard.transpose();
             weighed.push(heard.map_err(|error| on_line(error, stream.index))?);
         }
-        let core = self.core()?;
-        let mut ours = Vec::with_capacity(locked.len());
-        let mut ended = Vec::new();
-        for (stream, weighed) in locked.iter_mut().zip(weighed) {
-            let Some(weighed) = weighed else {
-                ended.push(stream.session);
-                continue;
-            };
-            let settled = weighed.settle(core, stream.session, &mut stream.negotiation);
-            settled.map_err(|error| on_line(error, stream.index))?;
-            ours.push((stream.index, stream.negotiation.describe()?.clone()));
-        }
+        let ours: Vec<_> = (locked.iter().zip(&weighed))
+            .filter_map(|(stream, weighed)| Some((stream.index, weighed.as_ref()?.ours()?.clone())))
+            .collect();
         let borrowed: Vec<_> = ours.iter().map(|(index, media)| (*index, media)).collect();
         let text = match (&last, locked.first_mut()) {
             (Some(last), _) => offer.answer_after(&borrowed, last)?,
@@ -205,6 +196,17 @@ impl Engine {
                 .say(|origin| offer.answer(&borrowed, origin))?,
             (None, None) => return Err(none()),
         };
+        let core = self.core()?;
+        let mut ended = Vec::new();
+        for (stream, weighed) in locked.iter_mut().zip(weighed) {
+            let Some(weighed) = weighed else {
+                ended.push(stream.session);
+                continue;
+            };
+            let settled = weighed.settle(core, stream.session, &mut stream.negotiation);
+            settled.map_err(|error| on_line(error, stream.index))?;
+            stream.negotiation.describe()?;
+        }
         drop(locked);
         for session in ended {
             self.end_stream(session)?;

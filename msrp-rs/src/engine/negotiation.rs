@@ -144,6 +144,11 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Our side, where there is SDP.
+    pub(super) fn ours(&self) -> Option<&MediaDescription> {
+        self.ours.as_ref()
+    }
+
     /// Where the peer says that it is; behind a relay, where that is.
     pub(super) fn hosts(&self) -> Vec<Host> {
         let media = &self.remote.media;

@@ -241,7 +241,8 @@ impl Engine {
     }
 
     /// Ends the session when what is under way is done, at the latest after `timeout` (`None`: whenever that is).
-    /// [`Event::Closed`](super::Event::Closed) follows.
+    /// [`Event::Closed`](super::Event::Closed) follows. Messages that a hold keeps back are not waited for: nothing can end
+    /// it any more.
     pub fn close(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
         let core = self.core()?;
         let session = core.shared.session(session)?;

@@ -252,6 +252,11 @@ impl Weighed {
         Ok(Self { heard, pins })
     }
 
+    /// Our side, where there is SDP.
+    pub(super) fn ours(&self) -> Option<&MediaDescription> {
+        self.heard.ours()
+    }
+
     /// Takes it, and tells the connections.
     pub(super) fn settle(
         self,

@@ -221,6 +221,7 @@ impl Connection {
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
                 session.closing = true;
+                session.last = true;
                 self.timers.set(deadline, Timer::Close(session.reference));
             }
             Command::CloseNow => self.close_session(index),

@@ -39,8 +39,10 @@ pub(super) struct Session {
     pub(super) spelling: Option<Bytes>,
     /// Whether the peer is known to know the session: it answered, or it sent a request.
     pub(super) bound: bool,
-    /// Set by `Close`; the session ends when everything is settled.
+    /// The session ends when everything is settled.
     pub(super) closing: bool,
+    /// Set by `Close`, with `closing`: what a hold keeps back now is never sent.
+    pub(super) last: bool,
     /// The peer's new path, until it works: where this connection is lost before, another one goes on.
     pub(super) moving: Option<UriPath>,
     /// Another connection has the session: it ends here when all that has begun has ended.
@@ -165,6 +167,7 @@ impl Session {
             spelling: None,
             bound: false,
             closing: false,
+            last: false,
             moving: None,
             retiring: false,
             outgoing: Sending {
@@ -234,8 +237,8 @@ impl Session {
         }
     }
 
-    /// Whether every outgoing message has succeeded or failed, and the peer was told. What a hold keeps back counts not:
-    /// a session that is to end takes no SDP with which the hold would end.
+    /// Whether every outgoing message has succeeded or failed, and the peer was told. What a hold keeps back counts not
+    /// where the host has closed the session: it takes no SDP any more with which the hold would end.
     pub(super) fn settled(&self) -> bool {
         self.outgoing.aborts.is_empty()
             && self
@@ -246,7 +249,7 @@ impl Session {
                 .all(|(_, transfer)| match transfer.phase {
                     Phase::Acknowledged | Phase::FailedLate => true,
                     Phase::Failed => transfer.unwritten == 0,
-                    Phase::Sending => transfer.parked && transfer.unanswered == 0,
+                    Phase::Sending => self.last && transfer.parked && transfer.unanswered == 0,
                     Phase::Encoded => false,
                 })
     }
