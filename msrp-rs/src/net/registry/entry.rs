@@ -1,82 +1,30 @@
-//! Which session a URI names, and which connection serves it (RFC 4975 §5.4, §7.3).
-//!
-//! A session is found by its session-id, which is unguessable, and then its whole URI is compared
-//! (RFC 4975 §6.1) unless its host chose otherwise. A session is on one connection; while its path changes (RFC 4975 §8.4)
-//! a further one tries to take it over, and gets it when it works. An `msrps` URI is served
-//! over TLS only, a session of a listener only on connections that came in there: another listener may have another
-//! identity or another trust (RFC 4975 §5.4, §14.4).
+//! One session as connections see it: where it is reached, who its peer has to be, and which connection has it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::inbox::{Control, Inbox};
-use super::mailbox::Mailbox;
-use super::tls::Tls;
-use super::tls::certificate::{PeerCertificate, PeerProof};
-use super::tls::verify::{Pins, Shown};
+use super::moving::Next;
+use super::origin::{Origin, Way};
 use crate::error::{Error, ErrorKind};
 use crate::mutant::{self, Mutant};
-use crate::proto::{
-    CloseReason, Flow, Lookup, SessionConfig, SessionKey, SessionMatch, TransferKey,
-};
+use crate::net::inbox::{Control, Inbox};
+use crate::net::mailbox::Mailbox;
+use crate::net::tls::Tls;
+use crate::net::tls::certificate::{PeerCertificate, PeerProof};
+use crate::net::tls::verify::{Pins, Shown};
+use crate::proto::{Flow, Lookup, SessionConfig, SessionKey, SessionMatch};
 use crate::wire::{Host, Uri};
-
-/// Where a connection came from, and what the peer showed on it.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    pub(crate) way: Way,
-    /// The peer's certificate, DER.
-    pub(crate) certificate: Option<Vec<u8>>,
-    /// What the handshake has proven of it.
-    pub(crate) proof: PeerProof,
-}
-
-/// Who made a connection.
-#[derive(Debug, Clone)]
-pub(crate) enum Way {
-    /// The peer came to this listener.
-    Accepted {
-        /// The listener.
-        listener: u64,
-        /// Whether it speaks TLS.
-        secure: bool,
-    },
-    /// We dialled, with this TLS configuration.
-    Dialled(Option<Arc<Tls>>),
-    /// The host handed it over for this session.
-    Adopted {
-        /// The session.
-        session: SessionKey,
-        /// Whether the peer connected.
-        inbound: bool,
-        /// Whether it is TLS.
-        secure: bool,
-    },
-}
-
-impl Way {
-    /// Whether we connected to the peer.
-    pub(crate) fn is_outbound(&self) -> bool {
-        match self {
-            Self::Accepted { .. } => false,
-            Self::Dialled(_) => true,
-            Self::Adopted { inbound, .. } => !inbound,
-        }
-    }
-}
 
 /// One session, as connections see it.
 pub(crate) struct Entry {
-    mailbox: Arc<Mailbox>,
-    session_id: String,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) session_id: String,
     session_match: SessionMatch,
     tls: Option<Arc<Tls>>,
-    state: Mutex<State>,
-    on_end: Mutex<Option<OnEnd>>,
+    pub(super) state: Mutex<State>,
+    pub(super) on_end: Mutex<Option<OnEnd>>,
     /// Why the last one was refused that came for the session, or to its own listener.
     refused: Mutex<Option<String>>,
     /// Rings when the session is bound, over, or has to be dialled for again; the task that watches the time of `open`
@@ -85,22 +33,22 @@ pub(crate) struct Entry {
 }
 
 /// What is to be done when a session is over.
-type OnEnd = Box<dyn FnOnce() + Send>;
+pub(super) type OnEnd = Box<dyn FnOnce() + Send>;
 
-struct State {
+pub(super) struct State {
     /// Where the session is reached: the last one is told to the peer, those before are served until it works.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     /// Our URI by the last exchange of SDP: the peer comes to that one, also where a further place is to be told.
     told: Option<Uri>,
     /// Listeners at which the registry knows it.
-    waits_at: Vec<u64>,
-    binding: Binding,
+    pub(super) waits_at: Vec<u64>,
+    pub(super) binding: Binding,
     /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
-    exchange: u64,
+    pub(super) exchange: u64,
     /// A connection that is to have the session instead of the one it is bound to.
-    next: Option<Next>,
+    pub(super) next: Option<Next>,
     /// Connections that were to have it for an earlier exchange: the peer may use one of them, until the next one works.
-    stale: Vec<Arc<Inbox>>,
+    pub(super) stale: Vec<Arc<Inbox>>,
     /// With a TLS configuration that asks for it: what the peer's certificate must match.
     pins: Option<Arc<Pins>>,
     /// Where the peer is dialled, if not at its path (RFC 6714).
@@ -108,12 +56,12 @@ struct State {
     /// Where the connection came from that has the session, or had it last.
     peer: Option<Arc<Origin>>,
     /// On a connection that was there, until the session is bound: for the next one, should that be lost.
-    spare: Option<Box<SessionConfig>>,
+    pub(super) spare: Option<Box<SessionConfig>>,
 }
 
 impl State {
     /// The place that the peer was told last.
-    fn told(&self) -> usize {
+    pub(super) fn told(&self) -> usize {
         let told = self.told.as_ref();
         let place = self.places.iter();
         let place = place.rev().position(|place| Some(&place.uri) == told);
@@ -121,7 +69,7 @@ impl State {
     }
 }
 
-enum Binding {
+pub(super) enum Binding {
     /// The remote side is not known; requests for it may be held by a connection.
     NotReady(Option<Arc<Inbox>>),
     /// To be bound by whoever comes first.
@@ -138,32 +86,6 @@ pub(crate) struct Place {
     pub(crate) listener: u64,
     /// The session's own listener, if it has one.
     pub(crate) own: Option<Box<dyn Send>>,
-}
-
-/// Who is to go on with a session whose path has changed.
-enum Next {
-    /// Whoever comes first.
-    Ready(Box<SessionConfig>),
-    /// This connection, when the peer has answered or asked on it.
-    Trying(Arc<Inbox>),
-}
-
-/// Places at which a session is served: the first, the peer's last known one, and the new one.
-const MAX_PLACES: usize = 3;
-
-/// What the end of a session on one connection is for the session.
-#[derive(Debug)]
-pub(crate) enum Loss {
-    /// Its end.
-    Session,
-    /// It waits for a connection again, as before.
-    Waits,
-    /// It had left that connection before.
-    Former,
-    /// That connection tried to take it over, and will not; it goes on where it was.
-    Candidate,
-    /// Another connection goes on: the one that tries to, or one that comes.
-    Moves,
 }
 
 /// What `Entry::set_ready` did.
@@ -233,30 +155,9 @@ impl Entry {
     }
 
     /// Whether it has a listener of its own.
-    fn has_own(&self) -> bool {
+    pub(super) fn has_own(&self) -> bool {
         let state = self.state.lock();
         state.places.iter().any(|place| place.own.is_some())
-    }
-
-    /// The session is reached at another place from now on. Where it was reached before it is still served until the
-    /// peer uses the new one; without a peer nobody knows that place.
-    fn relocate(&self, place: Place) {
-        let left = {
-            let mut state = self.state.lock();
-            let is_known = matches!(state.binding, Binding::Bound(_) | Binding::Ready(_));
-            let mut left = match is_known {
-                true => Vec::new(),
-                false => std::mem::take(&mut state.places),
-            };
-            if state.places.len() >= MAX_PLACES {
-                // The peer may come to the one that it was told of.
-                let untold = 1 + usize::from(state.told() == 1);
-                left.push(state.places.remove(untold));
-            }
-            state.places.push(place);
-            left
-        };
-        drop(left);
     }
 
     /// The peer's certificate must match these from now on.
@@ -439,128 +340,6 @@ impl Entry {
         }
     }
 
-    fn abandon(&self, next: Option<Next>, stale: Vec<Arc<Inbox>>) {
-        let trying = match next {
-            Some(Next::Trying(connection)) => Some(connection),
-            _ => None,
-        };
-        for connection in trying.into_iter().chain(stale) {
-            // A closed one has given it up.
-            let _ = connection.push_control(Control::Abandon(self.mailbox.key()));
-        }
-    }
-
-    /// Whether this connection tries to take the session over.
-    pub(crate) fn is_candidate(&self, connection: &Arc<Inbox>) -> bool {
-        matches!(&self.state.lock().next, Some(Next::Trying(its)) if Arc::ptr_eq(its, connection))
-    }
-
-    /// The connection that tried to take the session over works. False where it is another's turn meanwhile.
-    pub(crate) fn promote(&self, connection: &Arc<Inbox>) -> bool {
-        let mut state = self.state.lock();
-        let is_next =
-            matches!(&state.next, Some(Next::Trying(its)) if Arc::ptr_eq(its, connection));
-        if !is_next || matches!(state.binding, Binding::Ended) {
-            return false;
-        }
-        let stale = std::mem::take(&mut state.stale);
-        state.next = None;
-        state.binding = Binding::Bound(Arc::clone(connection));
-        let first = state.told();
-        let left: Vec<_> = state.places.drain(..first).collect();
-        let later = self.mailbox.move_to(connection);
-        drop(state);
-        drop(later);
-        drop(left);
-        self.abandon(None, stale);
-        self.decided.notify_one();
-        true
-    }
-
-    /// The peer uses its new path on the connection that the session is on: no other is needed.
-    pub(crate) fn stay(&self) {
-        let (next, stale) = {
-            let mut state = self.state.lock();
-            (state.next.take(), std::mem::take(&mut state.stale))
-        };
-        self.abandon(next, stale);
-        self.decided.notify_one();
-    }
-
-    /// Nobody could take the session over for this exchange of SDP. False where the session is on no connection either.
-    pub(crate) fn give_up_move(&self, exchange: u64) -> bool {
-        let (next, stale) = {
-            let mut state = self.state.lock();
-            if state.exchange != exchange {
-                return true;
-            }
-            if !matches!(state.binding, Binding::Bound(_)) {
-                return false;
-            }
-            (state.next.take(), std::mem::take(&mut state.stale))
-        };
-        if next.is_some() {
-            self.mailbox.announce_move(None);
-        }
-        self.abandon(next, stale);
-        true
-    }
-
-    /// The session has ended on this connection, or never came to it.
-    pub(crate) fn lose(
-        &self,
-        connection: &Arc<Inbox>,
-        reason: &CloseReason,
-        failed: &[TransferKey],
-    ) -> Loss {
-        let is_loss = reason.is_of_connection();
-        let mut state = self.state.lock();
-        let is_it = |its: &Arc<Inbox>| Arc::ptr_eq(its, connection);
-        if matches!(&state.next, Some(Next::Trying(its)) if is_it(its)) {
-            state.next = None;
-            self.mailbox.announce_move(None);
-            drop(state);
-            self.decided.notify_one();
-            return Loss::Candidate;
-        }
-        if let Some(place) = state.stale.iter().position(is_it) {
-            state.stale.remove(place);
-            return Loss::Former;
-        }
-        match &state.binding {
-            Binding::Bound(its) if is_it(its) => {}
-            Binding::Bound(_) => return Loss::Former,
-            _ if self.mailbox.is_former(connection) => return Loss::Former,
-            _ => return Loss::Session,
-        }
-        let may_move = is_loss || matches!(reason, CloseReason::Status { .. });
-        if !may_move || self.mailbox.is_to_end() {
-            return Loss::Session;
-        }
-        match state.next.take() {
-            None => {}
-            Some(Next::Ready(config)) => {
-                state.binding = Binding::Ready(config);
-                let later = self.mailbox.lost(failed, None);
-                drop(state);
-                drop(later);
-                return Loss::Moves;
-            }
-            Some(Next::Trying(other)) => {
-                state.binding = Binding::Bound(Arc::clone(&other));
-                let later = self.mailbox.lost(failed, Some(&other));
-                drop(state);
-                drop(later);
-                return Loss::Moves;
-            }
-        }
-        drop(state);
-        match is_loss && self.detach() {
-            true => Loss::Waits,
-            false => Loss::Session,
-        }
-    }
-
     /// The exchange of SDP for which somebody is to connect now.
     pub(crate) fn exchange(&self) -> u64 {
         self.state.lock().exchange
@@ -726,7 +505,7 @@ impl Entry {
         }
     }
 
-    fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
+    pub(super) fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
         let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
         let told = state.told();
@@ -826,163 +605,6 @@ pub(crate) enum Bind {
     NotNeeded,
     /// The connection takes nothing any more.
     ConnectionClosed,
-}
-
-/// All sessions of an engine that are not over.
-#[derive(Default)]
-pub(crate) struct Registry {
-    sessions: Mutex<HashMap<String, Arc<Entry>>>,
-    /// By listener those that have it alone, or whose peers are known by fingerprints.
-    waiting: Mutex<HashMap<u64, HashMap<SessionKey, Arc<Entry>>>>,
-    /// Ends under way: sessions that are counted no more, and whose hosts are being told.
-    ending: AtomicUsize,
-    ended: Notify,
-}
-
-impl Registry {
-    /// Adds a session under its session-id.
-    pub(crate) fn insert(&self, entry: Arc<Entry>) {
-        self.wait_at_last(&entry);
-        self.sessions.lock().insert(entry.session_id.clone(), entry);
-    }
-
-    /// The session is reached at another place from now on, see [`Entry::relocate`].
-    pub(crate) fn relocate(&self, entry: &Arc<Entry>, place: Place) {
-        entry.relocate(place);
-        self.wait_at_last(entry);
-    }
-
-    /// Who comes to the last place of this session may be its peer.
-    fn wait_at_last(&self, entry: &Arc<Entry>) {
-        if !(entry.is_pinned() || entry.has_own()) {
-            return;
-        }
-        let listener = {
-            let mut state = entry.state.lock();
-            let Some(listener) = state.places.last().map(|place| place.listener) else {
-                return;
-            };
-            state.waits_at.push(listener);
-            listener
-        };
-        self.waiting
-            .lock()
-            .entry(listener)
-            .or_default()
-            .insert(entry.mailbox.key(), Arc::clone(entry));
-    }
-
-    /// Ends a session that no connection has, or has any more. One that is over stays as it is.
-    pub(crate) fn end(&self, entry: &Entry, reason: CloseReason, error: Option<Error>) {
-        // Who hears of the end may bind the port anew, and finds the session counted no more.
-        self.ending.fetch_add(1, Ordering::Relaxed);
-        let known = self.sessions.lock().remove(&entry.session_id);
-        self.wait_no_more(entry);
-        let own: Vec<_> = {
-            let mut state = entry.state.lock();
-            state
-                .places
-                .iter_mut()
-                .map(|place| place.own.take())
-                .collect()
-        };
-        drop(own);
-        entry.mailbox.end(reason, error);
-        let spare = {
-            let mut state = entry.state.lock();
-            state.binding = Binding::Ended;
-            let stale = std::mem::take(&mut state.stale);
-            (state.spare.take(), state.next.take(), stale)
-        };
-        let (spare, next, stale) = spare;
-        entry.abandon(next, stale);
-        drop(spare);
-        let on_end = entry.on_end.lock().take();
-        if let Some(on_end) = on_end {
-            on_end();
-        }
-        entry.decided.notify_one();
-        self.ending.fetch_sub(1, Ordering::Release);
-        self.ended.notify_waiters();
-        drop(known);
-    }
-
-    fn wait_no_more(&self, entry: &Entry) {
-        let listeners = std::mem::take(&mut entry.state.lock().waits_at);
-        let mut waiting = self.waiting.lock();
-        for listener in listeners {
-            if let Some(at_listener) = waiting.get_mut(&listener) {
-                at_listener.remove(&entry.mailbox.key());
-                if at_listener.is_empty() {
-                    waiting.remove(&listener);
-                }
-            }
-        }
-    }
-
-    fn waiting(&self, listener: u64) -> Vec<Arc<Entry>> {
-        let waiting = self.waiting.lock();
-        let at_listener = waiting.get(&listener);
-        at_listener.map_or_else(Vec::new, |all| all.values().cloned().collect())
-    }
-
-    /// Whether a session at a listener of sessions with fingerprints may be that of a peer with this certificate.
-    pub(crate) fn expects(&self, listener: u64, certificate: &[u8]) -> bool {
-        let waiting = self.waiting(listener);
-        let certificate = Shown::new(certificate);
-        waiting.iter().any(|entry| entry.expects(&certificate))
-    }
-
-    /// A handshake at this listener failed. A session that has the listener alone tells it when its time is over.
-    pub(crate) fn refused(&self, listener: u64, why: &str) {
-        if let [entry] = self.waiting(listener).as_slice()
-            && entry.has_own()
-        {
-            entry.set_refused(why);
-        }
-    }
-
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.lock().len()
-    }
-
-    /// Waits until there is none, and the host of each was told.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost.
-    pub(crate) async fn wait_empty(&self) {
-        loop {
-            let ended = self.ended.notified();
-            // In this order: who is counted no more was counted as ending before.
-            if self.len() == 0 && self.ending.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    /// All of them now.
-    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        self.sessions.lock().values().cloned().collect()
-    }
-
-    /// What `uri` means to the connection `asking`, and the session that it names if it may go on.
-    pub(crate) fn lookup(
-        &self,
-        uri: &Uri,
-        asking: &Arc<Inbox>,
-        from: &Arc<Origin>,
-    ) -> (Lookup, Option<Arc<Entry>>) {
-        let entry = uri
-            .session_id()
-            .and_then(|id| self.sessions.lock().get(id).cloned());
-        let Some(entry) = entry else {
-            return (Lookup::Unknown, None);
-        };
-        let answer = entry.lookup(uri, asking, from);
-        (answer, Some(entry))
-    }
 }
 
 /// The session's key: shorthand for logs.
