@@ -47,12 +47,14 @@ async fn send(load: &Load) -> Result<Done> {
     let mut stream = TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from("localhost")?, stream)
         .await?;
-    let block = vec![b'x'; BLOCK_LEN];
+    // The same memory as a session sends from: a short block again and again would never leave the cache.
+    let message = vec![b'x'; load.octets];
     let start = Instant::now();
     for number in 1..=load.count {
-        let mut left = load.octets;
-        while left > 0 {
-            left -= stream.write(&block[..left.min(BLOCK_LEN)]).await?;
+        let mut left = message.as_slice();
+        while !left.is_empty() {
+            let taken = stream.write(&left[..left.len().min(BLOCK_LEN)]).await?;
+            left = &left[taken..];
         }
         stream.flush().await?;
         if load.window == 1 || number == load.count {
