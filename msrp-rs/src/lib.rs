@@ -45,18 +45,21 @@
 //!
 //! # Layers
 //!
-//! Each uses only those above it in this list. The first four are pure: no socket, clock, lock, task or randomness of
+//! Each uses only those above it in this list. The first six are pure: no socket, clock, lock, task or randomness of
 //! their own; `default-features = false` leaves only them, without tokio. ARCHITECTURE.md tells how they work together.
 //!
 //! - [`error`] and [`limits`]: the one error type of the public API, and every bound, in one object.
 //! - [`wire`]: octets to values and back (RFC 4975 §6, §7, §9). URIs and paths, header values, an incremental parser that
 //!   frames by the end-line and never looks at an octet of a body twice, the encoder, and the scan of an outgoing body
 //!   for its own end-line.
+//! - [`content`]: what message/cpim says of what it holds: its senders (RFC 4975 §14.5), and the type inside.
 //! - [`sdp`]: offer and answer (RFC 4975 §8, RFC 6135, RFC 8122). Text in, values and text out: what to put into an
 //!   `m=message` section, what one says, and who connects.
 //! - [`proto`]: one connection and its sessions as state machines (RFC 4975 §5, §7). Which session a request is for, what
-//!   goes out next, transactions and their time, messages put together from chunks, reports, back-pressure. Time and
-//!   randomness come in as arguments.
+//!   goes out next, transactions and their time, messages put together from chunks, reports, back-pressure; and how clients
+//!   and relays authenticate each other (RFC 4976 §9.1). Time and randomness come in as arguments.
+//! - [`role`]: a relay (RFC 4976), as decisions and state machines: who has a URI of it and where requests go, and what
+//!   one of its connections does with them.
 //! - [`net`]: sockets and queues, on tokio. A task for each connection owns its `proto` machine; a mailbox for each session
 //!   joins it with the host; dialling, listening, TLS, wake-ups, the memory budget. Nothing of it is public.
 //! - [`engine`]: the facade for programs with any kind of loop, and for the bindings: an engine owns threads and
@@ -74,6 +77,7 @@ mod api;
 #[cfg(all(feature = "net", not(loom)))]
 pub mod engine;
 
+pub mod content;
 pub mod error;
 pub mod limits;
 mod mutant;
@@ -82,29 +86,36 @@ pub mod net;
 #[cfg(all(doctest, feature = "net"))]
 mod pages;
 pub mod proto;
+pub mod role;
 pub mod sdp;
 pub mod wire;
 
 #[cfg(all(feature = "net", not(loom)))]
 pub use api::{
-    Body, Engine, Events, Listener, Message, Report, Request, Session, SessionEvent, StreamSender,
-    Transfer,
+    Body, Engine, Events, Listener, Message, Relay, RelayListener, Report, Request, Session,
+    SessionEvent, StreamSender, Transfer,
 };
+#[cfg(all(feature = "dns", not(loom)))]
+pub use engine::HickoryResolver;
 #[cfg(all(feature = "net", not(loom)))]
 pub use engine::{
     Adopt, ChunkLen, ClientAuth, ConnectionOptions, ConnectionSharing, DialAttempt, DialCheck,
-    Directions, EngineOptions, Identity, ListenOptions, NameResolution, NotAdopted,
-    PeerCertificate, PeerProof, PemSource, Profile, Relocation, RequestOptions, Resolution,
-    Resolver, SelfSigned, SendOptions, SessionOptions, SessionState, SetupPreference, Stats,
-    SystemResolver, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
+    Directions, EngineOptions, Identity, ListenOptions, NameResolution, Network, NotAdopted,
+    PeerCertificate, PeerProof, PemSource, Profile, RelayAnswer, RelayAuthorisation,
+    RelayCredentials, RelayDecisions, RelayListenOptions, RelayLogin, RelayMessage, RelayNextHop,
+    RelayObservation, RelayOptions, RelayPolicy, RelayStats, RelayTraffic, RelayUsers,
+    RelayVerdict, Relocation, RequestOptions, Resolution, Resolver, SelfSigned, SendOptions,
+    ServiceLookup, ServiceResolution, SessionOptions, SessionState, SetupPreference, SrvRecord,
+    Stats, SystemResolver, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use limits::Limits;
+pub use proto::auth::{Ha1, Password};
 pub use proto::{
     Answer, CloseReason, Counts, Histogram, Pacing, ReportMode, SessionMatch, Traffic,
 };
 pub use sdp::Direction;
-pub use wire::{FailureReport, StatusCode};
+pub use wire::{Algorithm, FailureReport, StatusCode};
 
 #[cfg(all(feature = "net", not(loom)))]
 #[doc(hidden)]

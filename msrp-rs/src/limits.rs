@@ -85,6 +85,10 @@ pub struct Limits {
     pub resolve: Duration,
     /// Addresses of one name that are tried. Further ones are ignored.
     pub addresses: usize,
+    /// How long the connection to a relay of ours stays open when no session uses it (RFC 4976 §5.4). Beyond: it is closed.
+    pub relay_kept: Duration,
+    /// The same for the connection to a relay of a peer.
+    pub foreign_relay_kept: Duration,
     /// From the last octet of a request to its response (RFC 4975 §7.1.1). Beyond: `Timeout`.
     pub transaction: Duration,
     /// How long output may wait without the operating system taking any. Beyond: the connection is closed.
@@ -131,6 +135,8 @@ impl Default for Limits {
             connect: Duration::from_secs(20),
             resolve: Duration::from_secs(10),
             addresses: 16,
+            relay_kept: Duration::from_secs(3600),
+            foreign_relay_kept: Duration::from_secs(300),
             transaction: Duration::from_secs(30),
             write_stall: Duration::from_secs(30),
             engine_memory: 256 * 1024 * 1024,
@@ -201,6 +207,8 @@ impl Limits {
             ("tls_handshake", self.tls_handshake),
             ("connect", self.connect),
             ("resolve", self.resolve),
+            ("relay_kept", self.relay_kept),
+            ("foreign_relay_kept", self.foreign_relay_kept),
             ("transaction", self.transaction),
             ("write_stall", self.write_stall),
         ] {

@@ -246,6 +246,30 @@ mutants! {
     /// T-63: any number of connections without a session
     UnboundUnbounded,
 
+    // Relays: who may use one, and for what
+    /// another relay may have any name in its URI
+    RelayNameUnchecked,
+    /// AUTH is served without TLS
+    PlainAuthServed,
+    /// any Expires is granted
+    ExpiresUnbounded,
+    /// a URI has no end
+    TokenEndless,
+    /// a URI outlives the connection that got it
+    TokenOutlivesLink,
+    /// requests for other hosts are dropped and no more
+    OthersRequestsDropped,
+    /// who uses a URI is taken for its holder
+    AnybodyIsHolder,
+    /// AUTHs of others go to the holder of a URI
+    AuthToHolder,
+    /// the own URIs of a path are not counted
+    LoopsForwarded,
+    /// a connection is made to a peer that has one here
+    PeerConnectionUnused,
+    /// the last connection of a peer is used, not the first
+    LastConnectionUsed,
+
     // CEMA
     /// S-097: connects by path whatever `c=` and `m=` line say
     CemaByPath,

@@ -9,6 +9,9 @@ struct Connections;
 #[doc = include_str!("../../docs/tls.md")]
 struct Tls;
 
+#[doc = include_str!("../../docs/relay-client.md")]
+struct RelayClient;
+
 #[doc = include_str!("../../docs/cema.md")]
 struct Cema;
 

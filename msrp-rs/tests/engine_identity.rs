@@ -214,3 +214,35 @@ fn the_key_stays_out_of_debug_texts() {
         assert!(!text.contains(&key) && !text.contains("PRIVATE"), "{text}");
     }
 }
+
+#[test]
+fn a_configuration_says_what_its_certificate_is_before_it_is_used() {
+    let identity =
+        Identity::self_signed(["relay.example.com", "192.0.2.1"], &SelfSigned::default());
+    let config = TlsConfig::from(identity.expect("made"));
+    let certificate = config.certificate().expect("sound").expect("there");
+    assert_eq!(certificate.names, ["DNS:relay.example.com", "IP:192.0.2.1"]);
+    assert!(certificate.not_before < certificate.not_after);
+    for (host, is_in_it) in [
+        ("relay.example.com", true),
+        ("RELAY.example.com", true),
+        ("192.0.2.1", true),
+        ("example.com", false),
+        ("192.0.2.2", false),
+    ] {
+        assert_eq!(config.certifies(host).ok(), Some(is_in_it), "{host}");
+    }
+    let wrong = config.certifies("no host").expect_err("no host");
+    assert_eq!(wrong.kind, ErrorKind::InvalidArgument);
+
+    let other = Identity::anonymous().expect("made");
+    let mixed = TlsConfig {
+        key: TlsConfig::from(other).key,
+        ..config
+    };
+    let wrong = mixed.certificate().expect_err("another key");
+    assert_eq!(wrong.kind, ErrorKind::InvalidArgument);
+    let nothing = TlsConfig::default();
+    assert!(nothing.certificate().expect("sound").is_none());
+    assert_eq!(nothing.certifies("relay.example.com").ok(), Some(false));
+}

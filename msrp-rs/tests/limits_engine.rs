@@ -304,6 +304,11 @@ const TESTED: &[(&str, &str)] = &[
     ("connect", "tests/limits_engine.rs::connect"),
     ("resolve", "tests/limits_engine.rs::resolve"),
     ("addresses", "tests/limits_engine.rs::addresses"),
+    ("relay_kept", "tests/engine_relays.rs::relay_kept"),
+    (
+        "foreign_relay_kept",
+        "tests/engine_relays.rs::foreign_relay_kept",
+    ),
     ("transaction", "tests/limits_protocol.rs::transaction"),
     ("write_stall", "tests/limits_protocol.rs::write_stall"),
     (
@@ -390,6 +395,118 @@ const TESTED: &[(&str, &str)] = &[
     (
         "request or response in one segment of a trace",
         "../python-tests/test_trace.py::test_long_frames_go_on_in_further_segments",
+    ),
+    (
+        "RelayOptions::max_connections",
+        "tests/relay_net_tls.rs::rfc4976_6_5_the_connection_unused_longest_makes_room",
+    ),
+    (
+        "RelayOptions::max_connections_per_address",
+        "../msrp-cli/tests/relay/serve.rs::whoever_may_log_in_cannot_drive_the_others_out",
+    ),
+    (
+        "RelayOptions::max_tokens",
+        "tests/relay_office_auth.rs::uris_are_bounded_in_all_ways",
+    ),
+    (
+        "RelayOptions::max_tokens_per_user",
+        "tests/relay_office_auth.rs::uris_are_bounded_in_all_ways",
+    ),
+    (
+        "RelayOptions::max_tokens_per_connection",
+        "tests/relay_office_auth.rs::uris_are_bounded_in_all_ways",
+    ),
+    (
+        "RelayOptions::min_lifetime`, `max_lifetime",
+        "tests/relay_office_auth.rs::rfc4976_6_3_expires_has_bounds_for_those_who_may_know",
+    ),
+    (
+        "RelayOptions::max_questions",
+        "tests/relay_office_auth.rs::open_questions_are_few_and_end_with_their_link",
+    ),
+    (
+        "RelayOptions::answer_timeout",
+        "tests/relay_net_life.rs::hosts_may_take_their_time_and_no_more",
+    ),
+    (
+        "RelayOptions::probation",
+        "tests/relay_net_tls.rs::rfc4976_6_1_connections_of_no_use_are_closed",
+    ),
+    (
+        "RelayOptions::max_failures",
+        "tests/relay_hostile.rs::rfc4976_6_1_new_connections_have_to_be_of_use",
+    ),
+    (
+        "RelayOptions::max_failed_auths",
+        "tests/relay_link_requests.rs::failed_authentications_close_a_clients_connection_and_no_relays",
+    ),
+    (
+        "RelayOptions::remembered_failures",
+        "src/role/relay/office/backoff.rs::the_table_is_bounded",
+    ),
+    (
+        "RelayOptions::idle",
+        "tests/relay_net_life.rs::rfc4976_6_5_connections_are_not_closed_for_less_than_an_hour_of_silence",
+    ),
+    (
+        "next hops being connected to for one connection",
+        "tests/relay_net_life.rs::dials_under_way_are_bounded",
+    ),
+    (
+        "next hops being connected to in all",
+        "tests/relay_net_life.rs::dials_under_way_are_bounded",
+    ),
+    (
+        "connections to next hops made for what came on one connection",
+        "tests/relay_net_life.rs::next_hops_of_one_connection_drive_out_each_other_alone",
+    ),
+    (
+        "requests that wait for one next hop to be connected to",
+        "src/net/port.rs::what_waits_for_a_connection_is_bounded_and_stays_whole",
+    ),
+    (
+        "time in which a next hop is not tried again that could not be reached",
+        "tests/relay_net_plain.rs::a_next_hop_that_could_not_be_reached_is_tried_again",
+    ),
+    (
+        "LinkOptions::max_transactions",
+        "tests/relay_link_flow.rs::many_sends_without_answer_wait",
+    ),
+    (
+        "LinkOptions::max_silent",
+        "tests/relay_link_failures.rs::silence_to_partial_is_good_and_forgotten",
+    ),
+    (
+        "LinkOptions::max_pending",
+        "tests/relay_link_requests.rs::pending_requests_are_bounded",
+    ),
+    (
+        "LinkOptions::max_lanes",
+        "tests/relay_link_flow.rs::lanes_that_are_not_used_are_forgotten",
+    ),
+    (
+        "LinkOptions::max_lane_paths",
+        "tests/relay_link_flow.rs::long_paths_are_bounded_where_they_are_kept",
+    ),
+    (
+        "LinkOptions::max_outstanding",
+        "tests/relay_link_flow.rs::many_sessions_hold_no_more_than_few",
+    ),
+    (
+        "LinkOptions::max_verdicts",
+        "tests/relay_link_requests.rs::what_waits_for_the_host_is_bounded",
+    ),
+    (
+        "URIs in a To-Path that a relay passes on",
+        "tests/relay_office_routing.rs::loops_and_long_ways_are_refused",
+    ),
+    (
+        "nonces that are good at a time at a relay",
+        "tests/relay_office_auth.rs::a_connection_holds_few_nonces",
+    ),
+    (
+        "peers of one URI of a relay that are reached over connections of their own",
+        "tests/relay_office_routing.rs::peers_that_are_remembered_are_few",
     ),
     (
         "empty lines between two requests",

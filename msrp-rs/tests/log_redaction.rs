@@ -7,14 +7,16 @@ use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
+use engine_support::relay::{FakeRelay, parameter};
 use engine_support::tls::{mutual, secure, unverified};
 use engine_support::{Host, PATIENCE, RawPeer, bound, pair_with, remote_uri};
 use msrp::engine::{
-    Engine, EngineOptions, Event, Identity, LogLevel, SendBody, SendOptions, SessionHandle,
-    SessionOptions, TlsConfig, TraceOptions,
+    Engine, EngineOptions, Event, Identity, LogLevel, RelayLogin, SendBody, SendOptions,
+    SessionHandle, SessionOptions, TlsConfig, TraceOptions,
 };
 use msrp::sdp::{MediaDescription, SessionDescription};
 use msrp::wire::{Parser, ParserLimits, Uri, UriPath};
+use msrp_conformance::covers;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
@@ -406,6 +408,76 @@ fn private_keys_are_shown_nowhere() {
     for line in keys {
         assert!(!printed.contains(&line), "a line of a key");
     }
+}
+
+#[test]
+fn rfc4976_9_4_a_login_to_a_relay_is_shown_nowhere() {
+    listen();
+    let trace = trace_path("relay");
+    let host = Host::from_options(EngineOptions {
+        trace: Some(TraceOptions::new(&trace)),
+        ..EngineOptions::default()
+    });
+    host.engine.set_log(Some(LogLevel::Trace)).expect("a log");
+    let relay = FakeRelay::new();
+    let wrong = RelayLogin {
+        password: CREDENTIAL.into(),
+        ..relay.login()
+    };
+    let mut tokens = Vec::new();
+    for (login, is_right) in [(relay.login(), true), (wrong, false)] {
+        print_debug(&login);
+        let options = SessionOptions {
+            relays: vec![login],
+            ..relay.options()
+        };
+        print_debug(&options);
+        let session = host.session_with(options);
+        host.engine
+            .authenticate(session, Some(PATIENCE))
+            .expect("a login");
+        host.wait_event(session, "an end of the login", |event| match event {
+            Event::RelayPath { .. } => is_right,
+            Event::RelayFailed { error } => {
+                print(error);
+                !is_right
+            }
+            _ => false,
+        });
+        let path = host.engine.relay_path(session).expect("alive");
+        print_debug(&path);
+        tokens.extend(path.map(|path| {
+            let token = path.first().session_id().expect("a token");
+            format!("{token};tcp")
+        }));
+        if !is_right {
+            print_error(host.engine.create_offer(session));
+        }
+    }
+    finish(&host);
+    host.engine.set_trace(None).expect("alive");
+    host.engine.join();
+
+    let printed = PRINTED.lock().expect("not poisoned").clone();
+    assert!(printed.contains("> AUTH tid="), "AUTH is in the log");
+    let traced = std::fs::read(&trace).expect("the trace");
+    std::fs::remove_file(&trace).expect("removed");
+    let traced = String::from_utf8_lossy(&traced);
+    assert!(traced.contains("Authorization: "));
+    assert_eq!(tokens.len(), 1);
+    let mut secrets = tokens;
+    secrets.push(CREDENTIAL.to_owned());
+    for auth in relay.requests("AUTH") {
+        let value = auth.header("Authorization").unwrap_or_default().to_owned();
+        let value = |name| parameter(&value, name);
+        secrets.extend(["response", "cnonce"].into_iter().filter_map(value));
+    }
+    assert_eq!(secrets.len(), 6);
+    for secret in secrets {
+        assert!(!printed.contains(&secret), "{secret} is printed");
+        assert!(!traced.contains(&secret), "{secret} is traced");
+    }
+    covers!("R-206");
 }
 
 #[test]

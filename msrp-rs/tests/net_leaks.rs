@@ -3,14 +3,15 @@
 
 #![cfg(target_os = "linux")]
 
+mod counting;
 mod engine_support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use counting::ALLOCATED;
 use engine_support::names::{Name, Names, dial, has};
 use engine_support::raw::RawTls;
 use engine_support::tls::{certificate, text};
@@ -22,29 +23,6 @@ use msrp::engine::{
     DialCheck, EngineOptions, Event, NameResolution, SendBody, SendOptions, SessionOptions,
     TlsConfig,
 };
-
-/// The system's allocator, counting what is in use.
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of this function.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What the process has in use.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use engine_support::tls::{secure, text};
 use engine_support::tls_peer::{Made, client_config, connect, made};
-use engine_support::{Host, RawPeer, pair_with, wait_until};
+use engine_support::{Host, RawPeer, logged_listener, pair_with, wait_until};
 use msrp::engine::{
     Engine, EngineOptions, ListenOptions, LogLevel, PemSource, SessionOptions, SetupPreference,
     TlsConfig, TlsVerify, TlsVersion,
@@ -85,21 +85,13 @@ fn a_renewed_certificate_counts_for_new_handshakes_and_old_connections_live() {
     folder.put_identity(&first);
     folder.put("ca.pem", &[&first.cert[..], &second.cert].concat());
     let host = Host::new();
-    host.engine.set_log(Some(LogLevel::Info)).expect("alive");
-    let listener = host
-        .engine
-        .listen(ListenOptions {
-            host: "localhost".into(),
-            secure: true,
-            tls: Some(folder.config()),
-            ..ListenOptions::default()
-        })
-        .expect("a port");
-    let port = host
-        .engine
-        .listener_address(listener)
-        .expect("bound")
-        .port();
+    let options = ListenOptions {
+        host: "localhost".into(),
+        secure: true,
+        tls: Some(folder.config()),
+        ..ListenOptions::default()
+    };
+    let (listener, port) = logged_listener(&host, options);
     let peer = Host::new();
     let ours = || SessionOptions {
         listener: Some(listener),

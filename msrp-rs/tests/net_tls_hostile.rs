@@ -14,7 +14,7 @@ use engine_support::tls_peer::{
     Authority, Made, accept, client_config, client_hello, connect, drain, made, say, server_config,
     server_flight,
 };
-use engine_support::{Host, PATIENCE, RawPeer, limits, wait_until};
+use engine_support::{Host, PATIENCE, RawPeer, limits, logged_listener, wait_until};
 use msrp::engine::{
     ClientAuth, EngineOptions, ListenOptions, LogLevel, LogRecord, SessionHandle, SessionOptions,
     TlsConfig, TlsVerify, TlsVersion,
@@ -266,21 +266,13 @@ fn listening_for(tls: &TlsConfig, time: Duration) -> (Host, u16) {
         }),
         ..EngineOptions::default()
     });
-    host.engine.set_log(Some(LogLevel::Info)).expect("alive");
-    let listener = host
-        .engine
-        .listen(ListenOptions {
-            host: "127.0.0.1".into(),
-            secure: true,
-            tls: Some(tls.clone()),
-            ..ListenOptions::default()
-        })
-        .expect("a port");
-    let port = host
-        .engine
-        .listener_address(listener)
-        .expect("bound")
-        .port();
+    let options = ListenOptions {
+        host: "127.0.0.1".into(),
+        secure: true,
+        tls: Some(tls.clone()),
+        ..ListenOptions::default()
+    };
+    let (_, port) = logged_listener(&host, options);
     (host, port)
 }
 
@@ -408,19 +400,11 @@ fn rfc4975_14_2_plain_text_where_tls_is_due_is_refused_unheard() {
 #[test]
 fn tls_where_plain_text_is_due_is_refused_unheard() {
     let host = Host::new();
-    host.engine.set_log(Some(LogLevel::Info)).expect("alive");
-    let listener = host
-        .engine
-        .listen(ListenOptions {
-            host: "127.0.0.1".into(),
-            ..ListenOptions::default()
-        })
-        .expect("a port");
-    let mut stream = to(host
-        .engine
-        .listener_address(listener)
-        .expect("bound")
-        .port());
+    let options = ListenOptions {
+        host: "127.0.0.1".into(),
+        ..ListenOptions::default()
+    };
+    let mut stream = to(logged_listener(&host, options).1);
     say(&mut stream, &client_hello(ALL_VERSIONS));
     assert_eq!(drain(&mut stream), b"", "nothing is said to it");
     logged(&host, "the peer speaks TLS, and this connection is without");

@@ -6,15 +6,16 @@
 
 #![cfg(target_os = "linux")]
 
+mod counting;
 mod engine_support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
+use counting::ALLOCATED;
 use engine_support::tls::{certificate, text};
 use engine_support::{Host, PATIENCE, wait_until};
 use msrp::engine::{
@@ -23,29 +24,6 @@ use msrp::engine::{
 };
 use msrp::limits::Limits;
 use serde_json::{Value, json};
-
-/// The system's allocator, counting what is in use.
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of this function.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SESSIONS: usize = 1000;
 /// Connections made at a time: fewer than one address may have without a session.

@@ -12,7 +12,7 @@ use super::Session;
 use super::shared::{Shared, Signal};
 use crate::engine::{
     self as facade, DialCheck, EngineOptions, Event, ListenOptions, ListenerHandle, NameResolution,
-    NotAdopted, SessionOptions, Stats, TraceOptions,
+    NotAdopted, ServiceLookup, SessionOptions, Stats, TraceOptions,
 };
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -46,12 +46,17 @@ pub struct Engine {
 impl Engine {
     /// Starts an engine.
     ///
-    /// Errors: `InvalidArgument` for an option out of its range, and for [`NameResolution::Host`] and
-    /// [`DialCheck::Host`], which ask hosts of the [facade](crate::engine); `Limit` where no thread can be started.
+    /// Errors: `InvalidArgument` for an option out of its range, and for [`NameResolution::Host`], [`ServiceLookup::Host`]
+    /// and [`DialCheck::Host`], which ask hosts of the [facade](crate::engine); `Limit` where no thread can be started.
     pub fn new(options: EngineOptions) -> Result<Self> {
         if matches!(options.resolver, NameResolution::Host) {
             return Err(Error::invalid_argument(
                 "resolver is Host: give NameResolution::Resolver with one of your own",
+            ));
+        }
+        if options.services == ServiceLookup::Host {
+            return Err(Error::invalid_argument(
+                "services is Host: give NameResolution::Resolver with a method `service`",
             ));
         }
         if matches!(options.dial_check, DialCheck::Host) {
@@ -64,6 +69,11 @@ impl Engine {
             inner: facade::Engine::new(options)?,
             limits,
         })
+    }
+
+    /// What it is made of.
+    pub(super) fn facade(&self) -> &facade::Engine {
+        &self.inner
     }
 
     /// A new session. Unless `options` name a listener, a port of its own is bound before this returns.

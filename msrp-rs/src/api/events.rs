@@ -3,13 +3,14 @@
 //! They are collected in `shared`; messages come by [`Session::recv`](crate::Session::recv).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::TryRecvError};
 
 use super::shared::Shared;
 use crate::engine::SessionState;
 use crate::error::Error;
-use crate::wire::{ByteRange, StatusCode};
+use crate::wire::{ByteRange, StatusCode, UriPath};
 
 /// Something that happened in a session.
 #[derive(Debug, Clone)]
@@ -43,6 +44,17 @@ pub enum SessionEvent {
         message_id: String,
         /// Which of these.
         error: Error,
+    },
+    /// Our relays gave this path: [`Session::authenticate`](crate::Session::authenticate) is done, or the URIs that it
+    /// got would have expired, and there are new ones (RFC 4976 §9.4).
+    RelayPath {
+        /// In the order in which our requests pass the relays.
+        path: UriPath,
+        /// For how long it is good; `None` if no relay said.
+        lifetime: Option<Duration>,
+        /// Whether a new offer is due, which tells the peer the new path: see
+        /// [`Session::offer_due`](crate::Session::offer_due).
+        offer_due: bool,
     },
     /// We were too slow for a shared connection: open messages were aborted, further ones are refused.
     Shed,

@@ -84,6 +84,39 @@ impl Session {
         self.shared().engine.local_path(self.handle())
     }
 
+    /// Logs in to the session's relays ([`SessionOptions::relays`](crate::SessionOptions::relays), RFC 4976 §5.1) and
+    /// gives the URIs that they gave, in the order in which our requests pass them. To be done before there is anything
+    /// to offer or answer: the session's path begins with these URIs.
+    ///
+    /// Before they expire the engine gets new ones by itself, and then a new offer is due:
+    /// [`SessionEvent::RelayPath`](crate::SessionEvent::RelayPath). When the connection to the relay is lost the session
+    /// is over.
+    ///
+    /// Errors: `Auth` (a relay refuses the user, or did not prove itself), `Connect`, `Tls`, `Status` (any other answer of a
+    /// relay), `Timeout`, `Protocol` (an answer without a path that can be used), `InvalidArgument` (a session without
+    /// relays), `Busy` (it is under way), `Gone`. After all but the last it may be tried again.
+    ///
+    /// # Cancel safety
+    /// Cancelled, the login goes on, and another call waits for what becomes of it.
+    pub async fn authenticate(&self, timeout: impl Into<Option<Duration>>) -> Result<UriPath> {
+        let shared = self.shared();
+        shared.authenticate(timeout.into())?;
+        shared
+            .wait(&shared.lived, || match shared.login() {
+                Some(login) => Some(login),
+                None => shared.gone().map(Err),
+            })
+            .await
+    }
+
+    /// The URIs that our relays gave, in the order in which our requests pass them; `None` before
+    /// [`authenticate`](Self::authenticate).
+    ///
+    /// Errors: `Gone`.
+    pub fn relay_path(&self) -> Result<Option<UriPath>> {
+        self.shared().engine.relay_path(self.handle())
+    }
+
     /// The peer's path, once it is known.
     ///
     /// Errors: `Gone`.

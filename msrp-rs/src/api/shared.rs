@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -28,6 +29,7 @@ use crate::engine::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{CloseReason, MessageEnd};
+use crate::wire::UriPath;
 
 /// That the domain has something to take.
 #[derive(Default)]
@@ -95,6 +97,8 @@ struct State {
     events: Option<broadcast::Sender<SessionEvent>>,
     /// Lookups of names that are under way.
     lookups: HashSet<u64>,
+    /// What the relays said last.
+    login: Option<Result<UriPath>>,
     /// Credit that the consumer has freed and the engine does not have back yet.
     credit: usize,
     /// Messages that the consumer has taken and the engine does not know of yet.
@@ -240,6 +244,23 @@ impl Shared {
         self.state.lock().lookups.insert(lookup);
         drop(order);
         Ok(lookup)
+    }
+
+    /// Begins to log in to the relays, or goes on with what is under way; [`login`](Self::login) says what becomes of it.
+    pub(super) fn authenticate(&self, timeout: Option<Duration>) -> Result<()> {
+        let order = self.order.lock();
+        match self.engine.authenticate(self.session, timeout) {
+            Ok(()) => self.state.lock().login = None,
+            Err(error) if error.kind == ErrorKind::Busy => {}
+            Err(error) => return Err(error),
+        }
+        drop(order);
+        Ok(())
+    }
+
+    /// What the relays said last.
+    pub(super) fn login(&self) -> Option<Result<UriPath>> {
+        self.state.lock().login.clone()
     }
 
     /// Whether names are being looked up.
@@ -456,7 +477,30 @@ impl Shared {
                 self.lived.notify_waiters();
             }
             // Asked of hosts of the facade alone: see `Engine::new`.
-            Event::Resolve { .. } | Event::Dial { .. } => {}
+            Event::RelayPath {
+                path,
+                lifetime,
+                offer_due,
+            } => {
+                self.state.lock().login = Some(Ok(path.clone()));
+                self.note(|| {
+                    Some(SessionEvent::RelayPath {
+                        path,
+                        lifetime,
+                        offer_due,
+                    })
+                });
+                self.lived.notify_waiters();
+            }
+            Event::RelayFailed { error } => {
+                self.state.lock().login = Some(Err(error));
+                self.lived.notify_waiters();
+            }
+            Event::Resolve { .. }
+            | Event::Service { .. }
+            | Event::Dial { .. }
+            | Event::Relay { .. }
+            | Event::RelayClosed { .. } => {}
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),
             Event::Recovered => self.note(|| Some(SessionEvent::Recovered)),
             Event::Closed { reason, error, .. } => self.close(reason, error),

@@ -151,6 +151,7 @@ fn check_initial(core: &Core, initial: &Bytes) -> Result<()> {
 
 fn adopt(core: &Core, session: &Arc<Session>, socket: &TcpStream, how: Adopt) -> Result<()> {
     check_initial(core, &how.initial)?;
+    session.check_direct("adopt")?;
     let entry = &session.entry;
     let busy = |text| Err(Error::local(ErrorKind::Busy, text));
     let (hop, is_active) = {

@@ -63,15 +63,17 @@ impl Engine {
         Ok(lookup)
     }
 
-    /// Whether a new offer is due: an answer said that CEMA cannot work with this peer (RFC 6714 §4.2). That answer was
-    /// not taken; `create_offer` and `offer_media` give the new offer, without `a=msrp-cema`, and it is sent in the same
-    /// way as the first one. `false` again once it was made.
+    /// Whether a new offer is due. `create_offer` and `offer_media` give it, and it is sent in the same way as the first
+    /// one. `false` again once it was made. There are two reasons: an answer said that CEMA cannot work with this peer
+    /// (RFC 6714 §4.2); it was not taken, and the new offer is without `a=msrp-cema`. Or our relays gave other URIs, since
+    /// those that the peer knows expire ([`Event::RelayPath`](super::Event::RelayPath), RFC 4976 §9.4); an answer of ours
+    /// to an offer of the peer tells them as well.
     ///
     /// # Errors
     /// `Gone`, `Forked`.
     pub fn offer_due(&self, session: SessionHandle) -> Result<bool> {
         let session = self.find(session)?;
-        let due = session.negotiation.lock().cema.is_due();
+        let due = session.negotiation.lock().is_offer_due();
         Ok(due)
     }
 

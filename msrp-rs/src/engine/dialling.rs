@@ -9,9 +9,12 @@ use super::Engine;
 use super::handle::{QueryHandle, SessionHandle};
 use crate::error::Result;
 use crate::limits::Limits;
+pub use crate::net::dial::SrvRecord;
 use crate::net::dial::{Check, Dialler, Function};
-use crate::net::resolve::{Names, Who};
-pub use crate::net::resolve::{Resolution, Resolver, SystemResolver};
+#[cfg(feature = "dns")]
+pub use crate::net::dns::HickoryResolver;
+use crate::net::resolve::{Names, Who, WhoServes};
+pub use crate::net::resolve::{Resolution, Resolver, ServiceResolution, SystemResolver};
 
 /// Who turns names into addresses, for all that an engine dials. Nobody asks for what is written as an address.
 #[derive(derive_more::Debug, Clone, Default)]
@@ -23,6 +26,18 @@ pub enum NameResolution {
     #[debug("Resolver")]
     Resolver(Arc<dyn Resolver>),
     /// The host: it gets [`Event::Resolve`](super::Event::Resolve) and answers with [`Engine::resolved`]. Of this
+    /// facade alone, not of [`msrp::Engine`](crate::Engine).
+    Host,
+}
+
+/// Who knows the service records by which a relay is found whose URI has no port (RFC 4976 §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServiceLookup {
+    /// Who answers for names: the operating system's name servers with the feature `dns`, or a [`Resolver`] in Rust. Where
+    /// that is the host, or the system without that feature, nobody: no name has such records.
+    #[default]
+    Resolver,
+    /// The host: it gets [`Event::Service`](super::Event::Service) and answers with [`Engine::service_found`]. Of this
     /// facade alone, not of [`msrp::Engine`](crate::Engine).
     Host,
 }
@@ -52,7 +67,8 @@ pub enum DialCheck {
 pub struct DialAttempt {
     /// The session that is to be connected.
     pub session: SessionHandle,
-    /// The host in its remote path, or that of the `c=` line where CEMA counts: a name, or the address itself.
+    /// The host in its remote path, that of the `c=` line where CEMA counts, or the server of its relay: a name, or the
+    /// address itself.
     pub host: String,
     /// What would be dialled, or what the connection to be shared leads to.
     pub address: SocketAddr,
@@ -74,6 +90,20 @@ impl Engine {
         dialler.questions.resolved(query.0, addresses)
     }
 
+    /// Answers [`Event::Service`](super::Event::Service): the records in any order, none if the name has none, or why
+    /// nobody knows, which goes into the error of the dial. From any thread.
+    ///
+    /// # Errors
+    /// As [`resolved`](Self::resolved).
+    pub fn service_found(
+        &self,
+        query: QueryHandle,
+        records: std::result::Result<Vec<SrvRecord>, String>,
+    ) -> Result<()> {
+        let dialler = &self.core()?.shared.context.dialler;
+        dialler.questions.service_found(query.0, records)
+    }
+
     /// Answers [`Event::Dial`](super::Event::Dial): whether the address may be dialled. From any thread.
     ///
     /// # Errors
@@ -86,18 +116,27 @@ impl Engine {
 }
 
 /// What the engine dials with.
-pub(super) fn dialler(limits: &Limits, resolver: NameResolution, check: DialCheck) -> Dialler {
+pub(super) fn dialler(
+    limits: &Limits,
+    resolver: NameResolution,
+    services: ServiceLookup,
+    check: DialCheck,
+) -> Dialler {
     let who = match resolver {
         NameResolution::System => Who::Resolver(Arc::new(SystemResolver::default())),
         NameResolution::Resolver(resolver) => Who::Resolver(resolver),
         NameResolution::Host => Who::Host,
+    };
+    let serves = match services {
+        ServiceLookup::Resolver => WhoServes::Resolver,
+        ServiceLookup::Host => WhoServes::Host,
     };
     let check = match check {
         DialCheck::None => Check::None,
         DialCheck::Host => Check::Host,
         DialCheck::Function(function) => Check::Function(translated(function)),
     };
-    Dialler::new(limits, Names::new(who, limits), check)
+    Dialler::new(limits, Names::new(who, serves, limits), check)
 }
 
 fn translated(function: Arc<dyn Fn(&DialAttempt) -> bool + Send + Sync>) -> Function {

@@ -101,6 +101,9 @@ impl Domain {
         let Some(inner) = self.usable() else {
             return false;
         };
+        for note in inner.ready.take_notes(max_events) {
+            out.push((SessionHandle(0), note.into()));
+        }
         let batch = inner.ready.take(max_events, max_bytes, |key, item| {
             let handle = SessionHandle(key.0);
             if let Item::Closed { .. } = item {

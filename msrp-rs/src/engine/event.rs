@@ -5,13 +5,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{MessageHandle, QueryHandle, TransferHandle};
+use super::{MessageHandle, QueryHandle, RelayQuestion, TransferHandle};
 use crate::error::Error;
 use crate::proto::{Answer, CloseReason, MessageEnd, MessageHead, RequestHead};
-use crate::wire::{ByteRange, StatusCode};
+use crate::wire::{ByteRange, StatusCode, UriPath};
 
 /// Where a session is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,6 +168,23 @@ pub enum Event {
         /// The number that `prepare_remote` gave.
         lookup: u64,
     },
+    /// The session's relays gave this path (RFC 4976 §5.1): [`Engine::authenticate`](super::Engine::authenticate) is done.
+    /// Later it comes unasked, when the URIs would have expired and there are new ones: a new offer is due, which
+    /// has them ([`Engine::offer_due`](super::Engine::offer_due)).
+    RelayPath {
+        /// In the order in which our requests pass the relays.
+        path: UriPath,
+        /// For how long it is good: the shortest time of a relay; `None` if none said.
+        lifetime: Option<Duration>,
+        /// Whether a new offer is due, as [`Engine::offer_due`](super::Engine::offer_due) says. Look there after each
+        /// answer, too: while a first offer is open none is due, and then one is.
+        offer_due: bool,
+    },
+    /// [`Engine::authenticate`](super::Engine::authenticate) came to nothing. It may be tried again.
+    RelayFailed {
+        /// Why.
+        error: Error,
+    },
     /// The addresses of a name in the session's remote side are wanted, to dial or to judge it: to be answered with
     /// [`Engine::resolved`](super::Engine::resolved) within [`Limits::resolve`](crate::Limits::resolve). Only with
     /// [`NameResolution::Host`](super::NameResolution::Host).
@@ -174,6 +192,15 @@ pub enum Event {
         /// The question.
         query: QueryHandle,
         /// The name, in lower case.
+        name: String,
+    },
+    /// The service records of a name are wanted, to find the relay of the session: to be answered with
+    /// [`Engine::service_found`](super::Engine::service_found) within [`Limits::resolve`](crate::Limits::resolve). Only
+    /// with [`ServiceLookup::Host`](super::ServiceLookup::Host).
+    Service {
+        /// The question.
+        query: QueryHandle,
+        /// The name with its service, in lower case: `_msrps._tcp.example.com`.
         name: String,
     },
     /// May the session be connected to this address? To be answered with
@@ -197,6 +224,20 @@ pub enum Event {
         error: Option<Error>,
         /// Messages neither acknowledged nor failed before.
         unacknowledged: Vec<TransferHandle>,
+    },
+    /// A relay asks something, with session handle 0: see [`RelayEvents`](super::RelayEvents).
+    Relay {
+        /// What [`RelayEvents::new`](super::RelayEvents::new) was given.
+        tag: u64,
+        /// Names the question in the answer.
+        query: QueryHandle,
+        /// The question.
+        question: RelayQuestion,
+    },
+    /// A relay has ended, with session handle 0: nothing more is asked.
+    RelayClosed {
+        /// As in [`Event::Relay`].
+        tag: u64,
     },
     /// The domain's last event, with session handle 0: the engine is shut down.
     EngineClosed,

@@ -28,6 +28,10 @@ handle!(
     ListenerHandle
 );
 handle!(
+    /// Names a relay.
+    RelayHandle
+);
+handle!(
     /// Names a question of the engine to its host.
     QueryHandle
 );

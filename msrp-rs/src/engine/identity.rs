@@ -12,11 +12,14 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
 };
-use rustls::pki_types::DnsName;
+use rustls::client::verify_server_name;
+use rustls::pki_types::{DnsName, ServerName};
+use rustls::server::ParsedCertificate;
 
 use super::options::{PemSource, TlsConfig, TlsVerify};
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::tls;
+use crate::net::tls::certificate::{PeerCertificate, PeerProof};
+use crate::net::tls::{self, Tls};
 use crate::sdp::{Fingerprint, HashFunction};
 
 /// A certificate and its key, as PEM.
@@ -174,6 +177,33 @@ impl TlsConfig {
             .as_ref()
             .map(|cert| tls::fingerprint(cert, function))
             .transpose()
+    }
+
+    /// Reads everything now, as a listener does when it is made, and says what our own certificate is: for programs
+    /// that judge a configuration before they use it. `None` without a certificate. Its proof says nothing.
+    ///
+    /// # Errors
+    /// What would be wrong with a listener: `InvalidArgument` naming the option and the file, `Tls` if the system's CAs
+    /// cannot be read. It reads files: call it where blocking is allowed.
+    pub fn certificate(&self) -> Result<Option<PeerCertificate>> {
+        let leaf = Tls::new(self)?.leaf();
+        Ok(leaf.map(|der| PeerCertificate::read(&der, PeerProof::Nothing)))
+    }
+
+    /// Whether a peer that connects to `host`, a name or an address, finds it in our own certificate, wildcards
+    /// included (RFC 4975 §5.4). Whether it trusts the CA and the dates is another question. No without a certificate.
+    ///
+    /// # Errors
+    /// As [`certificate`](Self::certificate); `InvalidArgument` if `host` is neither a name nor an address.
+    pub fn certifies(&self, host: &str) -> Result<bool> {
+        let name = ServerName::try_from(host).map_err(|_| {
+            Error::invalid_argument(format!("\"{host}\" is no host name and no address"))
+        })?;
+        let Some(leaf) = Tls::new(self)?.leaf() else {
+            return Ok(false);
+        };
+        let parsed = ParsedCertificate::try_from(&leaf);
+        Ok(parsed.is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok()))
     }
 }
 

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinSet;
 
 use super::dialling::dialler;
 use super::listeners::Listener;
 use super::options::{EngineOptions, TlsConfig};
+use super::relay::Served;
 use super::session::Shared;
 use super::slots::Slots;
 use super::trust::Trust;
@@ -109,6 +111,7 @@ pub(super) struct Core {
     pub(super) handle: Handle,
     runtime: Mutex<Option<Runtime>>,
     pub(super) listeners: Mutex<Slots<Arc<Listener>>>,
+    pub(super) relays: Mutex<Slots<Arc<Served>>>,
     pub(super) trust: Trust,
     pub(super) tls: Option<TlsConfig>,
     /// For listeners without a port or a range of their own.
@@ -195,7 +198,12 @@ impl Core {
                 format!("no randomness from the system: {error}"),
             )
         })?;
-        let dialler = dialler(&options.limits, options.resolver, options.dial_check);
+        let dialler = dialler(
+            &options.limits,
+            options.resolver,
+            options.services,
+            options.dial_check,
+        );
         let context = Context::new(options.limits, IdSource::new(seed), dialler);
         if let Some(trace) = options.trace {
             context.trace.start(trace.into(), &context.log)?;
@@ -207,6 +215,7 @@ impl Core {
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
             listeners: Mutex::new(Slots::new(count)),
+            relays: Mutex::new(Slots::new(count)),
             trust: Trust::new(log),
             tls: options.tls,
             port_range: options.port_range,
@@ -246,6 +255,11 @@ impl Core {
         }
         let shared = Arc::clone(&self.shared);
         let end = Arc::clone(&self.end);
+        let relays: Vec<_> = self.relays.lock().iter().cloned().collect();
+        let mut drains = JoinSet::new();
+        for relay in relays {
+            drains.spawn_on(async move { relay.drain(until).await }, &self.handle);
+        }
         self.handle.spawn(async move {
             let registry = &shared.context.registry;
             let in_time = until + ABORT;
@@ -261,6 +275,8 @@ impl Core {
                     end_sessions(&shared);
                 }
             }
+            // A relay that has connections beyond its deadline loses them now.
+            let _ = tokio::time::timeout_at((until + ABORT).into(), drains.join_all()).await;
             shared.context.stop_connections();
             // What does not close in this time is dropped with the runtime.
             let _ = tokio::time::timeout(DISCONNECT, shared.context.wait_disconnected()).await;

@@ -20,6 +20,7 @@ use super::{Engine, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::listener::{Door, Ports, Speaks, accept, bind};
 use crate::net::log::Log;
+use crate::net::relay::Relay;
 use crate::net::sockopt::SocketOptions;
 use crate::net::tls::Tls;
 use crate::wire::Host;
@@ -52,6 +53,11 @@ impl Engine {
         };
         let ports = ports(core, options.port, options.port_range.as_ref());
         let listener = Listener::open(core, (&options.host, ports), speaks, advertise, sockets)?;
+        Self::add_listener(core, listener)
+    }
+
+    /// Gives a listener its handle.
+    pub(super) fn add_listener(core: &Core, listener: Listener) -> Result<ListenerHandle> {
         let mut listeners = core.listeners.lock();
         let reserved = listeners.reserve()?;
         listeners.fill(reserved, Arc::new(listener));
@@ -98,10 +104,32 @@ impl Listener {
         (host, ports): (&str, Ports),
         speaks: Speaks,
         advertise: Option<&(String, u16)>,
-        mut options: SocketOptions,
+        options: SocketOptions,
     ) -> Result<Self> {
         validate::advertise(advertise)?;
         validate::host(host, advertise)?;
+        Self::open_for(core, (host, ports), speaks, advertise, options, None)
+    }
+
+    /// Binds `host` for a relay, and accepts connections from now on.
+    pub(super) fn open_for_relay(
+        core: &Core,
+        place: (&str, Ports),
+        speaks: Speaks,
+        options: SocketOptions,
+        relay: &Arc<Relay>,
+    ) -> Result<Self> {
+        Self::open_for(core, place, speaks, None, options, Some(Arc::clone(relay)))
+    }
+
+    fn open_for(
+        core: &Core,
+        (host, ports): (&str, Ports),
+        speaks: Speaks,
+        advertise: Option<&(String, u16)>,
+        mut options: SocketOptions,
+        relay: Option<Arc<Relay>>,
+    ) -> Result<Self> {
         if speaks.tls().is_some_and(|tls| !tls.has_identity()) {
             return Err(Error::invalid_argument(
                 "tls: a listener needs cert and key",
@@ -130,6 +158,7 @@ impl Listener {
             number,
             speaks,
             options: Arc::new(options),
+            relay,
         };
         let accepting = accept(context, Arc::clone(&socket), door.clone());
         let task = tokio::spawn(accepting).abort_handle();

@@ -69,6 +69,8 @@ mod intercept;
 
 mod dialling;
 
+mod relay;
+
 // What they use.
 
 mod cema;
@@ -82,6 +84,7 @@ mod negotiation;
 mod options;
 mod place;
 mod profile;
+mod relays;
 mod slots;
 mod stats;
 mod translate;
@@ -90,14 +93,22 @@ mod validate;
 
 pub use crate::net::log::{LogLevel, LogRecord};
 pub use crate::net::tls::certificate::{PeerCertificate, PeerProof};
+pub use crate::proto::auth::Password;
 pub use crate::proto::{Counts, Histogram, Traffic};
 pub use adopting::{Adopt, NotAdopted};
-pub use dialling::{DialAttempt, DialCheck, NameResolution, Resolution, Resolver, SystemResolver};
+#[cfg(feature = "dns")]
+pub use dialling::HickoryResolver;
+pub use dialling::{
+    DialAttempt, DialCheck, NameResolution, Resolution, Resolver, ServiceLookup, ServiceResolution,
+    SrvRecord, SystemResolver,
+};
 pub use dialog::refuse;
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
 pub use event::{Event, SessionState};
-pub use handle::{ListenerHandle, MessageHandle, QueryHandle, SessionHandle, TransferHandle};
+pub use handle::{
+    ListenerHandle, MessageHandle, QueryHandle, RelayHandle, SessionHandle, TransferHandle,
+};
 pub use identity::{Identity, SelfSigned};
 pub use intercept::Intercepted;
 pub use negotiation::Directions;
@@ -107,6 +118,12 @@ pub use options::{
     SetupPreference, TlsConfig, TlsVerify, TlsVersion, TraceOptions,
 };
 pub use profile::Profile;
+pub use relay::{
+    Network, RelayAnswer, RelayAuthorisation, RelayCredentials, RelayDecisions, RelayEvents,
+    RelayListenOptions, RelayMessage, RelayNextHop, RelayObservation, RelayOptions, RelayPolicy,
+    RelayQuestion, RelayReply, RelayStats, RelayTraffic, RelayUsers, RelayVerdict,
+};
+pub use relays::RelayLogin;
 pub use stats::Stats;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use super::cema::{Cema, check_known, via};
 use super::options::{ChunkLen, SetupPreference};
 use super::profile::{SAFE_CHUNK_LEN, Treatment};
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::dial::Hop;
 use crate::net::tls::Tls;
 use crate::proto::{Flow, ReportMode, SessionConfig, SessionMatch};
 use crate::sdp::cema::{AfterAnswer, Connect, Fallback, names_of_answer, names_of_offer};
@@ -25,6 +26,8 @@ use crate::wire::{Host, MediaRange, MediaType, Method, StatusCode, Uri, UriPath}
 pub(super) struct Negotiation {
     pub(super) local: Local,
     path: UriPath,
+    /// The URIs that our relays gave, in the order of To-Path.
+    relays: Option<UriPath>,
     /// Somebody has seen `path`: it stays.
     is_told: bool,
     /// Our path by the last exchange.
@@ -66,6 +69,13 @@ struct Said {
 }
 
 impl Said {
+    /// Where the origin is, as long as nothing was said.
+    fn reside(&mut self, host: &Host) {
+        if self.print.is_none() {
+            self.origin = self.origin.at(host.clone());
+        }
+    }
+
     fn say(&mut self, text: impl Fn(&Origin) -> Result<String>) -> Result<String> {
         let mut said = text(&self.origin)?;
         let print = self.hasher.hash_one(&said);
@@ -108,6 +118,8 @@ pub(super) struct Local {
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Whether we listen at the URI.
     pub(super) listens: bool,
+    /// Whether we are reached by relays alone.
+    pub(super) is_behind_relays: bool,
     pub(super) treatment: Treatment,
     pub(super) reports: ReportMode,
     /// Methods that the host answers.
@@ -167,6 +179,7 @@ impl Negotiation {
             cema: Cema::new(local.cema),
             local,
             path: uri.into(),
+            relays: None,
             is_told: false,
             agreed: None,
             said: Said {
@@ -206,9 +219,54 @@ impl Negotiation {
     }
 
     /// Our path. It stays as it is from now on.
-    pub(super) fn path(&mut self) -> &UriPath {
+    ///
+    /// # Errors
+    /// `InvalidArgument` before our relays have given theirs.
+    pub(super) fn path(&mut self) -> Result<&UriPath> {
+        self.check_logged_in()?;
         self.is_told = true;
-        &self.path
+        Ok(&self.path)
+    }
+
+    /// An error while our relays have not said where we are reached.
+    fn check_logged_in(&self) -> Result<()> {
+        if self.local.is_behind_relays && self.relays.is_none() {
+            return Err(Error::invalid_argument(
+                "session has relays and no path yet: call authenticate first (RFC 4976 §5.1)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Our relays gave these URIs, in the order of To-Path; our own is this one.
+    pub(super) fn set_relays(&mut self, relays: UriPath, own: Uri) {
+        if self.agreed.is_none() && !self.is_told {
+            self.said.reside(own.host());
+        }
+        let path = relays.reversed().followed_by(&own.into());
+        self.relays = Some(relays);
+        if self.path != path {
+            self.path = path;
+            self.is_told = false;
+        }
+    }
+
+    /// The URIs that our relays gave, in the order of To-Path.
+    pub(super) fn relays(&self) -> Option<&UriPath> {
+        self.relays.as_ref()
+    }
+
+    /// Whether a new offer is to be made.
+    pub(super) fn is_offer_due(&self) -> bool {
+        let is_open = match &self.turn {
+            Turn::Theirs { offer, .. } => offer.path == self.path,
+            Turn::Nobody | Turn::Ours => false,
+        };
+        let is_renewed = self
+            .agreed
+            .as_ref()
+            .is_some_and(|agreed| self.relays.is_some() && *agreed != self.path);
+        self.cema.is_due() || (is_renewed && !is_open)
     }
 
     /// Our own URI as it is now.
@@ -224,7 +282,7 @@ impl Negotiation {
     /// Our block: our answer to an offer that came, our offer that is out, else our side as it stands. Before the first
     /// exchange it is an offer, whose answer is what the peer says next.
     pub(super) fn describe(&mut self) -> Result<&MediaDescription> {
-        let is_due = self.current.is_none() || self.cema.is_due();
+        let is_due = self.current.is_none() || self.is_offer_due();
         if matches!(self.turn, Turn::Nobody) && is_due {
             let offer = self.next_offer()?;
             self.path = offer.path.clone();
@@ -275,6 +333,7 @@ impl Negotiation {
     /// # Errors
     /// As `offer`.
     pub(super) fn next_offer(&self) -> Result<MediaDescription> {
+        self.check_logged_in()?;
         let fresh = offer(&self.options()?);
         match &self.turn {
             Turn::Ours => Err(Error::local(
@@ -320,9 +379,13 @@ impl Negotiation {
     }
 
     /// Whom we are to connect to, if it is we.
-    pub(super) fn hop(&self) -> Option<Uri> {
+    pub(super) fn hop(&self) -> Option<Hop> {
         let remote = self.remote.as_ref().filter(|remote| remote.active)?;
-        Some(remote.path().first().clone())
+        let path = remote.path();
+        Some(Hop {
+            uri: path.first().clone(),
+            is_relay: path.len() > 1,
+        })
     }
 
     /// Takes our open offer back.
@@ -368,6 +431,7 @@ impl Negotiation {
 
     /// Reads the peer's offer, to be answered whether or not our block was asked for before.
     pub(super) fn take_offer(&self, theirs: &MediaDescription) -> Result<Heard> {
+        self.check_logged_in()?;
         let options = self.options()?;
         check_known(&names_of_offer(&options, theirs, self.cema.names()))?;
         let Answer {
@@ -436,7 +500,7 @@ impl Negotiation {
             AfterAnswer::OfferAgain(fallback) => (Connect::Path, Some(fallback)),
         };
         self.refuse_cleartext(&theirs.path, ErrorKind::InvalidSdp)?;
-        refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
+        self.refuse_transport(&theirs.path, role == Setup::Active, ErrorKind::InvalidSdp)?;
         let before = self.remote.as_ref().and_then(Remote::description);
         let is_repeated = before == Some(theirs);
         let remote = Remote {
@@ -456,6 +520,7 @@ impl Negotiation {
 
     /// Takes a bare path as the remote side.
     pub(super) fn take_path(&self, path: &str, active: bool, accept_types: &str) -> Result<Heard> {
+        self.check_logged_in()?;
         let path: UriPath = path.parse()?;
         if path.first().port().is_none() || path.last().session_id().is_none() {
             return Err(Error::local(
@@ -464,8 +529,8 @@ impl Negotiation {
             ));
         }
         self.refuse_cleartext(&path, ErrorKind::InvalidUri)?;
-        refuse_transport(&path, active, ErrorKind::InvalidUri)?;
-        if !active && !self.local.listens {
+        self.refuse_transport(&path, active, ErrorKind::InvalidUri)?;
+        if !active && !self.local.listens && !self.local.is_behind_relays {
             return Err(Error::invalid_argument(
                 "session listens nowhere: it can only be active",
             ));
@@ -489,9 +554,9 @@ impl Negotiation {
     }
 
     /// A session that was made for TLS does not go on without it because the peer's text says so: whoever can change
-    /// that text could read along.
+    /// that text could read along. Behind a relay of ours it is that one which connects, and says how (RFC 4976 §11).
     fn refuse_cleartext(&self, path: &UriPath, kind: ErrorKind) -> Result<()> {
-        if self.uri().is_secure() && !path.first().is_secure() {
+        if self.uri().is_secure() && !path.first().is_secure() && !self.local.is_behind_relays {
             return Err(Error::remote(
                 kind,
                 "the peer's path begins with msrp, without TLS, and this session was made for TLS \
@@ -501,11 +566,26 @@ impl Negotiation {
         Ok(())
     }
 
+    /// Transports of other letters than `tcp` are legal (RFC 4975 §9), but we connect by TCP only.
+    fn refuse_transport(&self, path: &UriPath, active: bool, kind: ErrorKind) -> Result<()> {
+        let transport = path.first().transport();
+        if active && !self.local.is_behind_relays && !transport.eq_ignore_ascii_case("tcp") {
+            let text = format!(
+                "the peer's path begins with a URI of transport {transport}, and only tcp can be dialled"
+            );
+            return Err(Error::remote(kind, text));
+        }
+        Ok(())
+    }
+
     /// What the connection has to know, after `heard`.
     pub(super) fn config(&self, heard: &Heard, first_message: u32) -> SessionConfig {
-        let local_uri = match &heard.ours {
-            Some(description) => description.path.last().clone(),
-            None => self.uri().clone(),
+        let ours = heard.ours.as_ref().map_or(&self.path, |ours| &ours.path);
+        let local_uri = ours.last().clone();
+        // Our relays first: the last of them in our path is the first that requests pass (RFC 4976 §5.1).
+        let remote_path = match ours.reversed().without_first() {
+            Some(relays) => relays.followed_by(heard.remote.path()),
+            None => heard.remote.path().clone(),
         };
         let treatment = self.local.treatment;
         let chunk_len = match treatment.chunk_len {
@@ -516,7 +596,7 @@ impl Negotiation {
         };
         SessionConfig {
             local_uri,
-            remote_path: heard.remote.path().clone(),
+            remote_path,
             active: heard.remote.active,
             chunk_len,
             session_match: treatment.session_match,
@@ -661,6 +741,12 @@ impl Negotiation {
         self.current = heard.ours;
         self.direction = heard.direction;
         let mut remote = heard.remote;
+        if let Some(relays) = &self.relays {
+            // They may have given others since this exchange began.
+            let path = relays.reversed().followed_by(&self.uri().clone().into());
+            self.is_told = self.path == path;
+            self.path = path;
+        }
         // The same path again: nobody reconnects, so who connected stays who connected.
         remote.active = was_active.unwrap_or(remote.active);
         self.remote = Some(remote);
@@ -672,18 +758,6 @@ fn flow(direction: Direction) -> Flow {
         sends: direction.sends(),
         receives: direction.receives(),
     }
-}
-
-/// Transports of other letters than `tcp` are legal (RFC 4975 §9), but we connect by TCP only.
-fn refuse_transport(path: &UriPath, active: bool, kind: ErrorKind) -> Result<()> {
-    let transport = path.first().transport();
-    if active && !transport.eq_ignore_ascii_case("tcp") {
-        let text = format!(
-            "the peer's path begins with a URI of transport {transport}, and only tcp can be dialled"
-        );
-        return Err(Error::remote(kind, text));
-    }
-    Ok(())
 }
 
 impl Remote {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::dialling::{DialCheck, NameResolution};
+use super::dialling::{DialCheck, NameResolution, ServiceLookup};
 use super::profile::Profile;
+use super::relays::RelayLogin;
 use super::{ListenerHandle, TransferHandle};
 use crate::limits::Limits;
 pub use crate::net::options::ConnectionOptions;
@@ -32,6 +33,8 @@ pub struct EngineOptions {
     pub trace: Option<TraceOptions>,
     /// Who turns the names in remote paths into addresses.
     pub resolver: NameResolution,
+    /// Who knows the service records by which relays are found whose URIs have no port.
+    pub services: ServiceLookup,
     /// Who may refuse an address that a session would be connected to.
     pub dial_check: DialCheck,
     /// The ports out of which listeners get one that are given none, and sessions without a listener: for firewalls that
@@ -47,6 +50,7 @@ impl Default for EngineOptions {
             tls: None,
             trace: None,
             resolver: NameResolution::default(),
+            services: ServiceLookup::default(),
             dial_check: DialCheck::default(),
             port_range: None,
         }
@@ -204,7 +208,13 @@ pub struct SessionOptions {
     pub pacing: Option<Pacing>,
     /// Whether no body may hold CRLF and seven hyphens; a chunk ends inside of them. `None`: what the profile says.
     pub dash_split: Option<bool>,
-    /// Connection sharing.
+    /// Our relays (RFC 4976): the first is the one that we connect to, each further one is reached through those before
+    /// it, and the last is the one that the peer reaches. The session has to log in before anything is offered or
+    /// answered: [`Engine::authenticate`](super::Engine::authenticate). It listens nowhere then, and connects to its relay
+    /// whatever `setup` says. At most 8.
+    pub relays: Vec<RelayLogin>,
+    /// Connection sharing. Behind relays it is about the connection to the first of them: one for all sessions that log in
+    /// there as the same user, or one for each session.
     pub connection_sharing: ConnectionSharing,
     /// Whether connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714): offers and answers have
     /// `a=msrp-cema`, and `c=` and `m=` line of the peer's count. Best together with TLS, which then reaches from end to
@@ -246,6 +256,7 @@ impl Default for SessionOptions {
             session_match: None,
             pacing: None,
             dash_split: None,
+            relays: Vec::new(),
             connection_sharing: ConnectionSharing::default(),
             cema: false,
             connection: ConnectionOptions::default(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::lifecycle::Core;
 use super::listeners::{Listener, find_listener, ports};
 use super::options::{ClientAuth, SessionOptions, SetupPreference};
+use super::relays::Behind;
 use super::trust::trust;
 use super::validate;
 use crate::error::{Error, Result};
@@ -35,6 +36,24 @@ impl Place {
     /// The place of a new session.
     pub(super) fn find(core: &Core, options: &SessionOptions) -> Result<Self> {
         Self::open(core, options, None)
+    }
+
+    /// Of a session behind relays: it listens nowhere, and its URI is only a name.
+    pub(super) fn behind(core: &Core, options: &SessionOptions, behind: &Behind) -> Result<Self> {
+        validate::advertise(options.advertise.as_ref())?;
+        let (host, port) = match &options.advertise {
+            Some((host, port)) => (host.parse()?, *port),
+            None => (options.host.parse()?, options.port),
+        };
+        let port = if port == 0 { DISCARD_PORT } else { port };
+        Ok(Self {
+            number: core.shared.context.number(),
+            authority: (host, port),
+            tls: behind.tls().cloned(),
+            own: None,
+            shared: false,
+            bound: None,
+        })
     }
 
     /// The next place of a session that has this TLS configuration, or none.

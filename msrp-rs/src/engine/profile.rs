@@ -90,6 +90,16 @@ impl Profile {
         }
     }
 
+    /// Whether a relay may give URIs with IP addresses though it was itself addressed by name.
+    pub(super) fn gives_addresses(self) -> bool {
+        self == Self::Kamailio
+    }
+
+    /// Whether a relay breaks on the time for which its URI is wanted.
+    pub(super) fn minds_expires(self) -> bool {
+        self == Self::Kamailio
+    }
+
     /// Whether no body may hold CRLF and seven hyphens.
     pub fn dash_split(self) -> bool {
         self == Self::Opensips

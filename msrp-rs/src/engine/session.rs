@@ -14,16 +14,17 @@ use super::negotiation::{Local, Negotiation};
 use super::options::{ConnectionSharing, Relocation, SessionOptions};
 use super::place::Place;
 use super::profile::Treatment;
+use super::relays::Behind;
 use super::signalling::check_alive;
 use super::slots::Slots;
 use super::{Domain, Engine, SessionState, validate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::Context;
-use crate::net::dial::{self, Sharing, Source};
+use crate::net::dial::{self, Hop, Sharing, Source, Uplink};
 use crate::net::log::LogLevel;
 use crate::net::mailbox::{Mailbox, Phase};
 use crate::net::ready::Ready;
-use crate::net::registry::{self, Entry};
+use crate::net::registry::{self, Bind, Claim, Entry};
 use crate::net::tls::certificate::PeerCertificate;
 use crate::proto::{CloseReason, MessageKey, ReportMode, SessionKey, TransferKey};
 use crate::wire::{Scheme, Uri};
@@ -38,7 +39,11 @@ impl Engine {
         let core = self.core()?;
         core.check_running()?;
         let types = validate::session(&options)?;
-        let place = Place::find(core, &options)?;
+        let behind = Behind::find(core, &options)?.map(Arc::new);
+        let place = match &behind {
+            Some(behind) => Place::behind(core, &options, behind)?,
+            None => Place::find(core, &options)?,
+        };
         let source = Source::new(options.connection.clone(), place.bound);
         let closed = || Error::local(ErrorKind::Gone, "domain is closed or engine is shut down");
         let ready = domain.ready().ok_or_else(closed)?;
@@ -64,10 +69,12 @@ impl Engine {
             title: options.title,
             attributes: options.attributes,
             fingerprints: match &place.tls {
-                Some(tls) => tls.fingerprints()?,
-                None => Vec::new(),
+                Some(tls) if behind.is_none() => tls.fingerprints()?,
+                // They would be our relay's (RFC 6135 §4.3).
+                _ => Vec::new(),
             },
             listens: place.listens(),
+            is_behind_relays: behind.is_some(),
             treatment,
             reports: options.reports,
             methods: types.methods,
@@ -94,7 +101,11 @@ impl Engine {
         );
         let own = place.own.map(|own| Box::new(own) as Box<dyn Send>);
         let (shared, orphaned) = (Arc::clone(&core.shared), Arc::clone(ready));
+        let ends = behind.clone();
         let on_end = Box::new(move || {
+            if let Some(behind) = ends {
+                behind.end();
+            }
             if orphaned.is_closed() {
                 shared.forget(handle);
             }
@@ -108,6 +119,7 @@ impl Engine {
             },
             session_match,
             place.tls,
+            behind.is_some(),
             on_end,
         );
         let session = Arc::new(Session {
@@ -121,6 +133,7 @@ impl Engine {
             seeking: Mutex::default(),
             patience: Mutex::new(PATIENCE),
             source: Mutex::new(source),
+            behind,
             manual_reports: options.reports == ReportMode::Manual,
             first_message,
         });
@@ -186,6 +199,7 @@ impl Engine {
         core.check_running()?;
         let session = core.shared.session(session)?;
         check_alive(&session)?;
+        session.check_direct("relocate")?;
         let tls = session.entry.tls();
         let mut options = SessionOptions {
             listener: place.listener,
@@ -262,10 +276,14 @@ impl Engine {
 
 impl Core {
     /// Connects the session to `hop`, or waits for the peer; whatever did so before stops.
-    pub(super) fn seek(&self, session: &Session, hop: Option<Uri>) {
+    pub(super) fn seek(&self, session: &Session, hop: Option<Hop>) {
         let (wanted, superseded) = oneshot::channel();
         *session.seeking.lock() = Some(wanted);
         let exchange = session.entry.exchange();
+        let reach = hop.map(|hop| match &session.behind {
+            Some(behind) => Reach::Relay(behind.uplink()),
+            None => Reach::Peer(hop),
+        });
         let sharing = match session.sharing {
             // The connection that it is on cannot have it twice.
             Sharing::Shared if session.entry.connection().is_some() => Sharing::Afresh,
@@ -274,7 +292,7 @@ impl Core {
         let seek = open(
             Arc::clone(&self.shared.context),
             Arc::clone(&session.entry),
-            hop,
+            reach,
             sharing,
             session.source.lock().clone(),
             exchange,
@@ -287,6 +305,14 @@ impl Core {
             }
         });
     }
+}
+
+/// Where the active side connects its session to.
+pub(super) enum Reach {
+    /// The peer, or the peer's relay.
+    Peer(Hop),
+    /// Our relay, where the session is logged in; `None` if that connection is lost.
+    Relay(Option<Arc<Uplink>>),
 }
 
 /// One session, as the facade sees it.
@@ -302,6 +328,8 @@ pub(super) struct Session {
     patience: Mutex<Duration>,
     /// Where and how it dials.
     pub(super) source: Mutex<Arc<Source>>,
+    /// Its relays, if it has some.
+    pub(super) behind: Option<Arc<Behind>>,
     pub(super) manual_reports: bool,
     pub(super) first_message: u32,
 }
@@ -309,6 +337,16 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
         self.entry.mailbox()
+    }
+
+    /// An error for what a session behind relays cannot do.
+    pub(super) fn check_direct(&self, call: &str) -> Result<()> {
+        match self.behind {
+            None => Ok(()),
+            Some(_) => Err(Error::invalid_argument(format!(
+                "{call}: session has relays, and its connection is the one to the first of them"
+            ))),
+        }
     }
 }
 
@@ -437,7 +475,11 @@ fn gone(what: &str) -> Error {
     Error::local(ErrorKind::Gone, format!("{what} has ended"))
 }
 
-fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option<Error>)>) {
+pub(super) fn end(
+    context: &Context,
+    entry: &Arc<Entry>,
+    cause: Option<(CloseReason, Option<Error>)>,
+) {
     if entry.withdraw() {
         let (reason, error) = cause.unwrap_or((CloseReason::Local, None));
         end_unserved(context, entry, reason, error);
@@ -452,13 +494,18 @@ fn end(context: &Context, entry: &Arc<Entry>, cause: Option<(CloseReason, Option
 }
 
 /// Ends a session that no connection has, or that is over and whose end waits behind a pause.
-fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, error: Option<Error>) {
+pub(super) fn end_unserved(
+    context: &Context,
+    entry: &Arc<Entry>,
+    reason: CloseReason,
+    error: Option<Error>,
+) {
     context.registry.end(entry, reason, error);
     entry.mailbox().end_pauses();
     context.relieve_senders();
 }
 
-/// Connects the session, if `hop` is there, and sees that it is bound in time.
+/// Connects the session, if `reach` is there, and sees that it is bound in time.
 ///
 /// Peers close a connection when its last session ends (RFC 4975 §5.4), also at the moment at which this one was put on
 /// it: then a new one is dialled, once and within the same time. Until the session is bound, a connection that served
@@ -466,7 +513,7 @@ fn end_unserved(context: &Context, entry: &Arc<Entry>, reason: CloseReason, erro
 pub(super) async fn open(
     context: Arc<Context>,
     entry: Arc<Entry>,
-    hop: Option<Uri>,
+    reach: Option<Reach>,
     mut sharing: Sharing,
     source: Arc<Source>,
     exchange: u64,
@@ -475,8 +522,8 @@ pub(super) async fn open(
     let work = async {
         loop {
             // One that the host has handed over a socket to has its connection.
-            if let Some(hop) = hop.as_ref().filter(|_| entry.is_waiting()) {
-                let connect = dial::connect(&context, &entry, hop, sharing, &source, exchange);
+            if let Some(reach) = reach.as_ref().filter(|_| entry.is_waiting()) {
+                let connect = connect(&context, &entry, reach, sharing, &source, exchange);
                 tokio::pin!(connect);
                 loop {
                     tokio::select! {
@@ -496,7 +543,7 @@ pub(super) async fn open(
             }
             loop {
                 entry.decided.notified().await;
-                if hop.is_some() && entry.is_waiting() {
+                if reach.is_some() && entry.is_waiting() {
                     break;
                 }
                 if !entry.is_undecided() {
@@ -528,6 +575,29 @@ pub(super) async fn open(
         );
     } else {
         end(&context, &entry, Some((cause.0, Some(cause.1))));
+    }
+}
+
+async fn connect(
+    context: &Arc<Context>,
+    entry: &Arc<Entry>,
+    reach: &Reach,
+    sharing: Sharing,
+    source: &Arc<Source>,
+    exchange: u64,
+) -> Result<()> {
+    let uplink = match reach {
+        Reach::Peer(hop) => {
+            return dial::connect(context, entry, hop, sharing, source, exchange).await;
+        }
+        Reach::Relay(uplink) => uplink.as_ref(),
+    };
+    match uplink.map(|uplink| entry.bind_to(uplink.hold.inbox(), Claim::Own, exchange)) {
+        Some(Bind::Bound | Bind::NotNeeded) => Ok(()),
+        Some(Bind::ConnectionClosed) | None => Err(Error::transport(
+            ErrorKind::Connect,
+            "connection to the relay was lost",
+        )),
     }
 }
 

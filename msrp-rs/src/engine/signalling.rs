@@ -19,11 +19,30 @@ use crate::wire::UriPath;
 
 impl Engine {
     /// Our path: one URI (or our relays' and ours). It stays as it is from the first time that it is asked for, here
-    /// or in an SDP.
+    /// or in an SDP. A session behind relays has none before [`authenticate`](Self::authenticate), and another one when they
+    /// give further URIs.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a session with relays before `authenticate`, as from all calls that give or take an SDP;
+    /// `Gone`, `Forked`.
     pub fn local_path(&self, session: SessionHandle) -> Result<UriPath> {
         let session = self.find(session)?;
         let mut negotiation = session.negotiation.lock();
-        Ok(negotiation.path().clone())
+        negotiation.path().cloned()
+    }
+
+    /// The session-id of our own URI, by which requests find the session. It is a secret (RFC 4975 §14.1).
+    ///
+    /// # Errors
+    /// `Gone`, `Forked`.
+    pub fn session_id(&self, session: SessionHandle) -> Result<String> {
+        let session = self.find(session)?;
+        let negotiation = session.negotiation.lock();
+        Ok(negotiation
+            .uri()
+            .session_id()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// The peer's path, once known.

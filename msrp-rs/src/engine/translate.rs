@@ -58,6 +58,16 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             query: QueryHandle(query),
             name,
         },
+        Item::RelayPath(path, lifetime, offer_due) => Event::RelayPath {
+            path,
+            lifetime,
+            offer_due,
+        },
+        Item::RelayFailed(error) => Event::RelayFailed { error },
+        Item::Service(query, name) => Event::Service {
+            query: QueryHandle(query),
+            name,
+        },
         Item::Dial(query, address) => Event::Dial {
             query: QueryHandle(query),
             address,

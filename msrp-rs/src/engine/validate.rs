@@ -11,6 +11,7 @@ use super::options::{
     ChunkLen, ConnectionOptions, EngineOptions, ListenOptions, RequestOptions, SendBody,
     SendOptions, SessionOptions, TraceOptions,
 };
+use super::relay::RelayListenOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limits, MAX_TIME, range, time};
 use crate::net::sockopt::zone;
@@ -28,6 +29,9 @@ const START_LEN: usize = 4 + 64 + 3 + 3;
 /// Most methods that a session's host answers, and letters of one.
 const MAX_METHODS: usize = 32;
 const MAX_METHOD: usize = 64;
+
+/// Most relays of a session.
+const MAX_RELAYS: usize = 8;
 
 /// Most attributes that a host adds to our m= section, their octets in all, and those of its title.
 const MAX_ATTRIBUTES: usize = 128;
@@ -103,6 +107,21 @@ pub(super) fn session(options: &SessionOptions) -> Result<Types> {
     })
 }
 
+/// The options of a session with relays, but for the relays.
+pub(super) fn behind_relays(options: &SessionOptions) -> Result<()> {
+    range("relays", options.relays.len(), 1, MAX_RELAYS)?;
+    let wrong = |text: &str| Err(Error::invalid_argument(text));
+    if options.listener.is_some() {
+        return wrong(
+            "listener: a session with relays listens nowhere, since its relay is connected to",
+        );
+    }
+    if options.connection.source_port_from_path {
+        return wrong("connection.source_port_from_path: a session with relays listens nowhere");
+    }
+    Ok(())
+}
+
 /// What a session takes that says nothing of it: one list for all of them.
 fn default_types() -> Arc<[MediaRange]> {
     static TYPES: LazyLock<Arc<[MediaRange]>> = LazyLock::new(|| {
@@ -156,6 +175,20 @@ pub(super) fn listen(options: &ListenOptions) -> Result<()> {
         options.dscp,
         options.tcp_keepalive,
         options.idle,
+    )
+}
+
+/// What is said about a relay's listener.
+pub(super) fn relay_listen(options: &RelayListenOptions) -> Result<()> {
+    if options.advertise_port == Some(0) {
+        return Err(Error::invalid_argument("advertise_port is 0"));
+    }
+    sockets(
+        "",
+        options.interface.as_deref(),
+        options.dscp,
+        options.tcp_keepalive,
+        None,
     )
 }
 

@@ -25,7 +25,7 @@ use super::socket::PeerSocket;
 use super::sockopt::SocketOptions;
 use super::tls::certificate::PeerProof;
 use super::tls::handshake;
-use super::tls::verify::Shown;
+use super::tls::verify::{Guest, Shown};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::proto::CloseReason;
@@ -203,7 +203,7 @@ impl Adopted {
                 let asked = Arc::clone(&entry);
                 let expected =
                     Arc::new(move |certificate: &[u8]| asked.expects(&Shown::new(certificate)));
-                handshake::accept(tls, stream, expected, limit)
+                handshake::accept(tls, stream, Guest::OfSession(expected), limit)
                     .await
                     .map_err(|why| {
                         let text = format!("TLS with {}: {why}", taken.peer);

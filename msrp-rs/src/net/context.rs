@@ -13,6 +13,7 @@ use super::block::BlockPool;
 use super::dial::Dialler;
 use super::inbox::{Control, Inbox};
 use super::log::Log;
+use super::login::Accounts;
 use super::memory::Memory;
 use super::registry::Registry;
 use super::trace::Trace;
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) unbound: Unbound,
     pub(crate) dialler: Dialler,
+    pub(crate) accounts: Accounts,
     pub(crate) log: Arc<Log>,
     pub(crate) trace: Trace,
     pub(crate) counters: Arc<Counters>,
@@ -47,6 +49,7 @@ impl Context {
             registry: Registry::default(),
             unbound: Unbound::default(),
             dialler,
+            accounts: Accounts::default(),
             log: Arc::default(),
             trace: Trace::default(),
             counters: Arc::default(),

@@ -18,9 +18,11 @@ use super::driver::Driver;
 use super::inbox::Inbox;
 use super::log::{Log, LogLevel};
 use super::registry::{Origin, Way};
+use super::relay::Relay;
 use super::socket::PeerSocket;
 use super::sockopt::{self, SocketOptions};
 use super::tls::certificate::PeerProof;
+use super::tls::verify::Guest;
 use super::tls::{Configured, Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
@@ -158,6 +160,8 @@ pub(crate) struct Door {
     pub(crate) speaks: Speaks,
     /// Of the connections.
     pub(crate) options: Arc<SocketOptions>,
+    /// Whose they are; without one, the sessions'.
+    pub(crate) relay: Option<Arc<Relay>>,
 }
 
 /// Accepts connections until the task is aborted.
@@ -198,6 +202,7 @@ pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Byte
         number: listener,
         speaks,
         options,
+        relay,
     } = door;
     let context = Arc::clone(&connected.context);
     if context.is_stopping() {
@@ -220,11 +225,19 @@ pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Byte
             let asked = Arc::clone(&context);
             let expected =
                 Arc::new(move |certificate: &[u8]| asked.registry.expects(listener, certificate));
-            let handshake = handshake::accept(&tls, stream, expected, limit);
+            let guest = match relay {
+                Some(_) => Guest::OfRelay,
+                None => Guest::OfSession(expected),
+            };
+            let handshake = handshake::accept(&tls, stream, guest, limit);
             tokio::select! {
                 done = handshake => match done {
                     Ok(established) => {
                         tls.count(&context.memory);
+                        if let Some(why) = established.ignored {
+                            let text = format_args!("is a client: {why}");
+                            context.log.connection(LogLevel::Info, connected.inbox.id(), text);
+                        }
                         (Transport::tls(established.stream), established.proof)
                     }
                     Err(why) => {
@@ -246,7 +259,10 @@ pub(crate) async fn serve(connected: Connected, stream: TcpStream, initial: Byte
         certificate: transport.peer_certificate(),
         proof,
     };
-    Driver::spawn(connected, from, transport, options.idle);
+    match relay {
+        Some(relay) => relay.accepted(connected, &from, transport),
+        None => Driver::spawn(connected, from, transport, options.idle),
+    }
 }
 
 /// Waits for any control: before a session is bound there is none but to close.

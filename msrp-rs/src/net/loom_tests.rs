@@ -12,11 +12,13 @@ use loom::thread;
 use super::inbox::{Control, Inbox};
 use super::mailbox::{Item, Mailbox};
 use super::memory::Memory;
+use super::port::Port;
 use super::ready::{Ready, Signal};
 use crate::limits::Limits;
 use crate::proto::{
     Body, CloseReason, Command, Event, MessageKey, OutgoingMessage, SessionKey, send_cost,
 };
+use crate::role::relay::LinkId;
 use crate::wire::{FailureReport, Method};
 
 /// A sleeper that is woken by a waker or a signal.
@@ -57,6 +59,57 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
     builder.check(model);
+}
+
+#[test]
+fn loom_a_link_hears_of_every_batch() {
+    check(|| {
+        let port = Arc::new(Port::new(LinkId(1)));
+        let others: Vec<_> = (0..2)
+            .map(|who| {
+                let port = Arc::clone(&port);
+                thread::spawn(move || {
+                    port.push(&mut vec![(who, 0)]);
+                    port.push(&mut vec![(who, 1)]);
+                })
+            })
+            .collect();
+        let link = sleeper();
+        let waker = Waker::from(Arc::clone(&link));
+        let (mut items, mut next) = (Vec::new(), [0; 2]);
+        while next != [2; 2] {
+            port.take(&waker, &mut items);
+            if items.is_empty() {
+                link.0.wait();
+            }
+            for (who, number) in items.drain(..) {
+                assert_eq!(number, next[who]);
+                next[who] += 1;
+            }
+        }
+        for other in others {
+            other.join().expect("it pushes");
+        }
+    });
+}
+
+#[test]
+fn loom_a_batch_is_taken_or_left_when_the_link_closes() {
+    check(|| {
+        let port = Arc::new(Port::new(LinkId(1)));
+        let other = {
+            let port = Arc::clone(&port);
+            thread::spawn(move || {
+                let mut batch = vec![1, 2];
+                port.push(&mut batch);
+                batch.len()
+            })
+        };
+        let taken = port.close().len();
+        let left = other.join().expect("it pushes");
+        assert_eq!(taken + left, 2);
+        assert!(port.is_closed());
+    });
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Questions to a session's host that a dial waits for: the addresses of a name, and whether an address may be dialled.
+//! Questions to a session's host that a dial waits for: the addresses of a name, the service records of one, and whether
+//! an address may be dialled.
 //!
 //! No foreign code runs on the engine's threads, so a host that answers in C or Python is told by an event and answers
 //! by a call. Who asks bounds the time; a question that nobody waits for any more is forgotten.
@@ -10,11 +11,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::dial::SrvRecord;
 use super::mailbox::{Item, Mailbox};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The addresses of a name, or why there are none.
-pub(crate) type Answer = std::result::Result<Vec<IpAddr>, String>;
+/// What a name has, or why nothing is known of it.
+pub(crate) type Answer<T> = std::result::Result<Vec<T>, String>;
 
 /// The questions of an engine that wait for their answers.
 #[derive(Default)]
@@ -29,7 +31,8 @@ struct State {
 }
 
 enum Waiting {
-    Addresses(oneshot::Sender<Answer>),
+    Addresses(oneshot::Sender<Answer<IpAddr>>),
+    Records(oneshot::Sender<Answer<SrvRecord>>),
     Leave(oneshot::Sender<bool>),
 }
 
@@ -38,13 +41,22 @@ impl Questions {
     ///
     /// # Cancel safety
     /// A later answer finds no question.
-    pub(crate) async fn addresses(&self, mailbox: &Arc<Mailbox>, name: &str) -> Answer {
+    pub(crate) async fn addresses(&self, mailbox: &Arc<Mailbox>, name: &str) -> Answer<IpAddr> {
         let (answer, answered) = oneshot::channel();
         let asked = self.ask(Waiting::Addresses(answer));
         mailbox.ask(Item::Resolve(asked.number, name.to_owned()));
-        answered
-            .await
-            .unwrap_or_else(|_| Err("the session has ended".into()))
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The service records of a name, as the session's host says.
+    ///
+    /// # Cancel safety
+    /// As [`addresses`](Self::addresses).
+    pub(crate) async fn records(&self, mailbox: &Arc<Mailbox>, name: &str) -> Answer<SrvRecord> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.ask(Waiting::Records(answer));
+        mailbox.ask(Item::Service(asked.number, name.to_owned()));
+        answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
     /// Whether the session may dial an address, as its host says.
@@ -62,10 +74,22 @@ impl Questions {
     ///
     /// # Errors
     /// `Gone` if nobody waits for it any more, `InvalidArgument` if it was another question.
-    pub(crate) fn resolved(&self, number: u64, answer: Answer) -> Result<()> {
+    pub(crate) fn resolved(&self, number: u64, answer: Answer<IpAddr>) -> Result<()> {
         let mut state = self.state.lock();
         match state.waiting.remove(&number) {
             Some(Waiting::Addresses(waiting)) => waiting.send(answer).map_err(|_| over(number)),
+            other => Err(state.put_back(number, other)),
+        }
+    }
+
+    /// Answers a question for service records.
+    ///
+    /// # Errors
+    /// As [`resolved`](Self::resolved).
+    pub(crate) fn service_found(&self, number: u64, answer: Answer<SrvRecord>) -> Result<()> {
+        let mut state = self.state.lock();
+        match state.waiting.remove(&number) {
+            Some(Waiting::Records(waiting)) => waiting.send(answer).map_err(|_| over(number)),
             other => Err(state.put_back(number, other)),
         }
     }
@@ -102,11 +126,16 @@ impl State {
         };
         let what = match question {
             Waiting::Addresses(_) => "for the addresses of a name",
+            Waiting::Records(_) => "for the service records of a name",
             Waiting::Leave(_) => "whether an address may be dialled",
         };
         self.waiting.insert(number, question);
         Error::invalid_argument(format!("query {number} asks {what}"))
     }
+}
+
+fn ended() -> String {
+    "the session has ended".into()
 }
 
 fn over(number: u64) -> Error {

@@ -26,6 +26,15 @@ pub(crate) trait Signal: Send + Sync {
     fn clear(&self);
 }
 
+/// What a consumer is told that is of no session.
+#[cfg(not(loom))]
+pub(crate) type Note = super::relay::host::Note;
+#[cfg(loom)]
+pub(crate) type Note = ();
+
+/// Notes that may wait for a consumer.
+const NOTES: usize = 4096;
+
 /// The ready list of one consumer.
 pub(crate) struct Ready {
     list: Mutex<List>,
@@ -37,6 +46,7 @@ pub(crate) struct Ready {
 #[derive(Default)]
 struct List {
     queue: VecDeque<Arc<Mailbox>>,
+    notes: VecDeque<Note>,
     /// Sessions of this consumer whose last event was not taken yet.
     alive: usize,
     /// The engine has ended; told after the last session's last event.
@@ -92,6 +102,38 @@ impl Ready {
         self.wake();
     }
 
+    /// Tells the consumer something that is of no session. False when too much waits for it, or it is gone.
+    pub(crate) fn push_note(&self, note: Note) -> bool {
+        {
+            let mut list = self.list.lock();
+            if list.closed || list.ended == Ended::Told || list.notes.len() >= NOTES {
+                return false;
+            }
+            list.notes.push_back(note);
+        }
+        self.wake();
+        true
+    }
+
+    /// Tells it something that comes once, whatever waits.
+    pub(crate) fn push_last_note(&self, note: Note) {
+        {
+            let mut list = self.list.lock();
+            if list.closed || list.ended == Ended::Told {
+                return;
+            }
+            list.notes.push_back(note);
+        }
+        self.wake();
+    }
+
+    /// Notes that wait, so many at most. To be taken before [`take`](Self::take), which says whether there are more.
+    pub(crate) fn take_notes(&self, max: usize) -> Vec<Note> {
+        let mut list = self.list.lock();
+        let count = list.notes.len().min(max);
+        list.notes.drain(..count).collect()
+    }
+
     /// Signals the consumer, unless it was signalled since its last look.
     pub(crate) fn wake(&self) {
         if !self.armed.swap(true, AcqRel) {
@@ -116,7 +158,10 @@ impl Ready {
         let dropped = {
             let mut list = self.list.lock();
             list.closed = true;
-            std::mem::take(&mut list.queue)
+            (
+                std::mem::take(&mut list.queue),
+                std::mem::take(&mut list.notes),
+            )
         };
         drop(dropped);
     }
@@ -166,7 +211,7 @@ impl Ready {
         };
         {
             let mut list = self.list.lock();
-            batch.more = !list.queue.is_empty();
+            batch.more = !(list.queue.is_empty() && list.notes.is_empty());
             if !batch.more && list.alive == 0 && list.ended == Ended::Untold {
                 list.ended = Ended::Told;
                 batch.ended = true;

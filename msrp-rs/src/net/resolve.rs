@@ -1,4 +1,5 @@
-//! Names into addresses (RFC 4975 §6.2): A and AAAA records only, never SRV; the port is the one in the URI.
+//! Names into addresses (RFC 4975 §6.2): A and AAAA records only, never SRV; the port is the one in the URI. Names of
+//! relays that a session logs in to into service records first (RFC 4976 §8); what those mean, `dial::service` says.
 //!
 //! Nothing is kept: each dial asks anew. Who answers, the host says: the operating system, a [`Resolver`] in Rust, or
 //! the host itself by an event (see `question`). Whoever it is has his time, and gives so many addresses as are tried.
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::dial::SrvRecord;
 use super::dial::race::interleave;
 use super::mailbox::Mailbox;
 use super::question::Questions;
@@ -24,11 +26,15 @@ const SYSTEM: usize = 8;
 /// What [`Resolver::resolve`] gives: the addresses of one name, in the order in which they are to be tried.
 pub type Resolution = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
+/// What [`Resolver::service`] gives: the records of one name, in any order; none where the name has none.
+pub type ServiceResolution = Pin<Box<dyn Future<Output = io::Result<Vec<SrvRecord>>> + Send>>;
+
 /// Turns host names into addresses, for all that an engine dials.
 ///
-/// The engine asks for each dial anew and keeps nothing: a resolver may keep what its records allow. It asks for
-/// addresses alone: RFC 4975 §6.2 knows A and AAAA records, and takes the port from the URI. Up to
-/// [`Limits::dials`](crate::Limits::dials) names are asked for at once.
+/// The engine asks for each dial anew and keeps nothing: a resolver may keep what its records allow. For peers it asks
+/// for addresses alone: RFC 4975 §6.2 knows A and AAAA records, and takes the port from the URI. For a relay whose URI has
+/// no port it asks for service records first (RFC 4976 §8). Up to [`Limits::dials`](crate::Limits::dials) names are asked
+/// for at once.
 ///
 /// ```
 /// use msrp::{EngineOptions, NameResolution, Resolution, Resolver};
@@ -66,10 +72,29 @@ pub trait Resolver: Send + Sync + 'static {
     /// # Cancel safety
     /// The future is dropped when the session ends or [`Limits::resolve`](crate::Limits::resolve) is over.
     fn resolve(&self, name: &str) -> Resolution;
+
+    /// The service records (SRV, RFC 2782) of `name`, for example `_msrps._tcp.example.com`: to find a relay. `name` is in
+    /// lower case. An empty list says that there are none, and the relay is looked for at the name itself, port 2855; an
+    /// error says that nobody knows, and goes into the error of the dial.
+    ///
+    /// Without a method of its own, a resolver knows of none.
+    ///
+    /// # Threads
+    /// As [`resolve`](Self::resolve).
+    ///
+    /// # Cancel safety
+    /// As [`resolve`](Self::resolve).
+    fn service(&self, name: &str) -> ServiceResolution {
+        let _ = name;
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 /// The operating system's resolver: what stands in its files, and the A and AAAA records of the DNS. Eight names at
 /// once; further ones wait.
+///
+/// It has no call for service records. With the feature `dns` they are asked from the name servers that the system is
+/// configured with; without it, this resolver knows of none.
 #[derive(Debug, Clone)]
 pub struct SystemResolver {
     turns: Arc<Semaphore>,
@@ -99,9 +124,14 @@ impl Resolver for SystemResolver {
                 .map_err(io::Error::other)?
         })
     }
+
+    #[cfg(feature = "dns")]
+    fn service(&self, name: &str) -> ServiceResolution {
+        super::dns::HickoryResolver::new().service(name)
+    }
 }
 
-/// Who answers.
+/// Who answers for names.
 pub(crate) enum Who {
     /// A resolver in Rust.
     Resolver(Arc<dyn Resolver>),
@@ -109,18 +139,37 @@ pub(crate) enum Who {
     Host,
 }
 
+/// Who answers for services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhoServes {
+    /// The resolver of names; nobody, if that is the host.
+    Resolver,
+    /// The session's host.
+    Host,
+}
+
 /// The names of an engine.
 pub(crate) struct Names {
     who: Who,
+    serves: WhoServes,
     turns: Semaphore,
 }
 
 impl Names {
-    /// `who` answers.
-    pub(crate) fn new(who: Who, limits: &Limits) -> Self {
+    /// `who` answers for names, `serves` for services.
+    pub(crate) fn new(who: Who, serves: WhoServes, limits: &Limits) -> Self {
         Self {
             who,
+            serves,
             turns: Semaphore::new(limits.dials.max(1)),
+        }
+    }
+
+    /// Who answers in Rust; none where sessions' hosts do.
+    pub(crate) fn resolver(&self) -> Option<Arc<dyn Resolver>> {
+        match &self.who {
+            Who::Resolver(resolver) => Some(Arc::clone(resolver)),
+            Who::Host => None,
         }
     }
 
@@ -138,45 +187,85 @@ impl Names {
         mailbox: &Arc<Mailbox>,
         name: &str,
     ) -> Result<Vec<IpAddr>> {
-        let failed = |text: String| {
-            let text = if text.is_empty() {
-                "the resolver does not say why"
-            } else {
-                &text
-            };
-            let text = format!("cannot resolve {name}: {text}");
-            Error::transport(ErrorKind::Connect, text)
-        };
         let asked = async {
-            let _turn = self
-                .turns
-                .acquire()
-                .await
-                .map_err(|_| "engine is shut down")?;
             match &self.who {
-                Who::Resolver(resolver) => ask(resolver, name).await,
+                Who::Resolver(resolver) => {
+                    let (resolver, name) = (Arc::clone(resolver), name.to_owned());
+                    guarded(async move { resolver.resolve(&name).await }).await
+                }
                 Who::Host => questions.addresses(mailbox, name).await,
             }
         };
-        let addresses = tokio::time::timeout(limits.resolve, asked)
-            .await
-            .map_err(|_| failed(format!("no answer within {:?}", limits.resolve)))?
-            .map_err(failed)?;
+        let failed = |text: String| failed("cannot resolve", name, &text);
+        let addresses = self.in_turn(limits, asked).await.map_err(failed)?;
         let addresses = interleave(addresses, limits.addresses);
         if addresses.is_empty() {
             return Err(failed("the name has no address".into()));
         }
         Ok(addresses)
     }
+
+    /// The service records of `name`, for this session; none if it has none.
+    ///
+    /// # Errors
+    /// As [`addresses`](Self::addresses).
+    ///
+    /// # Cancel safety
+    /// Nobody waits for the answer any more.
+    pub(crate) async fn records(
+        &self,
+        limits: &Limits,
+        questions: &Questions,
+        mailbox: &Arc<Mailbox>,
+        name: &str,
+    ) -> Result<Vec<SrvRecord>> {
+        let asked = async {
+            match (self.serves, &self.who) {
+                (WhoServes::Host, _) => questions.records(mailbox, name).await,
+                (WhoServes::Resolver, Who::Resolver(resolver)) => {
+                    let (resolver, name) = (Arc::clone(resolver), name.to_owned());
+                    guarded(async move { resolver.service(&name).await }).await
+                }
+                (WhoServes::Resolver, Who::Host) => Ok(Vec::new()),
+            }
+        };
+        let failed = |text: String| failed("cannot look up the service", name, &text);
+        self.in_turn(limits, asked).await.map_err(failed)
+    }
+
+    /// Asks when it is its turn, and waits as long as the limits say.
+    async fn in_turn<T>(
+        &self,
+        limits: &Limits,
+        asked: impl Future<Output = std::result::Result<T, String>>,
+    ) -> std::result::Result<T, String> {
+        let asked = async {
+            let turn = self.turns.acquire().await;
+            let _turn = turn.map_err(|_| "engine is shut down")?;
+            asked.await
+        };
+        tokio::time::timeout(limits.resolve, asked)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {:?}", limits.resolve)))
+    }
 }
 
-/// In a task of its own, since it may panic; it ends with this future.
-async fn ask(resolver: &Arc<dyn Resolver>, name: &str) -> std::result::Result<Vec<IpAddr>, String> {
-    let (resolver, name) = (Arc::clone(resolver), name.to_owned());
+fn failed(what: &str, name: &str, why: &str) -> Error {
+    let why = match why {
+        "" => "the resolver does not say why",
+        why => why,
+    };
+    Error::transport(ErrorKind::Connect, format!("{what} {name}: {why}"))
+}
+
+/// In a task of its own, since a resolver may panic; it ends with this future.
+async fn guarded<T: Send + 'static>(
+    asked: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> std::result::Result<T, String> {
     let mut task = JoinSet::new();
-    task.spawn(async move { resolver.resolve(&name).await });
+    task.spawn(asked);
     match task.join_next().await {
-        Some(Ok(Ok(addresses))) => Ok(addresses),
+        Some(Ok(Ok(answer))) => Ok(answer),
         Some(Ok(Err(error))) => Err(error.to_string()),
         Some(Err(error)) if error.is_panic() => Err("the resolver panicked".into()),
         _ => Err("engine is shut down".into()),

@@ -11,7 +11,7 @@ use super::index::RandomKey;
 
 /// At most `capacity` entries, in order of first insertion.
 #[derive(Debug)]
-pub(super) struct BoundedMap<K, V> {
+pub(crate) struct BoundedMap<K, V> {
     /// The numbers of the entries, by their keys.
     numbers: HashTable<usize>,
     /// The entries by their numbers, oldest first; those that were removed are empty until they come to the front.
@@ -23,7 +23,7 @@ pub(super) struct BoundedMap<K, V> {
 
 impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     /// An empty map. A capacity of 0 remembers nothing.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             numbers: HashTable::new(),
             entries: VecDeque::new(),
@@ -33,7 +33,7 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     }
 
     /// Adds or replaces; gives the entry that was forgotten for it.
-    pub(super) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         if self.capacity == 0 {
             return Some((key, value));
         }
@@ -51,19 +51,19 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
         self.remove(&oldest).map(|value| (oldest, value))
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         let number = self.number(key)?;
         let entry = self.entries.get(number - self.first)?.as_ref();
         entry.map(|(_, value)| value)
     }
 
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let number = self.number(key)?;
         let entry = self.entries.get_mut(number - self.first)?.as_mut();
         entry.map(|(_, value)| value)
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let hash = RandomKey.hash_one(key);
         let is_it = |&number: &usize| key_at(&self.entries, self.first, number) == Some(key);
         let found = self.numbers.find_entry(hash, is_it).ok()?;
@@ -80,7 +80,7 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
     }
 
     /// Gives back room that is not used.
-    pub(super) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         self.close_ranks();
         self.entries.shrink_to_fit();
         let (entries, first) = (&self.entries, self.first);

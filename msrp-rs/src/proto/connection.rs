@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use slab::Slab;
 
+use super::asking::{AskKey, Asked};
 use super::counters::Counters;
-use super::credit::Pausing;
 use super::early::Early;
 use super::inbound::Current;
 use super::index::{Index, RandomKey};
 use super::outbound::Schedule;
+use super::pausing::Pausing;
 use super::receive::Gather;
 use super::session::Session;
 use super::tap::{Observers, Tap};
@@ -60,6 +61,8 @@ pub struct Connection {
     pub(super) current: Current,
     pub(super) gather: Option<Gather>,
     pub(super) events: VecDeque<(SessionKey, Event)>,
+    /// What became of what the connection's owner asked.
+    pub(super) asked: VecDeque<(AskKey, Asked)>,
     pub(super) output: WriteQueue<Mark>,
     pub(super) schedule: Schedule,
     pub(super) transactions: Transactions,
@@ -112,6 +115,7 @@ impl Connection {
             current: Current::Nothing,
             gather: None,
             events: VecDeque::new(),
+            asked: VecDeque::new(),
             output: WriteQueue::new(),
             schedule: Schedule::default(),
             timers: Timers::default(),
@@ -217,6 +221,7 @@ impl Connection {
             }
             Command::SetFlow(flow) => self.set_flow(index, flow),
             Command::Move(path) => self.set_moving(index, path),
+            Command::Readdress(path, first) => self.readdress(index, path, first),
             Command::Retire => self.retire(now, index),
             Command::Close(deadline) => {
                 let session = &mut self.sessions[index];
@@ -338,6 +343,7 @@ impl Connection {
         self.by_text.shrink(spelling_at(&self.sessions));
         self.parser.shrink();
         self.events.shrink_to_fit();
+        self.asked.shrink_to_fit();
         self.output.shrink();
         self.schedule.shrink();
         self.transactions.shrink();

@@ -28,15 +28,15 @@ const CODES: usize = 1000;
 /// Counts over all connections that were given it.
 pub struct Counters {
     frames: [Frames; 2],
-    pub(super) timeouts: AtomicU64,
-    pub(super) duplicate_chunks: AtomicU64,
-    pub(super) gaps: AtomicU64,
-    pub(super) transaction_time: Recorder,
-    pub(super) message_time: Recorder,
-    pub(super) queue_time: Recorder,
-    pub(super) pause_time: Recorder,
-    pub(super) chunk_sent: Recorder,
-    pub(super) chunk_received: Recorder,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) duplicate_chunks: AtomicU64,
+    pub(crate) gaps: AtomicU64,
+    pub(crate) transaction_time: Recorder,
+    pub(crate) message_time: Recorder,
+    pub(crate) queue_time: Recorder,
+    pub(crate) pause_time: Recorder,
+    pub(crate) chunk_sent: Recorder,
+    pub(crate) chunk_received: Recorder,
 }
 
 /// One direction.
@@ -47,7 +47,7 @@ struct Frames {
 }
 
 /// A histogram that is being filled.
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     bounds: &'static [u64; BOUNDS],
     buckets: [AtomicU64; BOUNDS + 1],
     sum: AtomicU64,
@@ -140,7 +140,7 @@ pub struct Counts {
 
 /// What a frame is, for counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FrameKind {
+pub(crate) enum FrameKind {
     Send,
     Report,
     Auth,
@@ -186,7 +186,7 @@ impl Default for Counters {
 
 impl Counters {
     /// A frame is over.
-    pub(super) fn frame(&self, direction: Direction, kind: FrameKind, flag: Continuation) {
+    pub(crate) fn frame(&self, direction: Direction, kind: FrameKind, flag: Continuation) {
         let frames = &self.frames[direction as usize];
         let count = match kind {
             FrameKind::Send => &frames.methods[0],
@@ -264,13 +264,13 @@ impl Recorder {
         }
     }
 
-    pub(super) fn record(&self, value: u64) {
+    pub(crate) fn record(&self, value: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.buckets[bucket].fetch_add(1, Relaxed);
         self.sum.fetch_add(value, Relaxed);
     }
 
-    pub(super) fn record_time(&self, time: Duration) {
+    pub(crate) fn record_time(&self, time: Duration) {
         self.record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 

@@ -150,6 +150,10 @@ pub enum Command {
     /// The peer has this new path, which another connection, or this one, tries (RFC 4975 §8.4). Where this connection is
     /// lost meanwhile, what has not begun is handed back. `None`: no longer.
     Move(Option<UriPath>),
+    /// To-Path of our requests is this one from now on, over the same connection: our relays gave us other URIs, or the
+    /// peer is elsewhere behind them (RFC 4976 §5.1, §9.4). With `true` we are the one who sends first, and a request
+    /// without body shows the peer the new path.
+    Readdress(UriPath, bool),
     /// Another connection has the session. What has not begun is handed back ([`Event::Returned`], then
     /// [`Event::Retired`]), what has begun goes on; then the session ends here.
     Retire,
@@ -445,6 +449,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Whether it is one of the connection, not of the session alone.
+    #[cfg(feature = "net")]
     pub(crate) fn is_of_connection(&self) -> bool {
         match self {
             Self::PeerClosed

@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::Body;
 use super::connection::Connection;
-use super::refused::{CPIM, LOOK, inner_type};
 use super::session::Session;
+use crate::content::cpim::{self, LOOK, inner_type};
 use crate::mutant::{self, Mutant};
 use crate::wire::MediaType;
 
@@ -39,7 +39,7 @@ impl Default for Flow {
 /// §8.9): IMDN (RFC 5438) and isComposing (RFC 3994), by themselves or in message/cpim.
 pub fn is_control(content_type: &str, body: &Body) -> bool {
     let essence = essence(content_type);
-    if !essence.eq_ignore_ascii_case(CPIM) {
+    if !essence.eq_ignore_ascii_case(cpim::TYPE) {
         return is_control_type(essence);
     }
     match body {
@@ -72,7 +72,7 @@ pub(super) enum Kind {
 /// Judges an incoming message by its Content-Type and where its first chunk starts.
 pub(super) fn judge(content_type: &str, start: u64) -> Kind {
     let essence = essence(content_type);
-    if essence.eq_ignore_ascii_case(CPIM) && start == 0 {
+    if essence.eq_ignore_ascii_case(cpim::TYPE) && start == 0 {
         Kind::Unknown
     } else if is_control_type(essence) {
         Kind::Control

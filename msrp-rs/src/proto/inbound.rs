@@ -325,6 +325,10 @@ impl Connection {
             let count = |counters: &Counters| counters.transaction_time.record_time(time);
             self.observers.count(count);
         }
+        if let Purpose::Ask(key) = transaction.purpose {
+            self.asked_answered(key, head);
+            return;
+        }
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };
@@ -343,6 +347,7 @@ impl Connection {
                 let sending = &self.sessions[index].outgoing;
                 sending.by_key.get(&name).copied()
             }
+            Purpose::Ask(_) => None,
         };
         let failure = match status {
             status if status.is_success() => None,
@@ -388,6 +393,10 @@ impl Connection {
         self.observers.count(|counters| {
             counters.timeouts.fetch_add(1, Relaxed);
         });
+        if let Purpose::Ask(key) = transaction.purpose {
+            self.asked_expired(key);
+            return;
+        }
         let Some(index) = self.index_of(transaction.session) else {
             return;
         };
@@ -405,7 +414,7 @@ impl Connection {
                 self.fail_transfer(index, transfer, Failure::Timeout);
                 self.finish_closing(index, key);
             }
-            Purpose::SilentChunk(_) => {}
+            Purpose::SilentChunk(_) | Purpose::Ask(_) => {}
         }
     }
 }

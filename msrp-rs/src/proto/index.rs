@@ -12,13 +12,13 @@ use hashbrown::HashTable;
 
 /// Places by key.
 #[derive(Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     places: HashTable<usize>,
 }
 
 /// Hashes with one random key for the whole process: peers choose what is hashed, and tables are many and small.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct RandomKey;
+pub(crate) struct RandomKey;
 
 impl BuildHasher for RandomKey {
     type Hasher = DefaultHasher;
@@ -31,7 +31,7 @@ impl BuildHasher for RandomKey {
 
 impl Index {
     /// The place that was entered last with this key; `key_at` tells the key of each place.
-    pub(super) fn get<'a, K: Hash + Eq + ?Sized + 'a>(
+    pub(crate) fn get<'a, K: Hash + Eq + ?Sized + 'a>(
         &self,
         key: &K,
         key_at: impl Fn(usize) -> &'a K,
@@ -42,7 +42,7 @@ impl Index {
     }
 
     /// Enters a place, instead of another one with the same key.
-    pub(super) fn insert<'a, K: Hash + Eq + ?Sized + 'a>(
+    pub(crate) fn insert<'a, K: Hash + Eq + ?Sized + 'a>(
         &mut self,
         place: usize,
         key_at: impl Fn(usize) -> &'a K,
@@ -56,7 +56,7 @@ impl Index {
     }
 
     /// Strikes a place out, if it is the one with this key.
-    pub(super) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: usize) {
+    pub(crate) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: usize) {
         let hash = RandomKey.hash_one(key);
         if let Ok(entry) = self.places.find_entry(hash, |&other| other == place) {
             entry.remove();
@@ -64,17 +64,17 @@ impl Index {
     }
 
     /// Any place.
-    pub(super) fn any(&self) -> Option<usize> {
+    pub(crate) fn any(&self) -> Option<usize> {
         self.places.iter().next().copied()
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
     /// Gives back room that is not used.
-    pub(super) fn shrink<'a, K: Hash + ?Sized + 'a>(&mut self, key_at: impl Fn(usize) -> &'a K) {
+    pub(crate) fn shrink<'a, K: Hash + ?Sized + 'a>(&mut self, key_at: impl Fn(usize) -> &'a K) {
         self.places
             .shrink_to_fit(|&place| RandomKey.hash_one(key_at(place)));
     }

@@ -6,21 +6,24 @@
 //! virtual time. Octets are read and written by `wire`; who may connect where, and what the SDP
 //! said, is decided above, in `engine`.
 
-mod bounded;
+mod asking;
+pub mod auth;
+pub(crate) mod bounded;
 mod chunk;
 mod connection;
-mod counters;
+pub(crate) mod counters;
 mod credit;
 mod early;
 mod event;
 mod flow;
-mod ids;
+pub(crate) mod ids;
 mod inbound;
-mod index;
+pub(crate) mod index;
 mod message;
 mod moving;
 mod outbound;
 mod pacing;
+pub(crate) mod pausing;
 mod ranges;
 mod receive;
 mod refused;
@@ -29,18 +32,19 @@ mod report_timer;
 pub(crate) mod request;
 mod sending;
 mod session;
-mod tap;
+pub(crate) mod tap;
 mod timers;
 mod transaction;
 mod transfer;
 pub(crate) mod work;
-mod write_queue;
+pub(crate) mod write_queue;
 mod written;
 
 // They count what large numbers cost, which takes an interpreter too long.
 #[cfg(all(test, not(miri)))]
 mod hostile_tests;
 
+pub use asking::{AskKey, Asked, AuthRequest};
 pub use connection::Connection;
 pub use counters::{Counters, Counts, Histogram, LEN_BOUNDS, TIME_BOUNDS, Traffic};
 pub use event::{

@@ -12,15 +12,27 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::timers::Timer;
-use super::transaction::SessionRef;
+use super::transaction::{Purpose, SessionRef};
 use super::transfer::{Outgoing, Phase, Source};
 use super::{Body, CloseReason, Event, Failure, OutgoingMessage, TransferKey};
-use crate::wire::UriPath;
+use crate::wire::{Continuation, UriPath};
 
 impl Connection {
     /// The peer's path is to be another one, or is not (`None`).
     pub(super) fn set_moving(&mut self, index: usize, path: Option<UriPath>) {
         self.sessions[index].moving = path;
+    }
+
+    /// Our requests go by another path, over this connection. What is under way may have gone by the old one.
+    pub(super) fn readdress(&mut self, index: usize, path: UriPath, first: bool) {
+        let session = &mut self.sessions[index];
+        session.moving = None;
+        session.to_path = Bytes::from(path.to_string());
+        session.config.remote_path = path;
+        if first {
+            let purpose = Purpose::Notice { required: true };
+            self.queue_bodiless(index, purpose, None, Continuation::Complete);
+        }
     }
 
     /// A request came from this path. If it is the peer's new one, the peer goes on with this connection: messages that

@@ -9,6 +9,7 @@ use std::fmt;
 use super::connection::Connection;
 use super::transfer::{Outgoing, Phase};
 use super::{Body, Event, Failure};
+use crate::content::cpim::{self, inner_type};
 use crate::mutant::{self, Mutant};
 use crate::wire::{MediaType, StatusCode};
 
@@ -31,13 +32,13 @@ impl RefusedType {
     /// The same, for a message that wraps nothing.
     pub(super) fn own(content_type: &str) -> Option<Self> {
         let media_type = MediaType::parse(content_type).ok()?;
-        (!media_type.is(CPIM)).then(|| Self::new(&media_type, false))
+        (!media_type.is(cpim::TYPE)).then(|| Self::new(&media_type, false))
     }
 
     /// The same, for a message that wraps another type.
     pub(super) fn wrapped(content_type: &str, body: &Body) -> Option<Self> {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case(CPIM) {
+        if !essence.eq_ignore_ascii_case(cpim::TYPE) {
             return None;
         }
         let Body::Whole(data) = body else { return None };
@@ -136,33 +137,8 @@ impl Connection {
     }
 }
 
-/// The media type of what a message/cpim holds (RFC 3862 §2): headers, an empty line, then the content with MIME
-/// headers of its own. `None` where they do not begin so; content without a Content-Type is text/plain (RFC 2045 §5.2).
-pub(super) fn inner_type(data: &[u8]) -> Option<MediaType> {
-    let data = &data[..data.len().min(LOOK)];
-    let mut lines = data.split_inclusive(|&octet| octet == b'\n');
-    lines.by_ref().find(|line| line.trim_ascii().is_empty())?;
-    for line in lines {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return MediaType::parse("text/plain").ok();
-        }
-        let text = std::str::from_utf8(line).ok()?;
-        let (name, value) = text.split_once(':')?;
-        if name.eq_ignore_ascii_case("Content-Type") {
-            return MediaType::parse(value.trim()).ok();
-        }
-    }
-    None
-}
-
-pub(super) const CPIM: &str = "message/cpim";
-
 /// Most types that are remembered of a session: a peer that refuses more plays with us.
 const MOST: usize = 64;
-
-/// Octets of a message/cpim that are looked at for its inner type.
-pub(super) const LOOK: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -205,7 +181,7 @@ mod tests {
                 "{content:?}"
             );
         }
-        assert_eq!(RefusedType::of(CPIM, &Body::Stream(None)), None);
+        assert_eq!(RefusedType::of(cpim::TYPE, &Body::Stream(None)), None);
     }
 
     #[test]

@@ -31,9 +31,9 @@ pub trait Tap: Send + fmt::Debug {
 
 /// Who looks at the frames of a connection: its tap, and its counters.
 #[derive(Debug, Default)]
-pub(super) struct Observers {
-    pub(super) tap: Option<Box<dyn Tap>>,
-    pub(super) counters: Option<Arc<Counters>>,
+pub(crate) struct Observers {
+    pub(crate) tap: Option<Box<dyn Tap>>,
+    pub(crate) counters: Option<Arc<Counters>>,
     /// The frame being read.
     frame: Option<Reading>,
     /// Where the end-lines of received frames are written again, one after the other.
@@ -50,14 +50,14 @@ struct Reading {
 
 impl Observers {
     /// Counts something.
-    pub(super) fn count(&self, count: impl FnOnce(&Counters)) {
+    pub(crate) fn count(&self, count: impl FnOnce(&Counters)) {
         if let Some(counters) = &self.counters {
             count(counters);
         }
     }
 
     /// A piece of a frame was read. The tap sees the octets as they came.
-    pub(super) fn received(&mut self, frame: &Frame) {
+    pub(crate) fn received(&mut self, frame: &Frame) {
         match frame {
             Frame::Head(head) => {
                 self.show(head.octets());
@@ -111,14 +111,14 @@ impl Observers {
     }
 
     /// Octets were written.
-    pub(super) fn sent(&mut self, octets: &[u8]) {
+    pub(crate) fn sent(&mut self, octets: &[u8]) {
         if let Some(tap) = &mut self.tap {
             tap.octets(Direction::Sent, octets);
         }
     }
 
     /// A frame was written whole.
-    pub(super) fn end_sent(&mut self, (kind, flag): (FrameKind, Continuation)) {
+    pub(crate) fn end_sent(&mut self, (kind, flag): (FrameKind, Continuation)) {
         self.count(|counters| counters.frame(Direction::Sent, kind, flag));
         if let Some(tap) = &mut self.tap {
             tap.end(Direction::Sent);

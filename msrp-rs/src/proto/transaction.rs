@@ -7,9 +7,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::TransferKey;
 use super::index::RandomKey;
 use super::work::steps;
+use super::{AskKey, TransferKey};
 use crate::mutant::{self, Mutant};
 use crate::wire::TransactionId;
 
@@ -18,6 +18,14 @@ use crate::wire::TransactionId;
 pub(super) struct SessionRef {
     pub(super) index: usize,
     pub(super) serial: u64,
+}
+
+impl SessionRef {
+    /// What is of the connection, and of no session.
+    pub(super) const NOBODY: Self = Self {
+        index: usize::MAX,
+        serial: u64::MAX,
+    };
 }
 
 /// What a request of ours was for.
@@ -35,6 +43,8 @@ pub(super) enum Purpose {
     /// The same with `Failure-Report: partial`: silence is good. Named and not by its place, since it may outlive its
     /// message.
     SilentChunk(TransferKey),
+    /// Something that the connection's owner asks.
+    Ask(AskKey),
 }
 
 #[derive(Debug)]

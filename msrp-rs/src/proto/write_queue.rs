@@ -21,7 +21,7 @@ type Ended = (FrameKind, Continuation);
 
 /// The output of one connection.
 #[derive(Debug)]
-pub(super) struct WriteQueue<M> {
+pub(crate) struct WriteQueue<M> {
     /// Responses, REPORTs and binding requests, in order, waiting for their turn.
     control: BytesMut,
     control_marks: Vec<(usize, M)>,
@@ -40,7 +40,7 @@ pub(super) struct WriteQueue<M> {
 }
 
 impl<M> WriteQueue<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             control: BytesMut::new(),
             control_marks: Vec::new(),
@@ -56,12 +56,12 @@ impl<M> WriteQueue<M> {
     }
 
     /// From now on `slices` gives octets of one frame only.
-    pub(super) fn separate_frames(&mut self) {
+    pub(crate) fn separate_frames(&mut self) {
         self.one_frame = true;
     }
 
     /// Gives back room that is not used.
-    pub(super) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         for buffer in [&mut self.control, &mut self.flat] {
             if buffer.is_empty() {
                 *buffer = BytesMut::new();
@@ -75,23 +75,23 @@ impl<M> WriteQueue<M> {
     }
 
     /// Octets in the control lane.
-    pub(super) fn control_len(&self) -> usize {
+    pub(crate) fn control_len(&self) -> usize {
         self.control.len()
     }
 
     /// Appends a whole frame to the control lane.
-    pub(super) fn control(&mut self, frame: Ended, encode: impl FnOnce(&mut BytesMut)) {
+    pub(crate) fn control(&mut self, frame: Ended, encode: impl FnOnce(&mut BytesMut)) {
         encode(&mut self.control);
         self.control_ends.push((self.control.len(), frame));
     }
 
     /// Something to happen when all that is in the control lane now was written.
-    pub(super) fn mark_control(&mut self, mark: M) {
+    pub(crate) fn mark_control(&mut self, mark: M) {
         self.control_marks.push((self.control.len(), mark));
     }
 
     /// Moves the control lane to the output. Between two requests only.
-    pub(super) fn take_control(&mut self) {
+    pub(crate) fn take_control(&mut self) {
         for (offset, mark) in self.control_marks.drain(..) {
             self.marks.push_back((self.encoded + offset as u64, mark));
         }
@@ -108,12 +108,12 @@ impl<M> WriteQueue<M> {
     }
 
     /// Octets encoded and not yet written.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::try_from(self.encoded - self.written).expect("the write-ahead fits in memory")
     }
 
     /// Appends what `encode` writes.
-    pub(super) fn encode(&mut self, encode: impl FnOnce(&mut BytesMut)) -> usize {
+    pub(crate) fn encode(&mut self, encode: impl FnOnce(&mut BytesMut)) -> usize {
         let before = self.flat.len();
         encode(&mut self.flat);
         let len = self.flat.len() - before;
@@ -122,7 +122,7 @@ impl<M> WriteQueue<M> {
     }
 
     /// Appends body octets: small ones are copied, larger ones are kept by reference.
-    pub(super) fn body(&mut self, data: Bytes) {
+    pub(crate) fn body(&mut self, data: Bytes) {
         self.encoded += data.len() as u64;
         if data.len() < FLATTEN {
             self.flat.extend_from_slice(&data);
@@ -133,24 +133,24 @@ impl<M> WriteQueue<M> {
     }
 
     /// What is encoded now ends with a frame.
-    pub(super) fn end_frame(&mut self, frame: Ended) {
+    pub(crate) fn end_frame(&mut self, frame: Ended) {
         self.ends.push_back((self.encoded, frame));
     }
 
     /// Something to happen when all that is encoded now was written.
-    pub(super) fn mark(&mut self, mark: M) {
+    pub(crate) fn mark(&mut self, mark: M) {
         self.marks.push_back((self.encoded, mark));
     }
 
     /// Makes everything that is encoded visible to `slices`.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         if !self.flat.is_empty() {
             self.queue.push_back(self.flat.split().freeze());
         }
     }
 
     /// Fills `slices` with what is to be written next; gives how many were filled.
-    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut room = match self.ends.front() {
             Some((end, _)) if self.one_frame => end - self.written,
             _ => u64::MAX,
@@ -169,7 +169,7 @@ impl<M> WriteQueue<M> {
     }
 
     /// `len` octets were written; `observers` see them.
-    pub(super) fn advance(&mut self, mut len: usize, observers: &mut Observers) {
+    pub(crate) fn advance(&mut self, mut len: usize, observers: &mut Observers) {
         while len > 0 {
             let front = self
                 .queue
@@ -199,7 +199,7 @@ impl<M> WriteQueue<M> {
     }
 
     /// The next mark that was reached.
-    pub(super) fn pop_mark(&mut self) -> Option<M> {
+    pub(crate) fn pop_mark(&mut self) -> Option<M> {
         if self.marks.front()?.0 > self.written {
             return None;
         }

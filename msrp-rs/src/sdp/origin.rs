@@ -50,6 +50,18 @@ impl Origin {
         }
     }
 
+    /// The same at another address, which is one of our URIs.
+    #[cfg_attr(
+        not(feature = "net"),
+        expect(dead_code, reason = "only engines learn their address late")
+    )]
+    pub(crate) fn at(&self, address: Host) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     /// The session id of the `o=` line.
     pub fn session_id(&self) -> u64 {
         self.session_id

@@ -235,6 +235,53 @@ pub fn encode_response(
     head.encode(out);
 }
 
+/// The head of a request or response that a relay sends on: its own paths and transaction id, and the other lines as
+/// they came.
+#[derive(Clone, Copy)]
+pub(crate) struct ForwardedHead<'a> {
+    pub(crate) transaction_id: &'a TransactionId,
+    /// The method; for a response its code.
+    pub(crate) start: &'a str,
+    /// For a response the text after the code.
+    pub(crate) comment: &'a str,
+    /// URIs with one SP between them.
+    pub(crate) to_path: &'a [u8],
+    pub(crate) from_path: &'a [u8],
+    /// A line that is written anew, between those before and those after it.
+    pub(crate) byte_range: Option<ByteRange>,
+    /// The other lines, each with its CRLF: before the Byte-Range, and after it.
+    pub(crate) lines: (&'a [u8], &'a [u8]),
+    pub(crate) has_body: bool,
+}
+
+impl ForwardedHead<'_> {
+    /// Writes the head, up to and including the empty line if there is a body.
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        let (before, after) = self.lines;
+        let len = self.to_path.len() + self.from_path.len() + before.len() + after.len();
+        out.reserve(TYPICAL_HEAD_LEN + len);
+        put_start(out, self.transaction_id);
+        out.put_slice(self.start.as_bytes());
+        if !self.comment.is_empty() {
+            out.put_u8(b' ');
+            put_text(out, self.comment.as_bytes());
+        }
+        out.put_slice(b"\r\nTo-Path: ");
+        out.put_slice(self.to_path);
+        out.put_slice(b"\r\nFrom-Path: ");
+        out.put_slice(self.from_path);
+        out.put_slice(CRLF);
+        out.put_slice(before);
+        if let Some(range) = self.byte_range {
+            put_byte_range(out, range);
+        }
+        out.put_slice(after);
+        if self.has_body {
+            out.put_slice(CRLF);
+        }
+    }
+}
+
 /// Writes an end-line; `after_body` says that a body, perhaps empty, comes before it, so that CRLF
 /// has to stand between them.
 pub fn encode_end_line(

@@ -7,16 +7,18 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::expires::parse_seconds;
 use super::header::parse_success_report;
 use super::path::words;
 use super::redacted::Redacted;
 use super::token::{find_control, is_blank, is_token_octet, trimmed};
 use super::{
-    ByteRange, FailureReport, Fault, FaultKind, HeaderName, MediaType, MessageId, Method, Status,
-    StatusCode, TransactionId, Uri, UriPath,
+    AuthenticationInfo, ByteRange, Challenge, Credentials, FailureReport, Fault, FaultKind,
+    HeaderName, MediaType, MessageId, Method, Status, StatusCode, TransactionId, Uri, UriPath,
 };
 use crate::mutant::{self, Mutant};
 
@@ -27,6 +29,17 @@ use crate::mutant::{self, Mutant};
 #[derive(Clone)]
 pub struct Head {
     inner: Box<Inner>,
+}
+
+/// Where the parts of a head's header lines stand in its octets.
+#[derive(Debug, Clone)]
+pub(crate) struct Sections {
+    /// To-Path and From-Path.
+    pub(crate) paths: Range<usize>,
+    /// All lines after them.
+    pub(crate) rest: Range<usize>,
+    /// The Byte-Range line in `rest`.
+    pub(crate) byte_range: Range<usize>,
 }
 
 #[derive(Clone)]
@@ -193,6 +206,77 @@ impl Head {
         std::str::from_utf8(self.header(HeaderName::ContentType)?).ok()
     }
 
+    /// How long a URI of a relay is to live, or lives (RFC 4976 §4.6); `None` if absent. More than 136 years are taken for
+    /// that.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the header is no whole number of seconds or came twice.
+    pub fn expires(&self) -> Result<Option<Duration>, Fault> {
+        self.seconds(HeaderName::Expires)
+    }
+
+    /// The shortest life that a relay gives to a URI, in a 423; as [`Self::expires`].
+    ///
+    /// # Errors
+    /// As [`Self::expires`].
+    pub fn min_expires(&self) -> Result<Option<Duration>, Fault> {
+        self.seconds(HeaderName::MinExpires)
+    }
+
+    /// The longest life that a relay gives to a URI, in a 423; as [`Self::expires`].
+    ///
+    /// # Errors
+    /// As [`Self::expires`].
+    pub fn max_expires(&self) -> Result<Option<Duration>, Fault> {
+        self.seconds(HeaderName::MaxExpires)
+    }
+
+    /// The URIs that a relay gives to its client (RFC 4976 §4.2); `None` if absent.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the header is no path or came twice.
+    pub fn use_path(&self) -> Result<Option<UriPath>, Fault> {
+        let Some(span) = self.only(HeaderName::UsePath)? else {
+            return Ok(None);
+        };
+        UriPath::parse(self.slice(span), self.inner.max_uris)
+            .map(Some)
+            .map_err(|fault| self.shifted(fault, span))
+    }
+
+    /// What a relay wants to have proved: the WWW-Authenticate lines with the scheme Digest, in order. Lines of other
+    /// schemes and lines that cannot be read are left out, since another one may do.
+    pub fn challenges(&self) -> impl Iterator<Item = Challenge> {
+        let lines = self.inner.lines.as_slice().iter();
+        lines
+            .filter(|line| line.known == Some(HeaderName::WwwAuthenticate))
+            .filter_map(|line| Challenge::parse(self.slice(line.value)).ok()?)
+    }
+
+    /// What a client proves itself with: `None` if there is no Authorization, or one of another scheme than Digest.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the header came twice, or as [`Credentials::parse`].
+    pub fn credentials(&self) -> Result<Option<Credentials>, Fault> {
+        let Some(span) = self.only(HeaderName::Authorization)? else {
+            return Ok(None);
+        };
+        Credentials::parse(self.slice(span)).map_err(|fault| self.shifted(fault, span))
+    }
+
+    /// What a relay proves itself with; `None` if absent.
+    ///
+    /// # Errors
+    /// A [`Fault`] if the header came twice, or as [`AuthenticationInfo::parse`].
+    pub fn authentication_info(&self) -> Result<Option<AuthenticationInfo>, Fault> {
+        let Some(span) = self.only(HeaderName::AuthenticationInfo)? else {
+            return Ok(None);
+        };
+        AuthenticationInfo::parse(self.slice(span))
+            .map(Some)
+            .map_err(|fault| self.shifted(fault, span))
+    }
+
     /// The value of the first header of this name, without the blanks around it.
     pub fn header(&self, name: HeaderName) -> Option<&[u8]> {
         let line = self
@@ -234,6 +318,25 @@ impl Head {
             .collect()
     }
 
+    /// In [`octets`](Self::octets): the lines of the two paths, the lines after them, and among those the one of
+    /// Byte-Range, empty if there is none. For a head without [`fault`](Self::fault), where the paths stand first.
+    pub(crate) fn sections(&self) -> Sections {
+        let lines = self.inner.lines.as_slice();
+        let end = self.inner.octets.len();
+        let start_of = |nth: usize| lines.get(nth).map_or(end, |line| line.name.start as usize);
+        let rest = start_of(2);
+        let is_range = |line: &Line| line.known == Some(HeaderName::ByteRange);
+        let byte_range = match lines.iter().skip(2).position(is_range) {
+            Some(nth) => start_of(nth + 2)..start_of(nth + 3),
+            None => rest..rest,
+        };
+        Sections {
+            paths: start_of(0)..rest,
+            rest: rest..end,
+            byte_range,
+        }
+    }
+
     /// The first fault of grammar in the section: a bad header line, a bad value, a header that came
     /// twice, or paths that are missing or not first. The inside of the paths is not looked at until
     /// [`Self::to_path`] and [`Self::from_path`] are called. The frame is sound all the same, so the
@@ -256,6 +359,30 @@ impl Head {
             Fault::new(FaultKind::Missing, end, format!("expected {name}"))
                 .shifted(self.inner.offset)
         })
+    }
+
+    fn seconds(&self, name: HeaderName) -> Result<Option<Duration>, Fault> {
+        let Some(span) = self.only(name)? else {
+            return Ok(None);
+        };
+        parse_seconds(self.slice(span))
+            .map(Some)
+            .map_err(|fault| self.shifted(fault, span))
+    }
+
+    /// Where the value of a header stands that means nothing if it comes twice.
+    fn only(&self, name: HeaderName) -> Result<Option<Span>, Fault> {
+        let lines = self.inner.lines.as_slice().iter();
+        let mut lines = lines.filter(|line| line.known == Some(name));
+        let first = lines.next().map(|line| line.value);
+        match lines.next() {
+            Some(second) => {
+                let expected = format!("expected only one {name}");
+                let fault = Fault::new(FaultKind::Duplicate, 0, expected);
+                Err(self.shifted(fault, second.name))
+            }
+            None => Ok(first),
+        }
     }
 
     fn shifted(&self, fault: Fault, span: Span) -> Fault {

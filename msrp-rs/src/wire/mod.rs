@@ -9,10 +9,12 @@
 //! catalogue of peers' habits says so and gives a [`Fault`] with the offset. `new`, `FromStr` and
 //! the encoder take what this side sends: strict, with an [`Error`](crate::error::Error) of the public API.
 
+mod auth;
 mod byte_range;
 mod dash_line;
 mod encoder;
 mod end_line;
+mod expires;
 mod fault;
 mod head;
 mod header;
@@ -28,9 +30,10 @@ mod token;
 mod uri;
 pub(crate) mod work;
 
+pub use auth::{Algorithm, AuthenticationInfo, Challenge, Credentials};
 pub use byte_range::ByteRange;
 pub(crate) use dash_line::DashLineScanner;
-pub(crate) use encoder::is_content;
+pub(crate) use encoder::{ForwardedHead, is_content};
 pub use encoder::{
     ReportHead, RequestHead, ResponseHead, SendHead, encode_end_line, encode_response,
     validate_extra_header,
@@ -44,6 +47,7 @@ pub use media_type::{MediaRange, MediaType};
 pub use method::Method;
 pub use parser::{Frame, ParseError, Parser, ParserLimits};
 pub use path::UriPath;
+pub(crate) use path::words;
 pub use redacted::Redacted;
 #[cfg(all(feature = "net", not(loom)))]
 pub(crate) use redacted::mask_uris;

@@ -161,7 +161,7 @@ impl fmt::Debug for UriPath {
 }
 
 /// The words of `text` between runs of blanks, each with its place.
-pub(super) fn words(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+pub(crate) fn words(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].iter().position(|octet| !is_blank(*octet))?;

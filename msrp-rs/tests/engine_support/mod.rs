@@ -6,6 +6,7 @@ pub(crate) mod middlebox;
 pub(crate) mod names;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod relay;
 pub(crate) mod tls;
 pub(crate) mod tls_peer;
 
@@ -17,8 +18,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use msrp::engine::{
-    Domain, Engine, EngineOptions, Event, SendBody, SendOptions, SessionHandle, SessionOptions,
-    SessionState, TransferHandle, Wake,
+    Domain, Engine, EngineOptions, Event, ListenOptions, ListenerHandle, LogLevel, SendBody,
+    SendOptions, SessionHandle, SessionOptions, SessionState, TransferHandle, Wake,
 };
 use msrp::error::Error;
 use msrp::limits::Limits;
@@ -401,6 +402,14 @@ pub(crate) fn bound(host: &Host) -> (SessionHandle, String, RawPeer) {
     assert!(peer.frame().starts_with("MSRP bind0001 200"));
     host.wait_opened(session);
     (session, uri, peer)
+}
+
+/// A listener of this host, and its port; the log is kept from now on.
+pub(crate) fn logged_listener(host: &Host, options: ListenOptions) -> (ListenerHandle, u16) {
+    host.engine.set_log(Some(LogLevel::Info)).expect("alive");
+    let listener = host.engine.listen(options).expect("a port");
+    let address = host.engine.listener_address(listener).expect("bound");
+    (listener, address.port())
 }
 
 /// An active session to a raw peer that took its connection and answered its first request.

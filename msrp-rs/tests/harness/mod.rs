@@ -9,14 +9,18 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod auth;
 pub mod certificate;
 pub mod connection;
 pub mod frames;
 pub mod headers;
+#[path = "../relay_hub/mod.rs"]
+pub mod hub;
 pub mod input;
 pub mod lint;
 pub mod peer;
 pub mod reassembly;
+pub mod relay;
 pub mod sdp;
 pub mod uri;
 
@@ -26,9 +30,11 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("uri", uri::run),
     ("headers", headers::run),
+    ("auth", auth::run),
     ("frames", frames::run),
     ("reassembly", reassembly::run),
     ("sdp", sdp::run),
     ("connection", connection::run),
+    ("relay", relay::run),
     ("certificate", certificate::run),
 ];

@@ -4,16 +4,27 @@
 //! (`throttle`), the host's name resolved (`resolve`), its addresses tried in an order that loses little time (`race`),
 //! each after the host's word (`check`) and from where the session dials (`source`). What the connection then carries is
 //! the driver's.
+//!
+//! The relay that a session logs in to is found by its service records (`service`), and reached at the first of its
+//! servers that will do (`relay`, RFC 4976 §8).
 
 mod check;
 mod pool;
 pub(crate) mod race;
+mod relay;
+mod service;
 mod source;
 mod throttle;
+mod uplink;
 
 pub(crate) use check::{Check, Function};
+pub(crate) use relay::{Secure, at_server, relay};
+pub(crate) use service::Authority;
+pub use service::SrvRecord;
 pub(crate) use source::Source;
+pub(crate) use uplink::{Target, Uplink, uplink};
 
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +34,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::context::{Connected, Context};
-use super::driver::Driver;
+use super::driver::{Driver, Keep};
 use super::log::LogLevel;
 use super::question::Questions;
 use super::registry::{Bind, Claim, Entry, Origin, Way};
 use super::resolve::Names;
 use super::socket::PeerSocket;
 use super::tls::certificate::PeerProof;
+use super::tls::verify::Pins;
 use super::tls::{Tls, handshake};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,6 +87,15 @@ impl Dialler {
     }
 }
 
+/// Whom a session is connected to.
+#[derive(Debug, Clone)]
+pub(crate) struct Hop {
+    /// The first URI of the remote path.
+    pub(crate) uri: Uri,
+    /// Whether it is a relay: the peer is behind it.
+    pub(crate) is_relay: bool,
+}
+
 /// Connects the session to the first URI of its remote path, as this exchange of SDP says, or puts it on a connection
 /// that is there and may be shared. When this returns, a driver has the session.
 ///
@@ -86,11 +107,12 @@ impl Dialler {
 pub(crate) async fn connect(
     context: &Arc<Context>,
     entry: &Arc<Entry>,
-    hop: &Uri,
+    hop: &Hop,
     sharing: Sharing,
     source: &Arc<Source>,
     exchange: u64,
 ) -> Result<()> {
+    let Hop { uri: hop, is_relay } = hop;
     let Some(port) = hop.port() else {
         let text = "the first URI of the remote path has no port";
         return Err(Error::local(ErrorKind::InvalidUri, text));
@@ -115,12 +137,13 @@ pub(crate) async fn connect(
             port,
             via: via.clone(),
             tls: tls.as_ref().map(|tls| Arc::as_ptr(tls).addr()),
+            account: None,
             source: Arc::clone(source),
         })
     });
     // Where a connection that is there is good enough.
     let reused = place.as_ref().filter(|_| sharing == Sharing::Shared);
-    let may_use = |address| peer.is_allowed(context, entry, source, address);
+    let may_use = |address| peer.is_allowed(context, &**entry, source, address);
     // Asked before others have to wait for the answer.
     let asked = match reused.and_then(|place| place.shared()) {
         Some(Shared { address, .. }) => Some((address, may_use(address).await)),
@@ -131,7 +154,7 @@ pub(crate) async fn connect(
         None => None,
     };
     if let Some(place) = reused
-        && let Some(Shared { inbox, address }) = place.shared()
+        && let Some(Shared { inbox, address, .. }) = place.shared()
         && match asked {
             Some((of, allowed)) if of == address => allowed,
             _ => may_use(address).await,
@@ -143,15 +166,35 @@ pub(crate) async fn connect(
         return Ok(());
     }
     let connected = context.enter();
-    let (secured, address) = dial(context, entry, peer, source, tls.as_ref()).await?;
+    let (secured, address) = {
+        // Under way until the connection can be used.
+        let time = time(context, source);
+        let reached = peer.reach(context, &**entry, source, time).await?;
+        let stream = reached.stream;
+        let pins = || entry.pins();
+        let secured = peer.secure(context, stream, tls.as_ref(), pins, !is_relay);
+        (secured.await?, reached.address)
+    };
     let inbox = Arc::clone(&connected.inbox);
     if entry.bind_to(&inbox, Claim::Own, exchange) == Bind::Bound {
         let text = format_args!("dialled {address}");
         context.log.connection(LogLevel::Debug, inbox.id(), text);
         if let Some(place) = &place {
-            place.share(Shared { inbox, address });
+            place.share(Shared {
+                inbox,
+                address,
+                local: None,
+            });
         }
-        spawn(connected, tls, secured, source.options().idle);
+        let keep = Keep {
+            idle: source.options().idle,
+            unused: match is_relay {
+                true => context.limits.foreign_relay_kept,
+                false => Duration::ZERO,
+            },
+            account: None,
+        };
+        spawn(connected, tls, secured, keep);
     }
     Ok(())
 }
@@ -160,23 +203,80 @@ fn spawn(
     connected: Connected,
     tls: Option<Arc<Tls>>,
     (transport, proof): Secured,
-    idle: Option<Duration>,
+    keep: impl Into<Keep>,
 ) {
     let from = Origin {
         way: Way::Dialled(tls),
         certificate: transport.peer_certificate(),
         proof,
     };
-    Driver::spawn(connected, from, transport, idle);
+    Driver::spawn(connected, from, transport, keep);
+}
+
+/// On whose behalf is dialled.
+pub(crate) trait Client: Sync {
+    /// The addresses of a name, at least one, as they are to be tried.
+    ///
+    /// # Cancel safety
+    /// Nobody waits for the answer any more.
+    fn addresses(
+        &self,
+        context: &Context,
+        name: &str,
+    ) -> impl Future<Output = Result<Vec<IpAddr>>> + Send;
+
+    /// The service records of a name; none if it has none.
+    ///
+    /// # Cancel safety
+    /// As [`addresses`](Self::addresses).
+    fn records(
+        &self,
+        context: &Context,
+        name: &str,
+    ) -> impl Future<Output = Result<Vec<SrvRecord>>> + Send;
+
+    /// Whether `address` of `host` may be dialled. No bound on the time is set here.
+    ///
+    /// # Cancel safety
+    /// Nobody waits for the answer any more.
+    fn allows(
+        &self,
+        context: &Context,
+        host: &Host,
+        address: SocketAddr,
+    ) -> impl Future<Output = bool> + Send;
+}
+
+impl Client for Entry {
+    async fn addresses(&self, context: &Context, name: &str) -> Result<Vec<IpAddr>> {
+        let Dialler {
+            names, questions, ..
+        } = &context.dialler;
+        (names.addresses(&context.limits, questions, self.mailbox(), name)).await
+    }
+
+    async fn records(&self, context: &Context, name: &str) -> Result<Vec<SrvRecord>> {
+        let Dialler {
+            names, questions, ..
+        } = &context.dialler;
+        (names.records(&context.limits, questions, self.mailbox(), name)).await
+    }
+
+    async fn allows(&self, context: &Context, host: &Host, address: SocketAddr) -> bool {
+        let Dialler {
+            check, questions, ..
+        } = &context.dialler;
+        (check.allows(questions, self.mailbox(), host, address)).await
+    }
 }
 
 /// Who is dialled: as the URI says, or where a middlebox stands that leads there (RFC 6714).
 #[derive(Clone, Copy)]
-struct Peer<'a> {
+pub(crate) struct Peer<'a> {
     /// Host and port of the URI, whoever is dialled.
-    named: (&'a Host, u16),
-    host: &'a Host,
-    port: u16,
+    pub(crate) named: (&'a Host, u16),
+    pub(crate) host: &'a Host,
+    pub(crate) port: u16,
 }
 
 impl std::fmt::Display for Peer<'_> {
@@ -185,77 +285,79 @@ impl std::fmt::Display for Peer<'_> {
     }
 }
 
-async fn dial(
-    context: &Context,
-    entry: &Entry,
-    peer: Peer<'_>,
-    source: &Source,
-    tls: Option<&Arc<Tls>>,
-) -> Result<(Secured, SocketAddr)> {
-    // Under way until the connection can be used.
-    let reached = peer.reach(context, entry, source).await?;
-    let secured = secure(context, entry, peer, reached.stream, tls).await?;
-    Ok((secured, reached.address))
-}
-
 /// A connection that may be used, and what is proven of the peer.
 type Secured = (Transport, PeerProof);
 
-async fn secure(
-    context: &Context,
-    entry: &Entry,
-    peer: Peer<'_>,
-    stream: TcpStream,
-    tls: Option<&Arc<Tls>>,
-) -> Result<Secured> {
-    let failed = |error: std::io::Error| {
-        Error::transport(ErrorKind::Connect, format!("socket to {peer}: {error}"))
-    };
-    let stream = PeerSocket::new(stream).map_err(failed)?;
-    let Some(tls) = tls else {
-        return Ok((Transport::tcp(stream), PeerProof::Nothing));
-    };
-
-    // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4).
-    let place = mutant::swap(Mutant::CemaNameChecked, peer.named, || {
-        (peer.host, peer.port)
-    });
-    let limit = context.limits.tls_handshake;
-    let established = handshake::connect(tls, place, entry.pins(), stream, limit).await?;
-    tls.count(&context.memory);
-    Ok((Transport::tls(established.stream), established.proof))
-}
-
 /// A connection that was made.
-struct Reached {
-    stream: TcpStream,
-    address: SocketAddr,
+pub(crate) struct Reached {
+    pub(crate) stream: TcpStream,
+    pub(crate) address: SocketAddr,
     _turns: (Turn, OwnedSemaphorePermit, Option<Turn>),
 }
 
 impl Peer<'_> {
+    /// The TLS handshake, if there is to be one; with `pins`, if the peer's SDP names its certificate. Without `is_shown`
+    /// a certificate of ours is not shown: a relay is not the peer (RFC 4976 §9.2).
+    async fn secure(
+        &self,
+        context: &Context,
+        stream: TcpStream,
+        tls: Option<&Arc<Tls>>,
+        pins: impl FnOnce() -> Option<Arc<Pins>>,
+        is_shown: bool,
+    ) -> Result<Secured> {
+        let failed = |error: std::io::Error| {
+            Error::transport(ErrorKind::Connect, format!("socket to {self}: {error}"))
+        };
+        let stream = PeerSocket::new(stream).map_err(failed)?;
+        let Some(tls) = tls else {
+            return Ok((Transport::tcp(stream), PeerProof::Nothing));
+        };
+
+        // Whoever stands at the address, the peer is the one that the path names (RFC 6714 §7.4), or the URI of the relay
+        // (RFC 4976 §9.2).
+        let place = mutant::swap(Mutant::CemaNameChecked, self.named, || {
+            (self.host, self.port)
+        });
+        let limit = context.limits.tls_handshake;
+        let established = match is_shown {
+            true => handshake::connect(tls, place, pins(), stream, limit).await?,
+            false => handshake::connect_unnamed(tls, place, pins(), stream, limit).await?,
+        };
+        tls.count(&context.memory);
+        Ok((Transport::tls(established.stream), established.proof))
+    }
+
     /// Whether the session's host lets it use a connection to `address`.
     async fn is_allowed(
         &self,
         context: &Context,
-        entry: &Entry,
+        client: &impl Client,
         source: &Source,
         address: SocketAddr,
     ) -> bool {
-        let Dialler {
-            check, questions, ..
-        } = &context.dialler;
-        let asked = check.allows(questions, entry.mailbox(), self.host, address);
+        let asked = client.allows(context, self.host, address);
         tokio::time::timeout(time(context, source), asked)
             .await
             .unwrap_or(false)
     }
 
-    /// Connects to one of the addresses.
-    async fn reach(&self, context: &Context, entry: &Entry, source: &Source) -> Result<Reached> {
+    /// Connects to one of the addresses, within `time` from its turn.
+    ///
+    /// # Errors
+    /// `Connect`, with what was tried.
+    ///
+    /// # Cancel safety
+    /// A dial that is given up leaves nothing behind.
+    pub(crate) async fn reach(
+        &self,
+        context: &Context,
+        client: &impl Client,
+        source: &Source,
+        time: Duration,
+    ) -> Result<Reached> {
         let dialler = &context.dialler;
         let mut turn = Some(dialler.throttle.turn(self.host, self.port).await?);
-        let time = time(context, source);
         let deadline = Instant::now() + time;
         let late = |text: &dyn std::fmt::Display| {
             let text = format!("cannot connect to {self} within {time:?}: {text}");
@@ -267,11 +369,8 @@ impl Peer<'_> {
         };
         let (addresses, of_name) = match (self.host, self.host.ip()) {
             (Host::Name(name), _) => {
-                let Dialler {
-                    names, questions, ..
-                } = dialler;
                 let name = &mutant::swap(Mutant::PortResolved, name.clone(), || self.to_string());
-                let asked = names.addresses(&context.limits, questions, entry.mailbox(), name);
+                let asked = client.addresses(context, name);
                 let addresses = timeout_at(deadline, asked)
                     .await
                     .map_err(|_| late(&"its name is not resolved"))??;
@@ -288,7 +387,7 @@ impl Peer<'_> {
             return Err(failed(&"none of its addresses is of the source's family"));
         }
         let mut race = Race::new(addresses, self.host.ip().is_none());
-        let attempt = |address| self.attempt(context, entry, source, address, turn.take());
+        let attempt = |address| self.attempt(context, client, source, address, turn.take());
         match timeout_at(deadline, race.run(attempt)).await {
             Ok(Some(Attempt {
                 stream,
@@ -308,17 +407,12 @@ impl Peer<'_> {
     async fn attempt(
         &self,
         context: &Context,
-        entry: &Entry,
+        client: &impl Client,
         source: &Source,
         address: SocketAddr,
         turn: Option<Turn>,
     ) -> std::result::Result<Attempt, String> {
-        let Dialler {
-            throttle,
-            check,
-            questions,
-            ..
-        } = &context.dialler;
+        let throttle = &context.dialler.throttle;
         let ip = address.ip();
         // The system would take the wildcard for this machine.
         if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
@@ -333,7 +427,7 @@ impl Peer<'_> {
                 turn.await.map_err(ended)?
             }
         };
-        if !(check.allows(questions, entry.mailbox(), self.host, address)).await {
+        if !client.allows(context, self.host, address).await {
             return Err("refused by the host".into());
         }
         let of_all = throttle.turn_of_all().await.map_err(ended)?;
@@ -354,7 +448,7 @@ struct Attempt {
 }
 
 /// How long reaching a peer may take.
-fn time(context: &Context, source: &Source) -> Duration {
+pub(crate) fn time(context: &Context, source: &Source) -> Duration {
     let limit = context.limits.connect;
     let wished = source.options().connect_timeout;
     wished.map_or(limit, |wished| wished.min(limit))

@@ -5,7 +5,7 @@
 //! TLS configuration, from the same source, with the same options.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -27,6 +27,8 @@ pub(super) struct Key {
     pub(super) via: Option<(Host, u16)>,
     /// The TLS configuration, by its address.
     pub(super) tls: Option<usize>,
+    /// The user who has logged in there, at a relay of ours.
+    pub(super) account: Option<u64>,
     pub(super) source: Arc<Source>,
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Place {
 pub(super) struct Shared {
     pub(super) inbox: Arc<Inbox>,
     pub(super) address: SocketAddr,
+    /// Our address on it.
+    pub(super) local: Option<IpAddr>,
 }
 
 impl Default for Pool {
@@ -86,10 +90,10 @@ impl Pool {
 }
 
 impl Place {
-    /// The connection that is there and open.
+    /// The connection that is there, open, and good for others.
     pub(super) fn shared(&self) -> Option<Shared> {
         let shared = self.shared.lock().clone();
-        shared.filter(|shared| !shared.inbox.is_closed())
+        shared.filter(|Shared { inbox, .. }| !inbox.is_closed() && !inbox.is_released())
     }
 
     /// Further sessions share this one from now on.

@@ -68,16 +68,20 @@ impl Mailbox {
         std::mem::take(&mut state.consumed)
     }
 
-    /// Events of this session from a connection, in order. Gives whether it is now bound, or over there.
+    /// Events of this session from a connection, in order. Gives whether it is now bound, or over there, and whether
+    /// the consumer is yet to be told, by [`ring`](Self::ring): of a few parts of a large message the driver may soon
+    /// have more.
     pub(crate) fn deliver(
         self: &Arc<Self>,
         driver: &Arc<Inbox>,
         events: impl Iterator<Item = Event>,
-    ) -> Decided {
+    ) -> (Decided, bool) {
         let mut decided = Decided::No;
         let mut dropped = Vec::new();
         let mut returned = Vec::new();
-        self.with(|state, after| {
+        let mut parts_only = true;
+        let mut after = After::default();
+        let deliver = |state: &mut State, after: &mut After| {
             if state.phase == Phase::Closed {
                 decided = Decided::Closed(CloseReason::Local, Vec::new());
                 return;
@@ -87,6 +91,7 @@ impl Mailbox {
                 formers.position(|former| Arc::ptr_eq(&former.inbox, driver))
             };
             for event in events {
+                parts_only &= matches!(event, Event::MessageBody { .. });
                 match event {
                     Event::Closed {
                         reason,
@@ -119,9 +124,21 @@ impl Mailbox {
                 }
             }
             state.put_back(returned);
-        });
+            after.ready &= !parts_only || state.unconsumed >= self.limits.receive_window / 2;
+        };
+        let mut state = self.state.lock();
+        let was_ready = state.is_ready;
+        deliver(&mut state, &mut after);
+        let is_unrung = state.is_ready && !was_ready && !after.ready;
+        drop(state);
+        self.finish(after);
         drop(dropped);
-        decided
+        (decided, is_unrung)
+    }
+
+    /// Tells the consumer what [`deliver`](Self::deliver) did not.
+    pub(crate) fn ring(self: &Arc<Self>) {
+        self.ready.push(Arc::clone(self));
     }
 
     /// Ends the session: its content is dropped, then the consumer is told.
@@ -236,7 +253,7 @@ impl Mailbox {
                     self.memory.messages_received.fetch_add(1, Relaxed);
                 }
                 MessageEnd::Aborted | MessageEnd::Rejected(_) => {
-                    state.drop_parts(*message, dropped, after);
+                    state.drop_parts(*message, dropped, &self.limits, after);
                 }
                 MessageEnd::Idle | MessageEnd::SessionClosed => {}
             },
@@ -268,7 +285,9 @@ impl Mailbox {
                     after.released_sent += transfer.held.saturating_sub(held);
                     transfer.held = transfer.held.min(held);
                 }
-                if !std::mem::replace(&mut transfer.progress_queued, true) {
+                if transfer.is_progress_due() {
+                    transfer.progress_queued = true;
+                    transfer.told = *sent;
                     state.push(Item::Progress(*key, *sent), after);
                 }
                 return;

@@ -1,9 +1,11 @@
 //! What a mailbox tells its consumer. `engine::translate` makes the host's events of it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::proto::{CloseReason, Event, Failure, TransferKey, Unconfirmed};
+use crate::wire::UriPath;
 
 /// Where a session is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,8 +57,14 @@ pub(crate) enum Item {
     ReportsLost(u64),
     /// The names of an SDP were looked up.
     Prepared(u64),
+    /// The relays gave this path, good for so long, and whether a new offer is due.
+    RelayPath(UriPath, Option<Duration>, bool),
+    /// The relays gave none.
+    RelayFailed(Error),
     /// The host is asked for the addresses of a name.
     Resolve(u64, String),
+    /// The host is asked for the service records of a name.
+    Service(u64, String),
     /// The host is asked whether an address may be dialled.
     Dial(u64, SocketAddr),
     /// Anything else, as `proto` said it.

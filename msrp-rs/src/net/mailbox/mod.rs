@@ -213,6 +213,15 @@ impl Mailbox {
         });
     }
 
+    /// What became of a login at the relays.
+    pub(crate) fn relays_said(self: &Arc<Self>, item: Item) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.push(item, after);
+            }
+        });
+    }
+
     /// Admits a message, or says why not. `source` is the reader of a file.
     pub(crate) fn admit(
         self: &Arc<Self>,
@@ -294,6 +303,7 @@ impl Mailbox {
                 is_old: false,
                 is_ended: false,
                 progress_queued: false,
+                told: 0,
                 source,
                 error: None,
             };
@@ -390,7 +400,7 @@ impl Mailbox {
 
     /// The consumer took octets of content.
     pub(crate) fn consume(self: &Arc<Self>, credit: usize) {
-        self.with(|state, after| state.consume(credit, after));
+        self.with(|state, after| state.consume(credit, &self.limits, after));
     }
 
     /// The consumer took the last part of these messages.

@@ -58,6 +58,15 @@ impl Mailbox {
         });
     }
 
+    /// Requests go by another path, over the connection that has the session.
+    pub(crate) fn readdress(self: &Arc<Self>, path: UriPath, first: bool) {
+        self.with(|state, after| {
+            if state.phase != Phase::Closed {
+                state.queue(Command::Readdress(path, first), after);
+            }
+        });
+    }
+
     /// This connection, which works, has the session now. What the one before has not begun comes to it first.
     pub(crate) fn move_to(self: &Arc<Self>, driver: &Arc<Inbox>) -> Later {
         self.with_later(|state, after| {
@@ -256,9 +265,11 @@ impl State {
                 former.queue(command, after);
                 None
             }
-            Command::Send(..) | Command::Consumed(_) | Command::Move(_) | Command::Retire => {
-                Some(command)
-            }
+            Command::Send(..)
+            | Command::Consumed(_)
+            | Command::Move(_)
+            | Command::Readdress(..)
+            | Command::Retire => Some(command),
             // Those who do not know the message take no notice.
             Command::Taken(_)
             | Command::Reject(..)

@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::proto::{CloseReason, Command, Event, Flow, MessageKey, TransferKey};
 
+/// So many times the driver is told of what was consumed, for each receive window.
+const CREDITS: usize = 8;
+
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) paused: bool,
@@ -235,14 +238,15 @@ impl State {
         after.received += credit;
     }
 
-    pub(super) fn consume(&mut self, credit: usize, after: &mut After) {
+    /// The driver is told when enough has come together to make a difference: each time wakes it.
+    pub(super) fn consume(&mut self, credit: usize, limits: &Limits, after: &mut After) {
         let credit = credit.min(self.unconsumed);
         self.unconsumed -= credit;
         after.released_received += credit;
         if credit > 0 && self.phase != Phase::Closed {
             let credit = self.consume_former(credit, after);
-            if credit > 0 {
-                self.consumed += credit;
+            self.consumed += credit;
+            if self.consumed >= limits.receive_window / CREDITS {
                 self.mark_dirty(after);
             }
         }
@@ -253,6 +257,7 @@ impl State {
         &mut self,
         message: MessageKey,
         dropped: &mut Vec<Item>,
+        limits: &Limits,
         after: &mut After,
     ) {
         let mut freed = 0;
@@ -268,7 +273,7 @@ impl State {
                 _ => index += 1,
             }
         }
-        self.consume(freed, after);
+        self.consume(freed, limits, after);
     }
 
     pub(super) fn drop_oldest_report(&mut self) {

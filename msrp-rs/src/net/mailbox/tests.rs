@@ -227,6 +227,56 @@ fn what_is_shed_or_aborted_is_freed_at_once_and_its_credit_goes_back() {
 }
 
 #[test]
+fn the_consumer_of_a_few_parts_is_told_by_the_ring_and_of_all_else_at_once() {
+    let mailbox = with(|limits| limits.receive_window = 8192);
+    let take_rung = |mailbox: &Arc<Mailbox>| mailbox.ready.take(99, usize::MAX, |_, _| ());
+    let is_told = |mailbox: &Arc<Mailbox>| mailbox.ready.take(0, 0, |_, _| ()).more;
+    take_rung(&mailbox);
+    let deliver = |events: Vec<Event>| mailbox.deliver(&nobody(), events.into_iter()).1;
+    assert!(!deliver(vec![begin(9), body(9, 100)]) && is_told(&mailbox));
+    take_rung(&mailbox);
+    assert!(deliver(vec![body(9, 100)]) && !is_told(&mailbox));
+    assert!(!deliver(vec![body(9, 100)]), "it is to be told once");
+    mailbox.ring();
+    assert!(is_told(&mailbox));
+    take_rung(&mailbox);
+    // Half of the window waits: it can use the time.
+    assert!(!deliver(vec![body(9, 4096)]) && is_told(&mailbox));
+}
+
+#[test]
+fn credit_comes_back_in_pieces_that_make_a_difference() {
+    let mailbox = with(|limits| limits.receive_window = 8192);
+    let driver = nobody();
+    mailbox.attach(&driver, false);
+    mailbox.deliver(&driver, [begin(9), body(9, 3000)].into_iter());
+    let mut commands = std::collections::VecDeque::new();
+    let is_dirty = |mailbox: &Arc<Mailbox>| mailbox.state.lock().is_dirty;
+    mailbox.take_commands(&driver, &mut commands);
+    mailbox.consume(1023);
+    assert!(!is_dirty(&mailbox));
+    mailbox.consume(1);
+    assert!(is_dirty(&mailbox));
+    assert_eq!(mailbox.take_commands(&driver, &mut commands), 1024);
+}
+
+#[test]
+fn progress_of_a_long_message_comes_in_steps_and_at_its_end() {
+    let mailbox = with(|_| {});
+    let total = 4 << 20;
+    let key = mailbox
+        .admit(message(Body::Stream(Some(total))), None)
+        .expect("room");
+    take(&mailbox);
+    let told = |sent| {
+        mailbox.deliver(&nobody(), [Event::Progress(key, sent)].into_iter());
+        take(&mailbox).len()
+    };
+    let seen = [4095, 4096, 4097, 8191, 8192, total - 1, total].map(told);
+    assert_eq!(seen, [0, 1, 0, 0, 1, 1, 1]);
+}
+
+#[test]
 fn content_waits_while_paused_and_the_end_behind_it() {
     let mailbox = with(|_| {});
     mailbox.pause();
@@ -282,7 +332,10 @@ fn the_end_drops_held_content_and_names_what_has_no_outcome() {
         }]
         .into_iter(),
     );
-    assert_eq!(ended, Decided::Closed(CloseReason::Local, Vec::new()));
+    assert_eq!(
+        ended,
+        (Decided::Closed(CloseReason::Local, Vec::new()), false)
+    );
     mailbox.end(CloseReason::Local, None);
     assert_eq!(Arc::strong_count(&owner), 1);
     assert_eq!(mailbox.memory.sent(), 0);

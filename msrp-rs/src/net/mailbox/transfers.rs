@@ -50,8 +50,20 @@ pub(super) struct Transfer {
     pub(super) is_old: bool,
     pub(super) is_ended: bool,
     pub(super) progress_queued: bool,
+    /// Octets that progress was told of last.
+    pub(super) told: u64,
     pub(super) source: Option<Arc<dyn Source>>,
     pub(super) error: Option<Box<Error>>,
+}
+
+impl Transfer {
+    /// Whether the consumer is to be told how far it is: in steps of which a message has about a thousand, and of at most
+    /// 1 MiB, since each wakes the consumer.
+    pub(super) fn is_progress_due(&self) -> bool {
+        let step = self.total.map_or(0, |total| (total / 1024).min(1 << 20));
+        let is_last = self.total == Some(self.sent);
+        !self.progress_queued && (is_last || self.sent >= self.told + step)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

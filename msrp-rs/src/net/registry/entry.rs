@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(super) session_id: String,
     session_match: SessionMatch,
     tls: Option<Arc<Tls>>,
+    /// Whether it is reached by relays of ours alone.
+    is_behind_relays: bool,
     pub(super) state: Mutex<State>,
     pub(super) on_end: Mutex<Option<OnEnd>>,
     /// Why the last one was refused that came for the session, or to its own listener.
@@ -45,6 +47,8 @@ pub(super) struct State {
     pub(super) binding: Binding,
     /// Which exchange of SDP `binding` is for: who connects for an earlier one comes too late.
     pub(super) exchange: u64,
+    /// The connection to our relay, if there is one.
+    relay: Option<Arc<Inbox>>,
     /// A connection that is to have the session instead of the one it is bound to.
     pub(super) next: Option<Next>,
     /// Connections that were to have it for an earlier exchange: the peer may use one of them, until the next one works.
@@ -111,9 +115,11 @@ impl Entry {
         place: Place,
         session_match: SessionMatch,
         tls: Option<Arc<Tls>>,
+        is_behind_relays: bool,
         on_end: OnEnd,
     ) -> Arc<Self> {
         Arc::new(Self {
+            is_behind_relays,
             mailbox,
             session_id: place.uri.session_id().unwrap_or_default().to_owned(),
             session_match,
@@ -124,6 +130,7 @@ impl Entry {
                 waits_at: Vec::new(),
                 binding: Binding::NotReady(None),
                 exchange: 0,
+                relay: None,
                 next: None,
                 stale: Vec::new(),
                 pins: None,
@@ -145,6 +152,11 @@ impl Entry {
     /// The session's TLS configuration, for `msrps`.
     pub(crate) fn tls(&self) -> Option<&Arc<Tls>> {
         self.tls.as_ref()
+    }
+
+    /// The relay on this connection forwards what is for the session. Nobody else does.
+    pub(crate) fn set_relay(&self, relay: &Arc<Inbox>) {
+        self.state.lock().relay = Some(Arc::clone(relay));
     }
 
     /// The URI that the peer was told differs in its port from the one before.
@@ -289,6 +301,12 @@ impl Entry {
                 if !changed {
                     return SetReady::WasBound;
                 }
+                if self.is_behind_relays {
+                    // The connection to our relay stays; only the path over it is another.
+                    drop(state);
+                    self.mailbox.readdress(config.remote_path, config.active);
+                    return SetReady::WasBound;
+                }
                 config.first_message = self.mailbox.further_messages();
                 let before = state.next.replace(Next::Ready(Box::new(config)));
                 state.exchange += 1;
@@ -317,25 +335,14 @@ impl Entry {
                     }
                 }
             };
-            match holder.push_control(Control::Attach(Arc::clone(self), config)) {
-                Ok(()) => return SetReady::Attached,
-                Err(Control::Attach(_, returned)) => {
-                    // The connection has closed meanwhile: what it held is lost.
-                    config = returned;
-                    let mut state = self.state.lock();
-                    if !matches!(state.binding, Binding::Ended) {
-                        state.binding = Binding::NotReady(None);
-                    }
-                }
-                Err(
-                    Control::Finish
-                    | Control::Evict
-                    | Control::Detour(_)
-                    | Control::Abandon(_)
-                    | Control::SetFlow(..),
-                ) => {
-                    return SetReady::Ended;
-                }
+            let Err(returned) = holder.attach(self, config) else {
+                return SetReady::Attached;
+            };
+            // The connection has closed meanwhile: what it held is lost.
+            config = returned;
+            let mut state = self.state.lock();
+            if !matches!(state.binding, Binding::Ended) {
+                state.binding = Binding::NotReady(None);
             }
         }
     }
@@ -377,19 +384,12 @@ impl Entry {
                 }
             }
         };
-        match connection.push_control(Control::Attach(Arc::clone(self), config)) {
+        match connection.attach(self, config) {
             Ok(()) => Bind::Bound,
-            Err(Control::Attach(_, config)) => {
+            Err(config) => {
                 self.take_back(connection, *config);
                 Bind::ConnectionClosed
             }
-            Err(
-                Control::Finish
-                | Control::Evict
-                | Control::Detour(_)
-                | Control::Abandon(_)
-                | Control::SetFlow(..),
-            ) => Bind::ConnectionClosed,
         }
     }
 
@@ -508,6 +508,10 @@ impl Entry {
     pub(super) fn lookup(&self, uri: &Uri, asking: &Arc<Inbox>, from: &Arc<Origin>) -> Lookup {
         let is_trusted = self.judge(from).is_ok();
         let mut state = self.state.lock();
+        let is_relay = |its: &Arc<Inbox>| Arc::ptr_eq(its, asking);
+        if self.is_behind_relays && !state.relay.as_ref().is_some_and(is_relay) {
+            return Lookup::Unknown;
+        }
         let told = state.told();
         let named = state.places.iter().enumerate().rev().find(|(_, place)| {
             let is_named = match self.session_match {

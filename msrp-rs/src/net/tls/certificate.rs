@@ -232,6 +232,24 @@ fn sha256(der: &[u8]) -> Fingerprint {
         .expect("a digest has the length of its function")
 }
 
+/// The dNSNames of a certificate that name one host each, in lower case.
+pub(crate) fn host_names(der: &[u8]) -> Vec<String> {
+    let Some(certificate) = parse(der) else {
+        return Vec::new();
+    };
+    let alternatives =
+        alternatives(&certificate)
+            .into_iter()
+            .flatten()
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) if !name.contains('*') => {
+                    Some(name.to_ascii_lowercase())
+                }
+                _ => None,
+            });
+    alternatives.collect()
+}
+
 fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate)

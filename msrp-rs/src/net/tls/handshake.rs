@@ -5,13 +5,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Tls;
 use super::certificate::PeerProof;
 use super::failure::{in_handshake, instead, is_tls, too_late};
-use super::verify::{Expected, Finding, Pins};
+use super::verify::{Finding, Guest, Pins};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::socket::{Heard, PeerSocket};
 use crate::wire::Host;
@@ -26,6 +29,8 @@ pub(crate) struct Established {
     pub(crate) stream: TlsStream<PeerSocket>,
     /// What was proven, if the peer showed a certificate.
     pub(crate) proof: PeerProof,
+    /// Why the certificate that it showed proves nothing.
+    pub(crate) ignored: Option<String>,
 }
 
 /// Connects: the server at `host` must prove what the configuration and `pins` ask for.
@@ -42,9 +47,40 @@ pub(crate) async fn connect(
     stream: PeerSocket,
     limit: Duration,
 ) -> Result<Established> {
-    let name = tls.name_for(host)?;
     let finding = Arc::default();
     let config = tls.client(pins, &finding);
+    connect_with(tls, config, finding, (host, port), stream, limit).await
+}
+
+/// As [`connect`], without a certificate of ours, whoever asks for one.
+///
+/// # Errors
+/// As there.
+///
+/// # Cancel safety
+/// The connection is given up.
+pub(crate) async fn connect_unnamed(
+    tls: &Tls,
+    place: (&Host, u16),
+    pins: Option<Arc<Pins>>,
+    stream: PeerSocket,
+    limit: Duration,
+) -> Result<Established> {
+    let finding = Arc::default();
+    let mut config = tls.client(pins, &finding);
+    Arc::make_mut(&mut config).client_auth_cert_resolver = Arc::new(Unnamed);
+    connect_with(tls, config, finding, place, stream, limit).await
+}
+
+async fn connect_with(
+    tls: &Tls,
+    config: Arc<ClientConfig>,
+    finding: Arc<Finding>,
+    (host, port): (&Host, u16),
+    stream: PeerSocket,
+    limit: Duration,
+) -> Result<Established> {
+    let name = tls.name_for(host)?;
     let refused = |text: String| {
         let text = format!("TLS with {host}:{port}: {text}");
         Error::transport(ErrorKind::Tls, text)
@@ -55,6 +91,7 @@ pub(crate) async fn connect(
         Ok(Ok(stream)) => Ok(Established {
             stream: stream.into(),
             proof: tls.proof_of_server(),
+            ignored: None,
         }),
         Ok(Err((error, stream))) => {
             tokio::spawn(part(stream));
@@ -64,8 +101,21 @@ pub(crate) async fn connect(
     }
 }
 
-/// Takes the handshake of a peer that came to us. Who does not begin with TLS is told nothing. `expected` says whether a
-/// session waits for who has a certificate.
+/// Who has no certificate to show.
+#[derive(Debug)]
+struct Unnamed;
+
+impl ResolvesClientCert for Unnamed {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+/// Takes the handshake of a peer that came to us. Who does not begin with TLS is told nothing.
 ///
 /// # Errors
 /// Why it failed.
@@ -75,7 +125,7 @@ pub(crate) async fn connect(
 pub(crate) async fn accept(
     tls: &Tls,
     stream: PeerSocket,
-    expected: Expected,
+    guest: Guest,
     limit: Duration,
 ) -> Result<Established, String> {
     let heard = stream.heard().clone();
@@ -90,15 +140,20 @@ pub(crate) async fn accept(
         Err(_) => return Err(late(&[])),
     }
     let finding = Arc::default();
-    let config = tls
-        .server(expected, &finding)
-        .map_err(|error| error.context)?;
+    let config = tls.server(guest, &finding).map_err(|error| error.context)?;
     let handshake = TlsAcceptor::from(config).accept(stream);
     match tokio::time::timeout_at(until, handshake.into_fallible()).await {
-        Ok(Ok(stream)) => Ok(Established {
-            stream: stream.into(),
-            proof: tls.proof_of_client(),
-        }),
+        Ok(Ok(stream)) => {
+            let ignored = finding.take();
+            Ok(Established {
+                stream: stream.into(),
+                proof: match ignored {
+                    Some(_) => PeerProof::Nothing,
+                    None => tls.proof_of_client(),
+                },
+                ignored,
+            })
+        }
         Ok(Err((error, stream))) => {
             let text = explain(tls, &error, &heard, &finding);
             part(stream).await;

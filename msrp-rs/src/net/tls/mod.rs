@@ -36,7 +36,7 @@ use crate::sdp::{Fingerprint, HashFunction};
 use crate::wire::Host;
 use certificate::{PeerProof, digest, signature_hash};
 use config::{ClientAuth, PemSource, TlsConfig, TlsVerify};
-use verify::{Demand, Expected, Finding, Judge, Pins};
+use verify::{Demand, Finding, Guest, Judge, Pins};
 
 pub(crate) use reload::Configured;
 
@@ -52,6 +52,8 @@ pub(crate) struct Tls {
     client: ClientConfig,
     server_verifier: Option<Arc<WebPkiServerVerifier>>,
     client_verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// The CAs, where they count.
+    roots: Option<Arc<RootCertStore>>,
     /// Where no certificate of clients is asked for: the same for all connections.
     server: Option<Arc<ServerConfig>>,
     known: Arc<[Fingerprint]>,
@@ -92,8 +94,10 @@ impl Tls {
             .transpose()?;
         let mut trust = Sha256::new();
         let (mut server_verifier, mut client_verifier) = (None, None);
+        let mut trusted = None;
         if config.verify == TlsVerify::Ca {
             let roots = Arc::new(roots(ca.as_deref(), &mut trust)?);
+            trusted = Some(Arc::clone(&roots));
             if config.client_auth != ClientAuth::None {
                 let builder = WebPkiClientVerifier::builder_with_provider(
                     Arc::clone(&roots),
@@ -140,6 +144,7 @@ impl Tls {
             client,
             server_verifier,
             client_verifier,
+            roots: trusted,
             server: None,
             known: config.fingerprints.as_slice().into(),
             keylog,
@@ -165,6 +170,12 @@ impl Tls {
     /// Whether this can be a server.
     pub(crate) fn has_identity(&self) -> bool {
         self.certified.is_some()
+    }
+
+    /// Our own certificate.
+    pub(crate) fn leaf(&self) -> Option<CertificateDer<'static>> {
+        let own = self.certified.as_ref()?;
+        own.cert.first().cloned()
     }
 
     /// Whether somebody who was trusted under `other` is here, too.
@@ -270,11 +281,18 @@ impl Tls {
         Arc::new(config)
     }
 
-    /// For one connection that we accept; `expected` says whether a session waits for who has a certificate.
+    /// For one connection that we accept.
     ///
     /// # Errors
     /// `InvalidArgument` without a certificate of ours.
-    fn server(&self, expected: Expected, finding: &Arc<Finding>) -> Result<Arc<ServerConfig>> {
+    fn server(&self, guest: Guest, finding: &Arc<Finding>) -> Result<Arc<ServerConfig>> {
+        let expected = match guest {
+            Guest::OfSession(expected) => expected,
+            Guest::OfRelay => {
+                let demand = Demand::Offered(self.relay_verifier(), Arc::clone(&self.known));
+                return self.server_with(Some(Judge::new(&self.provider, demand, finding)));
+            }
+        };
         if let Some(shared) = &self.server {
             return Ok(Arc::clone(shared));
         }
@@ -292,6 +310,15 @@ impl Tls {
         };
         let judge = demand.map(|demand| Judge::new(&self.provider, demand, finding));
         self.server_with(judge)
+    }
+
+    /// Says whether a certificate is that of a relay; none where there is no CA.
+    fn relay_verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        let roots = Arc::clone(self.roots.as_ref()?);
+        let provider = Arc::clone(&self.provider);
+        WebPkiClientVerifier::builder_with_provider(roots, provider)
+            .build()
+            .ok()
     }
 
     /// Whether those who connect are asked for a certificate.

@@ -163,6 +163,15 @@ pub(super) fn is_known(function: &HashFunction) -> bool {
 /// Whether somebody here waits for a peer with this certificate.
 pub(crate) type Expected = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
+/// Whom somebody is for that connects to us.
+pub(crate) enum Guest {
+    /// A session; it says who is expected.
+    OfSession(Expected),
+    /// A relay. Other relays show a certificate that counts; who shows another one, or none, is served as a client
+    /// (RFC 4976 §6.1, §9.2).
+    OfRelay,
+}
+
 /// What is asked of certificates in one handshake.
 pub(super) enum Demand {
     /// A server's: a CA and the name; then one of these fingerprints, if there are any.
@@ -173,6 +182,9 @@ pub(super) enum Demand {
     Pinned(Arc<Pins>),
     /// The peer of any session that is expected.
     Expected(Expected),
+    /// A client's that may be a relay: as `Client`, but one that does not pass is no failure. What is wrong with it
+    /// stands in the finding.
+    Offered(Option<Arc<dyn ClientCertVerifier>>, Arc<[Fingerprint]>),
     /// Any; a client must show one or not.
     Any { mandatory: bool },
     /// None passes.
@@ -240,7 +252,11 @@ impl Judge {
                 &format!("the peer does not prove that it has its key ({error})"),
             );
         }
-        result
+        match &self.demand {
+            // Then it has shown none.
+            Demand::Offered(..) => Ok(HandshakeSignatureValid::assertion()),
+            _ => result,
+        }
     }
 
     fn tls12(
@@ -283,7 +299,7 @@ impl Judge {
                 };
                 self.own(certificate, checked)
             }
-            Demand::Any { .. } => Ok(()),
+            Demand::Any { .. } | Demand::Offered(..) => Ok(()),
             Demand::Nobody => self.own(certificate, Err("nobody is trusted".to_owned())),
         }
     }
@@ -400,6 +416,7 @@ impl ClientCertVerifier for Judge {
         match &self.demand {
             Demand::Client(webpki, _) => webpki.client_auth_mandatory(),
             Demand::Any { mandatory } => *mandatory,
+            Demand::Offered(..) => false,
             Demand::Server(..) | Demand::Pinned(_) | Demand::Expected(_) | Demand::Nobody => true,
         }
     }
@@ -417,9 +434,20 @@ impl ClientCertVerifier for Judge {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, TlsError> {
-        if let Demand::Client(webpki, _) = &self.demand {
-            let judged = webpki.verify_client_cert(end_entity, intermediates, now);
-            self.webpki(end_entity, judged)?;
+        match &self.demand {
+            Demand::Client(webpki, _) => {
+                let judged = webpki.verify_client_cert(end_entity, intermediates, now);
+                self.webpki(end_entity, judged)?;
+            }
+            Demand::Offered(Some(webpki), known) => {
+                let judged = webpki.verify_client_cert(end_entity, intermediates, now);
+                // What is wrong with it is in the finding, and harms nobody.
+                if self.webpki(end_entity, judged).is_ok() {
+                    let _ = self.own(end_entity, check_known(known, end_entity));
+                }
+            }
+            Demand::Offered(None, _) => self.refused(end_entity, "no CA is trusted"),
+            _ => {}
         }
         self.judge(end_entity)?;
         Ok(ClientCertVerified::assertion())

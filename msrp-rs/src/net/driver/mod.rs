@@ -8,46 +8,37 @@
 //! What octets mean is decided in `proto`; a connection that `proto` wants closed is written out as far as it
 //! goes, shut down, and read to its end for a moment, so that the peer sees the last response and not a reset.
 
+mod sessions;
+mod uplink;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::io::IoSlice;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use self::sessions::Candidate;
+use self::uplink::Askers;
+pub(crate) use self::uplink::Keep;
 use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
-use super::registry::{Entry, Loss, Origin, Way};
+use super::pump::{POLL, Pump, Read, Stage, TIDY, TURNS, kind_of};
+use super::registry::{Entry, Origin, Way};
 use super::sockopt::{address_lost, why_lost};
-use super::tls::failure::{self, is_tls};
+use super::tls::failure;
 use super::trace::{Ends, Watch};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{
-    CloseReason, Command, Connection, Directory, Event, Flow, IdSource, Lookup, SessionConfig,
-    SessionKey, TransferKey,
+    CloseReason, Command, Connection, Directory, Event, IdSource, Lookup, SessionKey,
 };
 use crate::wire::Uri;
-
-/// Turns in one poll before other tasks get their chance: 128 KiB of requests as small as can be are some milliseconds.
-const TURNS: usize = 2;
-/// Writes in one turn.
-const WRITES: usize = 4;
-/// Slices in one write.
-const SLICES: usize = 64;
-/// How long what is encoded may take to be written when the connection is to be closed.
-const FINISH: Duration = Duration::from_secs(1);
-/// Rooms of buffers and tables that are not used are given back that long after something happened.
-const TIDY: Duration = Duration::from_secs(3);
-/// How long the peer's side is read after ours has ended.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// One connection's task.
 pub(crate) struct Driver {
@@ -55,24 +46,26 @@ pub(crate) struct Driver {
     from: Arc<Origin>,
     /// Gone after a panic, and before the sessions are told the end: it holds content.
     connection: Option<Connection>,
-    transport: Transport,
+    pump: Pump,
     sessions: HashMap<SessionKey, Arc<Entry>>,
     stage: Stage,
     /// Until when a session must have come.
     unbound_until: Option<Instant>,
     /// When what is not used is given back; none if nothing happened since the last time.
     tidy_at: Option<Instant>,
-    /// How long the connection may be without traffic.
-    idle: Option<Duration>,
+    keep: Keep,
+    /// Since when nobody uses it.
+    unused_since: Option<Instant>,
+    /// Few connections have any.
+    askers: Option<Box<Askers>>,
     last_traffic: Instant,
     was_used: bool,
-    was_allowed: bool,
     is_short: bool,
-    /// Something came, and it was no TLS where none is spoken.
-    has_heard: bool,
     /// Why TLS has failed.
     tls_error: Option<Box<Error>>,
     timer: Pin<Box<Sleep>>,
+    /// Sessions whose consumers are told at the end of the poll. Not in `scratch`: it must outlast a panic.
+    unrung: Vec<Arc<Mailbox>>,
     /// Kept between turns for their room.
     scratch: Scratch,
 }
@@ -85,38 +78,20 @@ struct Scratch {
     events: VecDeque<(SessionKey, Event)>,
 }
 
-/// How far the connection is.
-enum Stage {
-    Running,
-    /// Writes what is encoded, at most until then.
-    Finishing(Instant),
-    /// Ends our side.
-    ShuttingDown(Instant),
-    /// Reads the peer's to its end.
-    Lingering(Instant),
-    Over,
-}
-
 impl Driver {
-    /// Starts the task of a new connection. An accepted one must get a session in time. With `idle` it is closed when
-    /// nothing was read or written for so long.
+    /// Starts the task of a new connection. An accepted one must get a session in time.
     ///
     /// It is a task of its own: what came before, TLS handshakes foremost, leaves nothing behind in it.
     pub(crate) fn spawn(
         connected: Connected,
         from: Origin,
         transport: Transport,
-        idle: Option<Duration>,
+        keep: impl Into<Keep>,
     ) {
-        tokio::spawn(Self::new(connected, from, transport, idle));
+        tokio::spawn(Self::new(connected, from, transport, keep.into()));
     }
 
-    fn new(
-        connected: Connected,
-        from: Origin,
-        transport: Transport,
-        idle: Option<Duration>,
-    ) -> Self {
+    fn new(connected: Connected, from: Origin, transport: Transport, keep: Keep) -> Self {
         let now = Instant::now();
         let context = &connected.context;
         let ids = IdSource::new(context.ids(IdSource::seed));
@@ -139,20 +114,21 @@ impl Driver {
             connection: Some(connection),
             connected,
             from: Arc::new(from),
-            transport,
+            pump: Pump::new(transport),
             sessions: HashMap::new(),
             stage: Stage::Running,
             unbound_until,
             tidy_at: None,
-            idle,
+            keep,
+            unused_since: None,
+            askers: None,
             last_traffic: now,
             // Who dials has a session for it.
             was_used: is_dialled,
-            was_allowed: true,
             is_short: false,
-            has_heard: false,
             tls_error: None,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
+            unrung: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -214,7 +190,7 @@ impl Driver {
 
     /// Closes the connection if it was without traffic for too long.
     fn close_if_silent(&mut self, now: Instant) {
-        if let Some(idle) = self.idle
+        if let Some(idle) = self.keep.idle
             && matches!(self.stage, Stage::Running)
             && self.last_traffic + idle <= now
             && let Some(connection) = &mut self.connection
@@ -228,7 +204,7 @@ impl Driver {
     /// nobody, and the system may need a quarter of an hour to say so.
     fn leave_lost_address(&mut self, now: Instant) {
         if matches!(self.stage, Stage::Running)
-            && let Some(text) = address_lost(self.transport.local_address())
+            && let Some(text) = address_lost(self.pump.transport.local_address())
         {
             self.log(LogLevel::Warn, &text);
             if let Some(connection) = &mut self.connection {
@@ -249,6 +225,7 @@ impl Driver {
             entry.mailbox().shrink();
         }
         self.scratch = Scratch::default();
+        self.unrung.shrink_to_fit();
         self.connected.inbox.shrink();
     }
 
@@ -266,13 +243,16 @@ impl Driver {
                 Control::Abandon(key) => self.abandon_session(now, key),
                 Control::SetFlow(key, flow) => self.set_flow(now, key, flow),
                 Control::Finish => self.finish(now),
+                Control::Ask(request, answer) => self.ask(now, &request, answer),
+                Control::Watch(watcher) => self.watch(watcher),
+                Control::Release => self.keep.unused = Duration::ZERO,
                 Control::Evict => {
                     if self.unbound_until.is_some() {
                         self.finish(now);
                     }
                 }
                 Control::Detour(detour) => {
-                    if let Err(error) = detour.take(&mut self.transport) {
+                    if let Err(error) = detour.take(&mut self.pump.transport) {
                         self.lose(now, &error);
                     }
                 }
@@ -284,135 +264,6 @@ impl Driver {
         self.scratch.dirty = dirty;
         self.scratch.controls = controls;
         was_told
-    }
-
-    fn attach(&mut self, now: Instant, entry: Arc<Entry>, config: SessionConfig) {
-        if let Err(why) = entry.judge(&self.from) {
-            // What was held came from somebody else: nothing of it is used.
-            self.log(LogLevel::Warn, &why);
-            entry.set_refused(&why);
-            entry.take_back(&self.connected.inbox, config);
-            self.finish(now);
-            return;
-        }
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        let attached = if matches!(self.stage, Stage::Running) {
-            connection.attach(now, entry.mailbox().key(), config)
-        } else {
-            Err(Error::transport(
-                ErrorKind::Connect,
-                "connection is being closed",
-            ))
-        };
-        match attached {
-            Ok(()) => {
-                entry.set_peer(&self.from);
-                self.adopt(now, entry);
-            }
-            Err(error) => {
-                let reason = CloseReason::ConnectionLost(error.context.clone());
-                self.end(&entry, reason, Some(error), &[]);
-            }
-        }
-    }
-
-    /// A session is on this connection from now on; what its host wanted before comes first.
-    fn adopt(&mut self, now: Instant, entry: Arc<Entry>) {
-        self.was_used = true;
-        if self.unbound_until.take().is_some() {
-            self.context().unbound.remove(self.connected.inbox.id());
-        }
-        let mailbox = Arc::clone(entry.mailbox());
-        mailbox.attach(&self.connected.inbox, entry.is_held());
-        self.sessions.insert(mailbox.key(), entry);
-        self.run_commands(now, &mailbox);
-    }
-
-    /// A session has ended here: it is over, unless it goes on elsewhere.
-    fn end(
-        &self,
-        entry: &Arc<Entry>,
-        reason: CloseReason,
-        error: Option<Error>,
-        failed: &[TransferKey],
-    ) {
-        let inbox = &self.connected.inbox;
-        match entry.lose(inbox, &reason, failed) {
-            Loss::Session => self.context().registry.end(entry, reason, error),
-            Loss::Waits => self.log(
-                LogLevel::Info,
-                "lost before a further session was bound: it gets a new connection",
-            ),
-            Loss::Former => {
-                entry.mailbox().leave(inbox, &reason);
-            }
-            Loss::Candidate => {
-                let reason = kind_of(&reason);
-                let text =
-                    format!("new path of a peer does not work ({reason}): it goes on as before");
-                self.log(LogLevel::Warn, &text);
-            }
-            Loss::Moves => self.log(
-                LogLevel::Info,
-                "lost while its session moves to another one",
-            ),
-        }
-    }
-
-    /// A session that was to come here goes on elsewhere.
-    fn abandon_session(&mut self, now: Instant, key: SessionKey) {
-        // It may be here for good meanwhile.
-        let Some(entry) = self.sessions.get(&key) else {
-            return;
-        };
-        let inbox = &self.connected.inbox;
-        let is_its = entry
-            .connection()
-            .is_some_and(|its| Arc::ptr_eq(&its, inbox));
-        if is_its || entry.is_candidate(inbox) || entry.mailbox().is_former(inbox) {
-            return;
-        }
-        self.sessions.remove(&key);
-        if let Some(connection) = &mut self.connection {
-            connection.handle_command(now, key, Command::CloseNow);
-        }
-    }
-
-    /// The direction of a session that is to come here. One that has come hears of it by its mailbox.
-    fn set_flow(&mut self, now: Instant, key: SessionKey, flow: Flow) {
-        if let Some(entry) = self.sessions.get(&key)
-            && entry.is_candidate(&self.connected.inbox)
-            && let Some(connection) = &mut self.connection
-        {
-            connection.handle_command(now, key, Command::SetFlow(flow));
-        }
-    }
-
-    /// Events of a session that is to come here: until it is bound there is nothing else to tell.
-    fn deliver_candidate(
-        &mut self,
-        key: SessionKey,
-        entry: &Arc<Entry>,
-        run: &mut impl Iterator<Item = Event>,
-    ) -> Candidate {
-        for event in run.by_ref() {
-            match event {
-                Event::Bound if entry.promote(&self.connected.inbox) => return Candidate::Promoted,
-                // The one before was lost at this moment, or another exchange came.
-                Event::Bound => return Candidate::Bound,
-                Event::Closed {
-                    reason,
-                    unacknowledged,
-                } => {
-                    self.sessions.remove(&key);
-                    self.end(entry, reason, None, &unacknowledged);
-                }
-                _ => {}
-            }
-        }
-        Candidate::Nothing
     }
 
     fn run_commands(&mut self, now: Instant, mailbox: &Arc<Mailbox>) {
@@ -438,18 +289,10 @@ impl Driver {
             return false;
         };
         let context = &self.connected.context;
-        let allowed = connection.reading_allowed();
-        if self.was_allowed && !allowed {
-            context.memory.reading_paused.fetch_add(1, Relaxed);
-        }
-        self.was_allowed = allowed;
-        if !allowed {
-            return false;
-        }
-        match self.transport.poll_read(cx, &context.blocks) {
-            Poll::Pending => return false,
-            Poll::Ready(Ok(data)) if data.is_empty() => {
-                if self.transport.is_cut() && connection.is_within_message() {
+        match self.pump.read(connection, context, cx) {
+            Read::Nothing => return false,
+            Read::End => {
+                if self.pump.transport.is_cut() && connection.is_within_message() {
                     let text = "the peer's TLS ended inside of a message and without close_notify: it may have been \
                                 cut off on its way";
                     self.tls_failed(now, text.to_owned());
@@ -458,24 +301,14 @@ impl Driver {
                 }
                 self.finish(now);
             }
-            // No MSRP begins so.
-            Poll::Ready(Ok(_))
-                if !self.has_heard
-                    && !self.transport.is_secure()
-                    && is_tls(&self.transport.heard()) =>
-            {
+            Read::Tls => {
                 let text = "the peer speaks TLS, and this connection is without: for msrps it needs a URI or listener of \
                             its own";
                 self.log(LogLevel::Info, text);
                 self.tls_failed(now, text.to_owned());
                 self.stage = Stage::Over;
             }
-            Poll::Ready(Ok(data)) => {
-                self.has_heard = true;
-                context
-                    .memory
-                    .bytes_received
-                    .fetch_add(data.len() as u64, Relaxed);
+            Read::Octets(data) => {
                 let mut lookups = Lookups {
                     context,
                     inbox: &self.connected.inbox,
@@ -487,13 +320,14 @@ impl Driver {
                     self.adopt(now, entry);
                 }
             }
-            Poll::Ready(Err(error)) => self.lose(now, &error),
+            Read::Failed(error) => self.lose(now, &error),
         }
         true
     }
 
     /// Moves events into the mailboxes, those of one session at a time.
     fn deliver(&mut self) {
+        self.tell_askers();
         let Some(connection) = &mut self.connection else {
             return;
         };
@@ -520,7 +354,11 @@ impl Driver {
                 }
             }
             let run = first.into_iter().chain(run);
-            match entry.mailbox().deliver(&self.connected.inbox, run) {
+            let (decided, is_unrung) = entry.mailbox().deliver(&self.connected.inbox, run);
+            if is_unrung {
+                self.unrung.push(Arc::clone(entry.mailbox()));
+            }
+            match decided {
                 Decided::No => {}
                 Decided::Bound => entry.set_bound(),
                 Decided::Moved => entry.stay(),
@@ -546,42 +384,18 @@ impl Driver {
             return false;
         };
         let context = &self.connected.context;
-        let mut moved = false;
-        for _ in 0..WRITES {
-            if self.transport.is_flush_pending() {
-                match self.transport.poll_flush(cx) {
-                    Poll::Pending => return moved,
-                    Poll::Ready(Ok(flushed)) => {
-                        context.memory.bytes_sent.fetch_add(flushed as u64, Relaxed);
-                        connection.handle_written(now, flushed);
-                        moved = true;
-                    }
-                    Poll::Ready(Err(error)) => {
-                        self.lose(now, &error);
-                        return true;
-                    }
-                }
-            }
-            if !connection.poll_transmit(now) {
-                return moved;
-            }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = connection.transmit_slices(&mut slices);
-            match self.transport.poll_write(cx, &slices[..filled]) {
-                Poll::Pending => return moved,
-                Poll::Ready(Ok(())) => moved = true,
-                Poll::Ready(Err(error)) => {
-                    self.lose(now, &error);
-                    return true;
-                }
+        match self.pump.write(connection, context, cx, now) {
+            Ok(moved) => moved,
+            Err(error) => {
+                self.lose(now, &error);
+                true
             }
         }
-        moved
     }
 
     /// The socket failed.
     fn lose(&mut self, now: Instant, error: &std::io::Error) {
-        let local = self.transport.local_address();
+        let local = self.pump.transport.local_address();
         if let Some(text) = failure::afterwards(error) {
             self.log(LogLevel::Info, &text);
             self.tls_failed(now, text);
@@ -602,7 +416,8 @@ impl Driver {
     /// Nothing new from now on: who dials for a session that could have come here dials anew.
     fn finish(&mut self, now: Instant) {
         if matches!(self.stage, Stage::Running) {
-            self.stage = Stage::Finishing(now + FINISH);
+            self.stage = Stage::finishing(now);
+            self.leave_askers();
             for control in self.connected.inbox.close() {
                 if let Control::Attach(entry, config) = control {
                     self.attach(now, entry, *config);
@@ -615,13 +430,10 @@ impl Driver {
     fn advance(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         match self.stage {
             Stage::Running => {
+                let is_unused = self.is_unused(now);
                 let Some(connection) = &self.connection else {
                     return false;
                 };
-                let is_unused = self.was_used
-                    && connection.sessions() == 0
-                    && !connection.holds_early()
-                    && self.connected.inbox.close_if_idle();
                 let is_late = self.unbound_until.is_some_and(|until| until <= now)
                     && !connection.holds_early();
                 if let Some(reason) = connection.close_reason() {
@@ -635,37 +447,10 @@ impl Driver {
                 self.finish(now);
                 true
             }
-            Stage::Finishing(until) => {
-                let is_written = !self.transport.is_flush_pending()
-                    && !self
-                        .connection
-                        .as_mut()
-                        .is_some_and(|connection| connection.poll_transmit(now));
-                if !is_written && now < until {
-                    return false;
-                }
-                if let Some(connection) = &mut self.connection {
-                    connection.handle_failure(now, CloseReason::Local);
-                }
-                self.stage = Stage::ShuttingDown(now + LINGER);
-                true
+            _ => {
+                let connection = self.connection.as_mut();
+                self.pump.advance(&mut self.stage, connection, cx, now)
             }
-            Stage::ShuttingDown(until) => {
-                match self.transport.poll_shutdown(cx) {
-                    Poll::Pending if now < until => return false,
-                    Poll::Ready(Ok(())) => self.stage = Stage::Lingering(now + LINGER),
-                    Poll::Ready(Err(_)) | Poll::Pending => self.stage = Stage::Over,
-                }
-                true
-            }
-            Stage::Lingering(until) => {
-                if self.transport.poll_discard(cx).is_pending() && now < until {
-                    return false;
-                }
-                self.stage = Stage::Over;
-                true
-            }
-            Stage::Over => false,
         }
     }
 
@@ -677,32 +462,39 @@ impl Driver {
                     .as_ref()
                     .is_some_and(Connection::holds_early)
             }),
-            Stage::Finishing(until) | Stage::ShuttingDown(until) | Stage::Lingering(until) => {
-                Some(until)
-            }
-            Stage::Over => None,
+            _ => self.stage.until(),
         };
         let inner = self.connection.as_ref().and_then(Connection::poll_timeout);
+        let unused = self
+            .unused_since
+            .filter(|_| matches!(self.stage, Stage::Running))
+            .map(|since| since + self.keep.unused);
         let silent = self
+            .keep
             .idle
             .filter(|_| matches!(self.stage, Stage::Running))
             .map(|idle| self.last_traffic + idle);
         own.into_iter()
             .chain(inner)
             .chain(self.tidy_at)
+            .chain(unused)
             .chain(silent)
             .min()
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let start = Instant::now();
         for _ in 0..TURNS {
             let moved = self.turn(cx);
             if matches!(self.stage, Stage::Over) {
                 self.deliver();
                 return Poll::Ready(());
             }
-            if moved {
+            if moved && start.elapsed() < POLL {
                 continue;
+            }
+            if moved {
+                break;
             }
             let Some(next) = self.next_time() else {
                 return Poll::Pending;
@@ -725,7 +517,11 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let driver = self.get_mut();
-        match catch_unwind(AssertUnwindSafe(|| driver.run(cx))) {
+        let done = catch_unwind(AssertUnwindSafe(|| driver.run(cx)));
+        for mailbox in driver.unrung.drain(..) {
+            mailbox.ring();
+        }
+        match done {
             Ok(done) => done,
             Err(_) => {
                 driver.log(LogLevel::Error, "connection task panicked");
@@ -739,6 +535,7 @@ impl Future for Driver {
 impl Driver {
     /// Ends every session that this connection still has, without `proto`.
     fn abandon(&mut self, text: &str, kind: ErrorKind) {
+        self.leave_askers();
         self.connection = None;
         self.scratch = Scratch::default();
         let mut entries: Vec<Arc<Entry>> = self.sessions.drain().map(|(_, entry)| entry).collect();
@@ -758,32 +555,8 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.transport.abort();
+        self.pump.transport.abort();
         self.abandon("connection was closed", ErrorKind::Connect);
-    }
-}
-
-/// What the events of a session were that tries to come.
-enum Candidate {
-    /// None that matters.
-    Nothing,
-    /// It came, and the connection has the session now.
-    Promoted,
-    /// It came, and whether the connection has it is known to the mailbox.
-    Bound,
-}
-
-/// A reason for logs: its texts come from the peer.
-fn kind_of(reason: &CloseReason) -> &'static str {
-    match reason {
-        CloseReason::Local => "local",
-        CloseReason::PeerClosed => "peer closed",
-        CloseReason::ConnectionLost(_) => "connection lost",
-        CloseReason::WriteStall => "write stall",
-        CloseReason::Protocol { .. } => "protocol",
-        CloseReason::Status { .. } => "status",
-        CloseReason::BindTimeout => "bind timeout",
-        CloseReason::StreamEnded => "stream ended",
     }
 }
 

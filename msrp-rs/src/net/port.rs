@@ -1,0 +1,290 @@
+//! What the links of a relay bring to one of them: a list, one lock and one wake for each batch.
+//!
+//! Who adds a batch takes the waker out and wakes after the lock; the link's task takes the list and leaves its waker
+//! under the same lock, so no wake falls between the two (checked by loom). A port is there before its link: while a
+//! next hop is dialled, what is for it waits here. How much that can be is bounded by the credit of each lane, and by
+//! [`DIALLED`].
+
+use std::collections::HashSet;
+use std::task::Waker;
+
+use super::sync::Mutex;
+use crate::role::relay::LinkId;
+
+/// Items that may wait for a connection that is being made. The rest of what has begun among them is not refused.
+pub(crate) const DIALLED: usize = 4096;
+
+/// What may have to wait for a connection.
+pub(crate) trait Waiting {
+    /// Whose turns it is one of: what follows something in the same lane goes, or stays, with it.
+    fn lane(&self) -> u64;
+
+    /// Whether it begins something: it may be refused.
+    fn begins(&self) -> bool;
+
+    /// It waits: it is to keep no more memory than it needs.
+    fn detach(&mut self);
+}
+
+/// The door to one link.
+pub(crate) struct Port<T> {
+    id: LinkId,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    items: Vec<T>,
+    waker: Option<Waker>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The connection is being made.
+    Dialling,
+    Open,
+    Closed,
+}
+
+impl<T: Waiting> Port<T> {
+    /// The port of a link that is there.
+    pub(crate) fn new(id: LinkId) -> Self {
+        Self {
+            id,
+            state: Mutex::new(State {
+                items: Vec::new(),
+                waker: None,
+                stage: Stage::Open,
+            }),
+        }
+    }
+
+    /// The port of a link whose connection is being made.
+    pub(crate) fn dialling(id: LinkId) -> Self {
+        let port = Self::new(id);
+        port.state.lock().stage = Stage::Dialling;
+        port
+    }
+
+    /// Whose it is.
+    pub(crate) fn id(&self) -> LinkId {
+        self.id
+    }
+
+    /// Whether nothing gets in any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().stage == Stage::Closed
+    }
+
+    /// Takes all of `batch`, in its order. What does not get in, because the link is closed or too much waits for its
+    /// connection, is left in it.
+    pub(crate) fn push(&self, batch: &mut Vec<T>) {
+        let waker = {
+            let mut state = self.state.lock();
+            match state.stage {
+                Stage::Closed => return,
+                Stage::Open if state.items.is_empty() => std::mem::swap(&mut state.items, batch),
+                Stage::Open => state.items.append(batch),
+                Stage::Dialling => wait(&mut state.items, batch),
+            }
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Moves what is there into `items`, and leaves `waker` for what comes next.
+    pub(crate) fn take(&self, waker: &Waker, items: &mut Vec<T>) {
+        let mut state = self.state.lock();
+        if items.is_empty() {
+            std::mem::swap(&mut state.items, items);
+        } else {
+            items.append(&mut state.items);
+        }
+        let is_known = |known: &Waker| known.will_wake(waker);
+        if !state.waker.as_ref().is_some_and(is_known) {
+            state.waker = Some(waker.clone());
+        }
+    }
+
+    /// The connection is there.
+    #[cfg(not(loom))]
+    pub(crate) fn open(&self) {
+        let mut state = self.state.lock();
+        if state.stage == Stage::Dialling {
+            state.stage = Stage::Open;
+        }
+    }
+
+    /// Nothing gets in from now on; gives what has.
+    pub(crate) fn close(&self) -> Vec<T> {
+        let mut state = self.state.lock();
+        state.stage = Stage::Closed;
+        state.waker = None;
+        std::mem::take(&mut state.items)
+    }
+
+    /// Gives back room that is not used.
+    #[cfg(not(loom))]
+    pub(crate) fn shrink(&self) {
+        self.state.lock().items.shrink_to_fit();
+    }
+}
+
+/// Moves what may wait from `batch` to `items`.
+fn wait<T: Waiting>(items: &mut Vec<T>, batch: &mut Vec<T>) {
+    let mut refused = HashSet::new();
+    for mut item in std::mem::take(batch) {
+        let lane = item.lane();
+        let is_too_much = item.begins() && items.len() >= DIALLED;
+        if is_too_much || refused.contains(&lane) {
+            refused.insert(lane);
+            batch.push(item);
+        } else {
+            item.detach();
+            items.push(item);
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Port<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Port")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Items of tests.
+#[cfg(test)]
+impl Waiting for i32 {
+    fn lane(&self) -> u64 {
+        0
+    }
+
+    fn begins(&self) -> bool {
+        true
+    }
+
+    fn detach(&mut self) {}
+}
+
+/// Lane, and a number in it.
+#[cfg(test)]
+impl Waiting for (usize, usize) {
+    fn lane(&self) -> u64 {
+        self.0 as u64
+    }
+
+    fn begins(&self) -> bool {
+        self.1 == 0
+    }
+
+    fn detach(&mut self) {}
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::Wake;
+    use std::thread;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn one_wake_for_what_comes_until_it_is_taken() {
+        let port = Port::new(LinkId(1));
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut items = Vec::new();
+        port.take(&waker, &mut items);
+        for n in 0..3 {
+            port.push(&mut vec![n, n + 10]);
+        }
+        assert_eq!(count.0.load(Relaxed), 1);
+        port.take(&waker, &mut items);
+        assert_eq!(items, [0, 10, 1, 11, 2, 12]);
+        assert_eq!(port.close(), Vec::<i32>::new());
+        let mut late = vec![7];
+        port.push(&mut late);
+        assert_eq!((late, port.is_closed()), (vec![7], true));
+    }
+
+    #[test]
+    fn what_waits_for_a_connection_is_bounded_and_stays_whole() {
+        let port = Port::dialling(LinkId(1));
+        let mut batch: Vec<(usize, usize)> = (0..DIALLED - 1).map(|lane| (lane, 0)).collect();
+        port.push(&mut batch);
+        // The last one that gets in, and what follows it; then those that do not, with all of theirs.
+        let (last, late) = (DIALLED, DIALLED + 1);
+        batch = vec![
+            (last, 0),
+            (late, 0),
+            (last, 1),
+            (late, 1),
+            (late, 0),
+            (0, 1),
+        ];
+        port.push(&mut batch);
+        assert_eq!(batch, [(late, 0), (late, 1), (late, 0)]);
+        port.open();
+        port.push(&mut batch);
+        assert!(batch.is_empty());
+        let waiting = port.close();
+        assert_eq!(waiting.len(), DIALLED + 2 + 3);
+        assert_eq!(
+            waiting[DIALLED - 1..DIALLED + 2],
+            [(last, 0), (last, 1), (0, 1)]
+        );
+    }
+
+    #[test]
+    fn stress_no_batch_is_lost_and_none_is_overtaken() {
+        const BATCHES: usize = 20_000;
+        let port = Arc::new(Port::new(LinkId(1)));
+        let pushers: Vec<_> = (0..2)
+            .map(|who| {
+                let port = Arc::clone(&port);
+                thread::spawn(move || {
+                    for n in 0..BATCHES {
+                        port.push(&mut vec![(who, n)]);
+                    }
+                })
+            })
+            .collect();
+        struct Unpark(thread::Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut next = [0; 2];
+        let mut items = Vec::new();
+        while next != [BATCHES; 2] {
+            port.take(&waker, &mut items);
+            if items.is_empty() {
+                // A lost wake would leave the test here.
+                thread::park();
+            }
+            for (who, n) in items.drain(..) {
+                assert_eq!(n, next[who]);
+                next[who] += 1;
+            }
+        }
+        for pusher in pushers {
+            pusher.join().expect("it pushes");
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! AUTH for this relay (RFC 4976 §5.1, §6.3): challenge, judge, ask the host, give a URI.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::super::{Attempt, AuthReply, AuthStep, Holder, LinkId, Party, Peer, QueryId};
+use super::backoff::Place;
+use super::route::is_called;
+use super::{HostQuery, Office, OfficeEvent};
+use crate::mutant::{self, Mutant};
+use crate::proto::auth::{DigestOptions, Ha1, Nonces, Proof, Verdict};
+use crate::wire::{Credentials, Head, HeaderName, Scheme, StatusCode, Uri, UriPath};
+
+/// The nonces of those who bring AUTHs: of a client's connection, or of another relay, over whose connections AUTHs of
+/// many clients come and whose retry may come over another one.
+#[derive(Debug, Default)]
+pub(super) struct Books(HashMap<Holder, Nonces>);
+
+impl Books {
+    pub(super) fn gone(&mut self, holder: &Holder) {
+        self.0.remove(holder);
+    }
+
+    fn of(&mut self, holder: &Holder, digest: &Digest) -> &mut Nonces {
+        let options = match holder {
+            Holder::Link(_) => &digest.clients,
+            Holder::Relay(_) => &digest.relays,
+        };
+        let nonces = self.0.entry(holder.clone());
+        nonces.or_insert_with(|| Nonces::new(options.clone()))
+    }
+}
+
+/// How clients are challenged, and how the clients of other relays.
+#[derive(Debug)]
+pub(super) struct Digest {
+    clients: Arc<DigestOptions>,
+    relays: Arc<DigestOptions>,
+}
+
+impl Digest {
+    pub(super) fn new(options: &super::OfficeOptions) -> Self {
+        let with = |max_nonces| {
+            Arc::new(DigestOptions {
+                realm: options.realm.clone(),
+                algorithms: options.algorithms.clone(),
+                lifetime: options.nonce_lifetime,
+                max_nonces,
+            })
+        };
+        Self {
+            clients: with(NONCES_OF_CLIENT),
+            relays: with(NONCES_OF_RELAY),
+        }
+    }
+}
+
+/// AUTHs that wait for the host.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    next: u64,
+    cases: HashMap<HostQuery, Case>,
+    deadlines: BTreeSet<(Instant, HostQuery)>,
+    per_link: HashMap<LinkId, usize>,
+}
+
+#[derive(Debug)]
+struct Case {
+    auth: Auth,
+    stage: Stage,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Credentials,
+    Authorise { proof: Proof, lifetime: Duration },
+}
+
+/// One AUTH.
+#[derive(derive_more::Debug)]
+struct Auth {
+    /// What the link waits for.
+    query: QueryId,
+    secure: bool,
+    address: Option<IpAddr>,
+    holder: Holder,
+    #[debug(skip)]
+    user: Arc<str>,
+    place: Place,
+    credentials: Credentials,
+    /// The last of its To-Path.
+    uri: Uri,
+    from_path: UriPath,
+    expires: Option<Duration>,
+}
+
+impl Asked {
+    fn draw(&mut self) -> HostQuery {
+        self.next += 1;
+        HostQuery(self.next)
+    }
+
+    fn of_link(&self, link: LinkId) -> usize {
+        self.per_link.get(&link).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, query: HostQuery, case: Case) {
+        *self.per_link.entry(case.auth.query.link).or_default() += 1;
+        self.deadlines.insert((case.deadline, query));
+        self.cases.insert(query, case);
+    }
+
+    fn is_at(&self, query: HostQuery, is_stage: impl FnOnce(&Stage) -> bool) -> bool {
+        self.cases
+            .get(&query)
+            .is_some_and(|case| is_stage(&case.stage))
+    }
+
+    fn take(&mut self, query: HostQuery) -> Option<Case> {
+        let case = self.cases.remove(&query)?;
+        self.deadlines.remove(&(case.deadline, query));
+        let link = case.auth.query.link;
+        if let Some(count) = self.per_link.get_mut(&link) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_link.remove(&link);
+            }
+        }
+        Some(case)
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Case> {
+        let (deadline, query) = *self.deadlines.first()?;
+        (deadline <= now).then(|| self.take(query)).flatten()
+    }
+
+    pub(super) fn link_gone(&mut self, link: LinkId) {
+        if self.per_link.remove(&link).is_none() {
+            return;
+        }
+        let deadlines = &mut self.deadlines;
+        self.cases.retain(|query, case| {
+            let stays = case.auth.query.link != link;
+            if !stays {
+                deadlines.remove(&(case.deadline, *query));
+            }
+            stays
+        });
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+}
+
+impl Office {
+    /// As [`Switchboard::auth`](super::super::Switchboard::auth).
+    pub(super) fn serve(
+        &mut self,
+        now: Instant,
+        from: &Party,
+        query: QueryId,
+        head: &Head,
+    ) -> AuthStep {
+        match self.opened(now, from, query, head) {
+            Ok(auth) => self.ask(now, auth),
+            Err(reply) => AuthStep::Answer(reply),
+        }
+    }
+
+    /// The host's answer to [`OfficeEvent::Credentials`]: the secret of that user for that realm and algorithm, or
+    /// `None` if there is no such user. An answer that comes twice or too late is ignored.
+    pub fn credentials(&mut self, now: Instant, query: HostQuery, secret: Option<&Ha1>) {
+        if !self
+            .asked
+            .is_at(query, |stage| matches!(stage, Stage::Credentials))
+        {
+            return;
+        }
+        let Some(Case { auth, .. }) = self.asked.take(query) else {
+            return;
+        };
+        let nonces = self.books.of(&auth.holder, &self.digest);
+        let (proof, lifetime) = match nonces.check(now, &auth.credentials, &auth.uri, secret) {
+            Verdict::Proved(proof) => {
+                self.backoff.succeeded(&auth.user, auth.place);
+                match self.allowed(&auth) {
+                    Ok(lifetime) => (proof, lifetime),
+                    Err(reply) => return self.answer(&auth, reply),
+                }
+            }
+            Verdict::Stale => {
+                self.counts.auth_stale += 1;
+                let reply = self.challenge(now, &auth.holder, true);
+                return self.answer(&auth, reply);
+            }
+            Verdict::Refused => {
+                self.counts.auth_wrong += 1;
+                self.backoff.failed(now, &auth.user, auth.place);
+                let reply = self.failed(now, &auth.holder);
+                return self.answer(&auth, reply);
+            }
+            Verdict::Malformed(_) => {
+                let reply = self.malformed();
+                return self.answer(&auth, reply);
+            }
+        };
+        if !self.options.authorise {
+            let reply = self.grant(now, &auth, proof, lifetime);
+            return self.answer(&auth, reply);
+        }
+        let query = self.asked.draw();
+        self.events.push_back(OfficeEvent::Authorise {
+            query,
+            user: auth.user.clone(),
+            address: auth.address,
+            expires: lifetime,
+        });
+        let case = Case {
+            auth,
+            stage: Stage::Authorise { proof, lifetime },
+            deadline: now + self.options.answer_timeout,
+        };
+        self.asked.add(query, case);
+    }
+
+    /// The host's answer to [`OfficeEvent::Authorise`]. An answer that comes twice or too late is ignored.
+    pub fn authorise(&mut self, now: Instant, query: HostQuery, allowed: bool) {
+        let is_stage = |stage: &Stage| matches!(stage, Stage::Authorise { .. });
+        if !self.asked.is_at(query, is_stage) {
+            return;
+        }
+        let Some(case) = self.asked.take(query) else {
+            return;
+        };
+        let Stage::Authorise { proof, lifetime } = case.stage else {
+            return;
+        };
+        let reply = if allowed {
+            self.grant(now, &case.auth, proof, lifetime)
+        } else {
+            self.counts.auth_forbidden += 1;
+            plain(StatusCode::FORBIDDEN, Attempt::Undecided)
+        };
+        self.answer(&case.auth, reply);
+    }
+
+    /// Answers what the host has not answered in time.
+    pub(super) fn unanswered(&mut self, now: Instant) {
+        while let Some(case) = self.asked.take_due(now) {
+            self.counts.auth_unanswered += 1;
+            self.answer(&case.auth, plain(StatusCode::TIMEOUT, Attempt::Undecided));
+        }
+    }
+
+    /// Reads an AUTH up to the point where the host is needed.
+    fn opened(
+        &mut self,
+        now: Instant,
+        from: &Party,
+        query: QueryId,
+        head: &Head,
+    ) -> Result<Auth, AuthReply> {
+        let is_here = from
+            .address
+            .is_some_and(|at| at.to_canonical().is_loopback());
+        let is_plain = !from.secure && !mutant::on(Mutant::PlainAuthServed);
+        if is_plain && !(self.options.insecure_plain_auth && is_here) {
+            self.counts.auth_insecure += 1;
+            return Err(AuthReply {
+                close: true,
+                ..plain(StatusCode::FORBIDDEN, Attempt::Failed)
+            });
+        }
+        let (Ok(to_path), Ok(from_path)) = (head.to_path(), head.from_path()) else {
+            return Err(self.malformed());
+        };
+        // Only the URI of the relay that is asked may have no port (RFC 4976 §8).
+        if from_path.iter().any(|uri| uri.port().is_none()) {
+            return Err(self.malformed());
+        }
+        let (holder, place) = match &from.peer {
+            // Without TLS no relay can prove its name.
+            Peer::Client if from_path.len() == 1 || !from.secure => {
+                (Holder::Link(from.link), Place::of_address(from.address))
+            }
+            Peer::Relay(name)
+                if is_called(from_path.first(), name) || mutant::on(Mutant::RelayNameUnchecked) =>
+            {
+                let place = self.backoff.behind(from_path.first());
+                (Holder::Relay(name.clone()), place)
+            }
+            // It stands in for clients as only a relay may that proves the name in its URI; or we have connected to it,
+            // which no relay does to a client.
+            Peer::Client | Peer::Relay(_) | Peer::Host => {
+                self.counts.auth_insecure += 1;
+                return Err(plain(StatusCode::FORBIDDEN, Attempt::Failed));
+            }
+        };
+        let (Ok(credentials), Ok(expires)) = (head.credentials(), head.expires()) else {
+            return Err(self.malformed());
+        };
+        let Some(credentials) = credentials else {
+            if head.header(HeaderName::Authorization).is_some() {
+                self.counts.auth_wrong += 1;
+                return Err(self.failed(now, &holder));
+            }
+            self.counts.auth_challenged += 1;
+            return Err(self.challenge(now, &holder, false));
+        };
+        if self.backoff.holds(now, &credentials.username, place) {
+            self.counts.auth_backed_off += 1;
+            return Err(self.failed(now, &holder));
+        }
+        Ok(Auth {
+            query,
+            secure: from.secure,
+            address: from.address,
+            holder,
+            user: credentials.username.as_str().into(),
+            place,
+            credentials,
+            uri: to_path.last().clone(),
+            from_path,
+            expires,
+        })
+    }
+
+    /// Asks the host for the secret.
+    fn ask(&mut self, now: Instant, auth: Auth) -> AuthStep {
+        // What breaks a rule is not asked about; with no secret all else is refused here.
+        let nonces = self.books.of(&auth.holder, &self.digest);
+        let verdict = nonces.check(now, &auth.credentials, &auth.uri, None);
+        if matches!(verdict, Verdict::Malformed(_)) {
+            return AuthStep::Answer(self.malformed());
+        }
+        let most = match auth.holder {
+            Holder::Link(_) => self.options.questions_per_link,
+            Holder::Relay(_) => self.options.questions,
+        };
+        let link = auth.query.link;
+        if self.asked.of_link(link) >= most || self.asked.cases.len() >= self.options.questions {
+            self.counts.auth_unanswered += 1;
+            return AuthStep::Answer(plain(StatusCode::TIMEOUT, Attempt::Undecided));
+        }
+        let query = self.asked.draw();
+        self.events.push_back(OfficeEvent::Credentials {
+            query,
+            user: auth.user.clone(),
+            realm: self.options.realm.clone(),
+            algorithm: auth.credentials.algorithm(),
+            address: auth.address,
+        });
+        let case = Case {
+            auth,
+            stage: Stage::Credentials,
+            deadline: now + self.options.answer_timeout,
+        };
+        self.asked.add(query, case);
+        AuthStep::Ask
+    }
+
+    /// Whether a client that has proved who it is may have what it wants, and for how long.
+    fn allowed(&mut self, auth: &Auth) -> Result<Duration, AuthReply> {
+        let options = &self.options;
+        let lifetime = auth.expires.unwrap_or(options.lifetime);
+        let bound = if lifetime < options.min_lifetime {
+            let least = options.min_lifetime;
+            let seconds = least.as_secs() + u64::from(least.subsec_nanos() > 0);
+            Some((HeaderName::MinExpires, seconds))
+        } else if lifetime > options.max_lifetime {
+            Some((HeaderName::MaxExpires, options.max_lifetime.as_secs()))
+        } else {
+            None
+        };
+        if let Some((name, seconds)) = bound
+            && !mutant::on(Mutant::ExpiresUnbounded)
+        {
+            self.counts.auth_out_of_bounds += 1;
+            return Err(AuthReply {
+                headers: vec![header(name, seconds.to_string())],
+                ..plain(StatusCode::INTERVAL_OUT_OF_BOUNDS, Attempt::Undecided)
+            });
+        }
+        if !self.tokens.has_room(&auth.holder, &auth.user) {
+            self.counts.auth_full += 1;
+            return Err(plain(StatusCode::FORBIDDEN, Attempt::Undecided));
+        }
+        Ok(lifetime)
+    }
+
+    fn grant(&mut self, now: Instant, auth: &Auth, proof: Proof, lifetime: Duration) -> AuthReply {
+        // Others may have come while the host thought.
+        if !self.tokens.has_room(&auth.holder, &auth.user) {
+            self.counts.auth_full += 1;
+            return plain(StatusCode::FORBIDDEN, Attempt::Undecided);
+        }
+        let id = self.draw_token();
+        let authority = match auth.secure {
+            true => (Scheme::Msrps, &self.options.name, self.options.port),
+            false => (Scheme::Msrp, &self.options.name, self.options.plain_port),
+        };
+        let seconds = lifetime.as_secs();
+        let expires = now + Duration::from_secs(seconds);
+        let holder = auth.holder.clone();
+        let user = auth.user.clone();
+        let Some(uri) = self.tokens.give(id, authority, holder, user, expires) else {
+            self.counts.auth_unanswered += 1;
+            return plain(StatusCode::TIMEOUT, Attempt::Undecided);
+        };
+        self.counts.auth_granted += 1;
+        let nonces = self.books.of(&auth.holder, &self.digest);
+        let info = nonces.info(now, proof, &mut self.ids);
+        AuthReply {
+            headers: vec![
+                header(HeaderName::UsePath, use_path(&auth.from_path, &uri)),
+                header(HeaderName::Expires, seconds.to_string()),
+                header(HeaderName::AuthenticationInfo, info),
+            ],
+            ..plain(StatusCode::OK, Attempt::Granted)
+        }
+    }
+
+    fn challenge(&mut self, now: Instant, holder: &Holder, stale: bool) -> AuthReply {
+        let nonces = self.books.of(holder, &self.digest);
+        let lines = nonces.challenge(now, stale, &mut self.ids);
+        let line = |line| header(HeaderName::WwwAuthenticate, line);
+        AuthReply {
+            headers: lines.into_iter().map(line).collect(),
+            ..plain(StatusCode::UNAUTHORIZED, Attempt::Undecided)
+        }
+    }
+
+    /// The answer to credentials that are worth nothing: the same for all reasons.
+    fn failed(&mut self, now: Instant, holder: &Holder) -> AuthReply {
+        AuthReply {
+            attempt: Attempt::Failed,
+            ..self.challenge(now, holder, false)
+        }
+    }
+
+    fn malformed(&mut self) -> AuthReply {
+        self.counts.auth_malformed += 1;
+        plain(StatusCode::BAD_REQUEST, Attempt::Failed)
+    }
+
+    fn answer(&mut self, auth: &Auth, reply: AuthReply) {
+        self.events
+            .push_back(OfficeEvent::Answer(auth.query, reply));
+    }
+}
+
+/// The way from the client to this relay, in To-Path order: the relays that the AUTH has passed, from the client on, and
+/// the new URI (RFC 4976 §6.3).
+fn use_path(from_path: &UriPath, new: &Uri) -> String {
+    let relays = &from_path.as_slice()[..from_path.len() - 1];
+    let mut text = String::new();
+    for uri in relays.iter().rev() {
+        text.push_str(uri.as_str());
+        text.push(' ');
+    }
+    text.push_str(new.as_str());
+    text
+}
+
+fn plain(status: StatusCode, attempt: Attempt) -> AuthReply {
+    AuthReply {
+        status,
+        headers: Vec::new(),
+        attempt,
+        close: false,
+    }
+}
+
+fn header(name: HeaderName, value: String) -> (String, String) {
+    (name.to_string(), value)
+}
+
+/// Nonces of one client that are good at a time: it has one AUTH under way.
+const NONCES_OF_CLIENT: usize = 8;
+
+/// The same of another relay, for all its clients.
+const NONCES_OF_RELAY: usize = 1024;
