@@ -41,9 +41,11 @@
  *   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
  *   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
  *   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
- *   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
+ *   on_prepared, on_relay            | in libmsrp_engine_process | the callback thread     | not called
  *   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
- *   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
+ *   resolve_fn, service_fn, dial_fn  | in libmsrp_engine_process | the callback thread     | not called
+ *   on_credentials, on_authorise     | in libmsrp_engine_process | the callback thread     | not called
+ *   on_next_hop                      | in libmsrp_engine_process | the callback thread     | not called
  *   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
  *
@@ -1063,6 +1065,28 @@ typedef struct libmsrp_certificate_info {
 typedef uint64_t libmsrp_query;
 
 /**
+ * A service record of the DNS (RFC 2782).
+ */
+typedef struct libmsrp_srv_record {
+    /**
+     * Records with the lowest one are tried first.
+     */
+    uint16_t priority;
+    /**
+     * Among equals in priority, how often this one comes first, in proportion to the others.
+     */
+    uint16_t weight;
+    /**
+     * The port of the server.
+     */
+    uint16_t port;
+    /**
+     * The server's name, borrowed until the call returns. "." alone says that the service is not offered.
+     */
+    struct libmsrp_slice target;
+} libmsrp_srv_record;
+
+/**
  * The bounds of an engine. Zero: the default. Counts of octets end in _bytes, times in _ms are milliseconds.
  */
 typedef struct libmsrp_limits {
@@ -1217,6 +1241,14 @@ typedef struct libmsrp_limits {
      * How long a name may take to be resolved. Default 10 s.
      */
     int64_t resolve_ms;
+    /**
+     * How long the connection to a relay of ours stays open when no session uses it. Default 1 h.
+     */
+    int64_t relay_kept_ms;
+    /**
+     * The same for the connection to a relay of a peer. Default 5 min.
+     */
+    int64_t foreign_relay_kept_ms;
 } libmsrp_limits;
 
 /**
@@ -1254,6 +1286,18 @@ typedef void (*libmsrp_dial_fn)(struct libmsrp_engine *engine,
                                 size_t address_len,
                                 uint16_t port,
                                 void *user);
+
+/**
+ * The service records (SRV) of a name are wanted, to find the relay of a session (RFC 4976 §8): libmsrp_service_done() or
+ * libmsrp_service_failed() answers, now or within libmsrp_limits.resolve_ms. name is in lower case and begins with the
+ * service: _msrps._tcp.example.com. Asked for each connection anew; nothing is kept.
+ */
+typedef void (*libmsrp_service_fn)(struct libmsrp_engine *engine,
+                                   libmsrp_session session,
+                                   libmsrp_query query,
+                                   const uint8_t *name,
+                                   size_t name_len,
+                                   void *user);
 
 /**
  * Options of an engine. Zero: the default.
@@ -1308,6 +1352,11 @@ typedef struct libmsrp_engine_options {
      * See first_port.
      */
     uint16_t last_port;
+    /**
+     * Knows the service records by which relays are found whose URIs have no port (RFC 4976 §8), with user. Default: NULL,
+     * the name servers of the system do; nobody does where on_resolve is not NULL, and no name has such records.
+     */
+    libmsrp_service_fn on_service;
 } libmsrp_engine_options;
 
 /**
@@ -1562,6 +1611,388 @@ typedef void (*libmsrp_log_fn)(libmsrp_log_level level, const uint8_t *text, siz
 typedef uint64_t libmsrp_message;
 
 /**
+ * Options of a relay. Zero: the default. What happens beyond a number stands in docs/limits.md.
+ */
+typedef struct libmsrp_relay_options {
+    /**
+     * sizeof(libmsrp_relay_options), set by LIBMSRP_RELAY_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The names under which it is addressed, separated by spaces: its own first, which stands in the URIs that it gives
+     * out, then the domains that it serves by SRV records. Fully qualified. Must be given.
+     */
+    struct libmsrp_slice hosts;
+    /**
+     * The realm of its challenges. Default: the first of hosts.
+     */
+    struct libmsrp_slice realm;
+    /**
+     * The digest algorithms offered, separated by spaces, best first: MD5, SHA-256. Default: MD5.
+     */
+    struct libmsrp_slice algorithms;
+    /**
+     * Networks (192.0.2.0/24 2001:db8::/32) to which it connects although they are not everybody's, separated by
+     * spaces. Default: to no loopback, link-local, private or other special address.
+     */
+    struct libmsrp_slice networks;
+    /**
+     * Its certificate, key and the CAs of other relays, copied. Default: those of the engine.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * How long a URI holds if its client does not ask for a time. Default: 1 h.
+     */
+    int64_t lifetime_ms;
+    /**
+     * The least that is granted. Default: 60 s.
+     */
+    int64_t min_lifetime_ms;
+    /**
+     * The most that is granted. Default: 24 h.
+     */
+    int64_t max_lifetime_ms;
+    /**
+     * How long a nonce is good. Default: 5 min.
+     */
+    int64_t nonce_lifetime_ms;
+    /**
+     * How long the host may think about a question; then it is refused. Default: 10 s.
+     */
+    int64_t answer_timeout_ms;
+    /**
+     * In this time a new connection of a client has to bring a request that succeeds. Default: 30 s.
+     */
+    int64_t probation_ms;
+    /**
+     * A connection that is unused for so long is closed; an hour or more. Default: never.
+     */
+    int64_t idle_ms;
+    /**
+     * URIs in all. Default: 100000.
+     */
+    uint32_t max_tokens;
+    /**
+     * URIs of one user. Default: 1000.
+     */
+    uint32_t max_tokens_per_user;
+    /**
+     * URIs of one client's connection. Default: 1000.
+     */
+    uint32_t max_tokens_per_connection;
+    /**
+     * Connections in all. Default: 16384.
+     */
+    uint32_t max_connections;
+    /**
+     * Connections of clients from one address, or one /64 of IPv6. Default: 4096.
+     */
+    uint32_t max_connections_per_address;
+    /**
+     * Questions that wait for the host. Default: 1024.
+     */
+    uint32_t max_questions;
+    /**
+     * So many requests that fail before the first that succeeds close a client's connection. Default: 5.
+     */
+    uint32_t max_failures;
+    /**
+     * So many AUTHs in a row that fail close a client's connection. Default: 5.
+     */
+    uint32_t max_failed_auths;
+    /**
+     * Pairs of user and address of which failures are remembered. Default: 4096.
+     */
+    uint32_t remembered_failures;
+    /**
+     * Not 0: requests of unknown methods are answered 501 instead of being sent on.
+     */
+    int32_t block_unknown_methods;
+    /**
+     * Not 0: chunks that cannot be finished end with `#` instead of `+`.
+     */
+    int32_t abort_cut_chunks;
+    /**
+     * Not 0: hosts may be addresses and names of one label. For tests.
+     */
+    int32_t numeric_hosts;
+    /**
+     * Not 0: clients on this machine may log in without TLS. For tests; a warning is logged.
+     */
+    int32_t insecure_plain_auth;
+    /**
+     * The port in the URIs that it gives out. Default: that of its first TLS listener.
+     */
+    uint16_t port;
+} libmsrp_relay_options;
+
+/**
+ * Names a relay of an engine. 0 is none.
+ */
+typedef uint64_t libmsrp_relay;
+
+/**
+ * Whose secret is wanted.
+ */
+typedef struct libmsrp_relay_credentials {
+    /**
+     * The name as the client wrote it, with nothing checked yet.
+     */
+    struct libmsrp_slice user;
+    /**
+     * The realm.
+     */
+    struct libmsrp_slice realm;
+    /**
+     * MD5 or SHA-256.
+     */
+    struct libmsrp_slice algorithm;
+    /**
+     * Where the AUTH came from: the client, or another relay. Empty if that is not known.
+     */
+    struct libmsrp_slice address;
+} libmsrp_relay_credentials;
+
+/**
+ * Who wants a URI of the relay, and has given the right password.
+ */
+typedef struct libmsrp_relay_authorisation {
+    /**
+     * Who.
+     */
+    struct libmsrp_slice user;
+    /**
+     * Where the AUTH came from: the client, or another relay. Empty if that is not known.
+     */
+    struct libmsrp_slice address;
+    /**
+     * How long it will hold.
+     */
+    int64_t expires_ms;
+} libmsrp_relay_authorisation;
+
+/**
+ * To whom the relay would connect for a client.
+ */
+typedef struct libmsrp_relay_next_hop {
+    /**
+     * The host in the URI: a name, or the address itself.
+     */
+    struct libmsrp_slice host;
+    /**
+     * What would be dialled, without brackets. It is in none of the ranges that are refused anyhow.
+     */
+    struct libmsrp_slice address;
+    /**
+     * Not 0: it is another relay.
+     */
+    int32_t relay;
+    /**
+     * Not 0: TLS protects the connection.
+     */
+    int32_t secure;
+    /**
+     * What would be dialled.
+     */
+    uint16_t port;
+} libmsrp_relay_next_hop;
+
+/**
+ * A message that wants to pass the relay. Its paths name sessions: they are secrets.
+ */
+typedef struct libmsrp_relay_message {
+    /**
+     * The number of the connection that brings it.
+     */
+    uint64_t connection;
+    /**
+     * Its Message-ID.
+     */
+    struct libmsrp_slice message_id;
+    /**
+     * The media type as it came; empty if there is none.
+     */
+    struct libmsrp_slice content_type;
+    /**
+     * From-Path as it came.
+     */
+    struct libmsrp_slice from_path;
+    /**
+     * To-Path as it will be sent: the rest of the way.
+     */
+    struct libmsrp_slice to_path;
+    /**
+     * The announced length, -1 if there is none.
+     */
+    int64_t total;
+} libmsrp_relay_message;
+
+/**
+ * The host's functions for one relay; all but on_credentials may be NULL. They run where those of sessions do. What
+ * they are given by pointer is borrowed until they return. Each question is answered in them or later, from any thread,
+ * within libmsrp_relay_options.answer_timeout_ms; one without an answer is refused.
+ */
+typedef struct libmsrp_relay_callbacks {
+    /**
+     * sizeof(libmsrp_relay_callbacks), set by LIBMSRP_RELAY_CALLBACKS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * The H(A1) of a user is wanted: libmsrp_relay_secret_done() answers.
+     */
+    void (*on_credentials)(struct libmsrp_engine *engine,
+                           libmsrp_relay relay,
+                           libmsrp_query query,
+                           const struct libmsrp_relay_credentials *wanted,
+                           void *user);
+    /**
+     * May this user have a URI? libmsrp_relay_allow_done() answers. NULL: yes.
+     */
+    void (*on_authorise)(struct libmsrp_engine *engine,
+                         libmsrp_relay relay,
+                         libmsrp_query query,
+                         const struct libmsrp_relay_authorisation *wanted,
+                         void *user);
+    /**
+     * May the relay connect there? libmsrp_relay_allow_done() answers. NULL: yes.
+     */
+    void (*on_next_hop)(struct libmsrp_engine *engine,
+                        libmsrp_relay relay,
+                        libmsrp_query query,
+                        const struct libmsrp_relay_next_hop *wanted,
+                        void *user);
+    /**
+     * May this message pass? libmsrp_relay_message_done() answers. Asked once for each message. NULL: yes.
+     */
+    void (*on_message)(struct libmsrp_engine *engine,
+                       libmsrp_relay relay,
+                       libmsrp_query query,
+                       const struct libmsrp_relay_message *message,
+                       void *user);
+    /**
+     * The relay has ended. Its last callback but on_release; when it returns, the handle is invalid.
+     */
+    void (*on_closed)(struct libmsrp_engine *engine, libmsrp_relay relay, void *user);
+    /**
+     * The destructor of user: called once, after on_closed.
+     */
+    libmsrp_release_fn on_release;
+} libmsrp_relay_callbacks;
+
+/**
+ * Where a relay listens. Zero: the default.
+ */
+typedef struct libmsrp_relay_listener_options {
+    /**
+     * sizeof(libmsrp_relay_listener_options), set by LIBMSRP_RELAY_LISTENER_OPTIONS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * An address of this machine, or a name that resolves to one. Default: ::, all addresses.
+     */
+    struct libmsrp_slice host;
+    /**
+     * The network interface to which connections must come, by its name. Default: any that has the address.
+     */
+    struct libmsrp_slice interface_name;
+    /**
+     * After so long without traffic on a connection the system asks the peer whether it is there, 1 s to 32767 s.
+     * Default: never.
+     */
+    int64_t tcp_keepalive_ms;
+    /**
+     * Not 0: without TLS, for peers that come without relays of their own; nobody can log in there.
+     */
+    int32_t plain;
+    /**
+     * The port. Default: any free one; the one for relays is 2855.
+     */
+    uint16_t port;
+    /**
+     * The port under which others reach it, if that is another one.
+     */
+    uint16_t advertise_port;
+    /**
+     * The differentiated services code point of what its connections send, 1 to 63. Default: the system's.
+     */
+    uint8_t dscp;
+} libmsrp_relay_listener_options;
+
+/**
+ * Counters of a relay since its start, and sizes now.
+ */
+typedef struct libmsrp_relay_stats {
+    /**
+     * sizeof(libmsrp_relay_stats), set by LIBMSRP_RELAY_STATS_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Connections now.
+     */
+    uint64_t connections;
+    /**
+     * URIs that hold now.
+     */
+    uint64_t tokens;
+    /**
+     * Connections that came.
+     */
+    uint64_t accepted;
+    /**
+     * Connections to next hops that were made.
+     */
+    uint64_t dialled;
+    /**
+     * Those that could not be made, or were refused.
+     */
+    uint64_t dials_failed;
+    /**
+     * Connections closed to make room for others, or unused for too long.
+     */
+    uint64_t evicted;
+    /**
+     * SENDs taken to be sent on.
+     */
+    uint64_t sends;
+    /**
+     * Octets of their bodies.
+     */
+    uint64_t octets;
+    /**
+     * Requests of other methods taken to be sent on.
+     */
+    uint64_t requests;
+    /**
+     * Requests answered with an error, or dropped where no answer is wanted.
+     */
+    uint64_t refused;
+    /**
+     * Requests and responses dropped without a word.
+     */
+    uint64_t discarded;
+    /**
+     * REPORTs made.
+     */
+    uint64_t reports;
+    /**
+     * SENDs to the next hop without response in time.
+     */
+    uint64_t timeouts;
+    /**
+     * Times that a session's flow was shed.
+     */
+    uint64_t shed;
+    /**
+     * AUTHs that were granted a URI.
+     */
+    uint64_t auth_granted;
+    /**
+     * AUTHs with a wrong user name or password.
+     */
+    uint64_t auth_wrong;
+} libmsrp_relay_stats;
+
+/**
  * A header, an attribute of an SDP, or another pair of texts.
  */
 typedef struct libmsrp_header {
@@ -1722,6 +2153,56 @@ typedef struct libmsrp_connection_options {
 } libmsrp_connection_options;
 
 /**
+ * A relay of ours, and who we are to it. Zero: the default. docs/relay-client.md tells what follows.
+ */
+typedef struct libmsrp_relay_login {
+    /**
+     * sizeof(libmsrp_relay_login), set by LIBMSRP_RELAY_LOGIN_INIT.
+     */
+    size_t struct_size;
+    /**
+     * Where it is: `msrps://relay.example.com;tcp`, or with a port. A name without a port is looked up by its service
+     * records (_msrps._tcp), then at port 2855. Must be there.
+     */
+    struct libmsrp_slice uri;
+    /**
+     * The user name. Must be there.
+     */
+    struct libmsrp_slice username;
+    /**
+     * The password.
+     */
+    struct libmsrp_slice password;
+    /**
+     * Instead of a password: H(user:realm:password) in hex digits, 32 of MD5 or 64 of SHA-256. It needs realm.
+     */
+    struct libmsrp_slice ha1;
+    /**
+     * The only realm whose challenges are answered. Default: any.
+     */
+    struct libmsrp_slice realm;
+    /**
+     * TLS towards it, copied; it counts for the first relay alone. Default: that of the session or engine, but for our
+     * certificate, which no relay is shown, and for fingerprints, which prove no relay.
+     */
+    const struct libmsrp_tls *tls;
+    /**
+     * For how long the relay's URI is wanted, in whole seconds. Default: as the relay likes.
+     */
+    int64_t expires_ms;
+    /**
+     * Not 0: the login may go over TCP without TLS, which RFC 4976 forbids: for tests, on loopback addresses alone, and
+     * warned of in the log. Then uri is `msrp:`. For the first relay alone.
+     */
+    int32_t insecure_plain_auth;
+    /**
+     * Not 0: the relay need not prove that it knows the password, too, if it is behind another one, or if TLS has not
+     * proven who it is.
+     */
+    int32_t accept_unproved;
+} libmsrp_relay_login;
+
+/**
  * Options of a session. Zero: the default.
  */
 typedef struct libmsrp_session_options {
@@ -1843,6 +2324,16 @@ typedef struct libmsrp_session_options {
      * a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
      */
     int32_t cema;
+    /**
+     * Our relays, copied: the first is the one that we connect to, each further one is reached through those before it,
+     * the last is the one that the peer reaches. At most 8. The session listens nowhere then, and logs in with
+     * libmsrp_session_authenticate() before anything is offered. Default: none.
+     */
+    const struct libmsrp_relay_login *relays;
+    /**
+     * How many.
+     */
+    size_t relay_count;
 } libmsrp_session_options;
 
 /**
@@ -2060,6 +2551,40 @@ typedef struct libmsrp_response {
 } libmsrp_response;
 
 /**
+ * What became of libmsrp_session_authenticate(), or URIs that came unasked. Borrowed until the callback returns.
+ */
+typedef struct libmsrp_relay_info {
+    /**
+     * sizeof(libmsrp_relay_info) of the library.
+     */
+    size_t struct_size;
+    /**
+     * LIBMSRP_OK: the relays gave a path. Else libmsrp_session_authenticate() came to nothing, and may be called again:
+     * LIBMSRP_ERR_AUTH, a relay refuses the user or did not prove itself; LIBMSRP_ERR_CONNECT; LIBMSRP_ERR_TLS;
+     * LIBMSRP_ERR_STATUS, any other answer of a relay; LIBMSRP_ERR_TIMEOUT; LIBMSRP_ERR_PROTOCOL, an answer that cannot
+     * be used.
+     */
+    libmsrp_result result;
+    /**
+     * Not 0: a new offer is due, which tells the peer the new path. Look at libmsrp_session_offer_due() after each answer,
+     * too: while a first offer is open none is due, and then one is.
+     */
+    int32_t offer_due;
+    /**
+     * The text of the error. Empty with LIBMSRP_OK.
+     */
+    struct libmsrp_slice text;
+    /**
+     * The URIs in the order in which our requests pass the relays, with a space between them.
+     */
+    struct libmsrp_slice path;
+    /**
+     * For how long they are good; -1 if no relay said.
+     */
+    int64_t lifetime_ms;
+} libmsrp_relay_info;
+
+/**
  * The host's functions for one session; all may be NULL. They run as the table at the top of this header says,
  * one at a time for an engine, and never before libmsrp_session_new() took the session.
  *
@@ -2174,6 +2699,13 @@ typedef struct libmsrp_session_callbacks {
                         libmsrp_session session,
                         uint64_t lookup,
                         void *user);
+    /**
+     * libmsrp_session_authenticate() is done, or the URIs that the relays gave would have expired, and there are new ones.
+     */
+    void (*on_relay)(struct libmsrp_engine *engine,
+                     libmsrp_session session,
+                     const struct libmsrp_relay_info *info,
+                     void *user);
 } libmsrp_session_callbacks;
 
 /**
@@ -2429,7 +2961,7 @@ void libmsrp_certificate_free(struct libmsrp_certificate *certificate);
  * families take turns. The first libmsrp_limits.addresses of them are used.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, addresses is not UTF-8, one of them is no address, or
- * query is a question of on_dial: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
+ * query is a question of another function: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
 libmsrp_result libmsrp_resolve_done(struct libmsrp_engine *engine,
@@ -2440,7 +2972,7 @@ libmsrp_result libmsrp_resolve_done(struct libmsrp_engine *engine,
 /**
  * Answers on_resolve: the name has no addresses. text says why and goes into the error of the session; it may be empty.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of on_dial;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of another function;
  * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
@@ -2450,9 +2982,35 @@ libmsrp_result libmsrp_resolve_failed(struct libmsrp_engine *engine,
                                       size_t len);
 
 /**
+ * Answers on_service: the records of the name, in any order; count 0 says that it has none, and the relay is looked for at
+ * the name itself, port 2855. How they are chosen from is the library's part (RFC 2782).
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, records is NULL and count is not 0, count is over
+ * 4096, a target is not UTF-8, or query is a question of another function: the query still waits; LIBMSRP_ERR_GONE: nobody
+ * waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_service_done(struct libmsrp_engine *engine,
+                                    libmsrp_query query,
+                                    const struct libmsrp_srv_record *records,
+                                    size_t count);
+
+/**
+ * Answers on_service: nobody knows whether the name has records, and the relay cannot be found. text says why and goes into
+ * the error of the session; it may be empty.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of another
+ * function; LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+ * callbacks and from any thread.
+ */
+libmsrp_result libmsrp_service_failed(struct libmsrp_engine *engine,
+                                      libmsrp_query query,
+                                      const uint8_t *text,
+                                      size_t len);
+
+/**
  * Answers on_dial: whether the address may be dialled; not 0 means yes.
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of on_resolve;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of another function;
  * LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
  * from any thread.
  */
@@ -2662,6 +3220,34 @@ libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
                                       libmsrp_release_fn on_release);
 
 /**
+ * Logs in to the relays of the session (libmsrp_session_options.relays), each through those before it, at most timeout_ms
+ * milliseconds (negative: without a limit). To be done before there is anything to offer or answer: the session's path
+ * begins with the URIs that the relays give, and until then what gives or takes an SDP is LIBMSRP_ERR_INVALID_ARGUMENT.
+ * Returns at once; on_relay follows, or on_closed.
+ *
+ * Before the URIs expire the library gets new ones by itself. Then on_relay comes again, and a new offer is due. When the
+ * connection to the relay is lost, the session is over (RFC 4976 §6.3).
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the session has no relays; LIBMSRP_ERR_BUSY: it is
+ * under way; LIBMSRP_ERR_GONE: the session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_session_authenticate(struct libmsrp_engine *engine,
+                                            libmsrp_session session,
+                                            int64_t timeout_ms);
+
+/**
+ * The URIs that the relays of the session gave, in the order in which our requests pass them, with a space between them;
+ * empty before libmsrp_session_authenticate(). *out is for libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL; LIBMSRP_ERR_GONE: the session has ended;
+ * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_relay_path(struct libmsrp_engine *engine,
+                                          libmsrp_session session,
+                                          struct libmsrp_text **out);
+
+/**
  * Frees the room of len octets that a callback answered LIBMSRP_BODY_LATER: as many as were given, in any
  * portions. Octets of a message that ended without LIBMSRP_END_COMPLETE have to be consumed too. A success
  * REPORT that the sender asked for goes out with the last octet (unless the session's reports are manual).
@@ -2757,6 +3343,119 @@ libmsrp_result libmsrp_message_report_range(struct libmsrp_engine *engine,
                                             uint16_t status,
                                             const uint8_t *comment,
                                             size_t comment_len);
+
+/**
+ * A relay. It serves nobody before libmsrp_relay_listen(). user is what its callbacks get; it is taken over on success.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, options, callbacks, callbacks.on_credentials or out is NULL, a
+ * text is not UTF-8, an option is out of its range, or a certificate or key is unusable; LIBMSRP_ERR_INVALID_URI: one of
+ * hosts is none; LIBMSRP_ERR_TLS: no CA is given and the system has none; LIBMSRP_ERR_LIMIT; LIBMSRP_ERR_GONE: the engine is
+ * shut down; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_new(struct libmsrp_engine *engine,
+                                 const struct libmsrp_relay_options *options,
+                                 const struct libmsrp_relay_callbacks *callbacks,
+                                 void *user,
+                                 libmsrp_relay *out);
+
+/**
+ * Opens a port for a relay; it is bound when this returns. out is a listener: libmsrp_listener_port() and
+ * libmsrp_listener_close() take it. It ends with its relay.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, a text is not UTF-8, an option is out of its
+ * range or not for this system, or the relay has no certificate; LIBMSRP_ERR_CONNECT: the name does not resolve or the port
+ * cannot be bound; LIBMSRP_ERR_GONE: the relay is closed or was never one, or the engine is shut down; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_listen(struct libmsrp_engine *engine,
+                                    libmsrp_relay relay,
+                                    const struct libmsrp_relay_listener_options *options,
+                                    libmsrp_listener *out);
+
+/**
+ * Answers on_credentials: ha1 is the H(A1) of the user in hex digits, 32 for MD5 and 64 for SHA-256 (see libmsrp_ha1());
+ * without any the user is unknown.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, ha1 is no such text, or query is another question: the
+ * query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_secret_done(struct libmsrp_engine *engine,
+                                         libmsrp_relay relay,
+                                         libmsrp_query query,
+                                         const uint8_t *ha1,
+                                         size_t len);
+
+/**
+ * Answers on_authorise and on_next_hop: whether it may be; not 0 means yes.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is another question: the query still waits;
+ * LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_allow_done(struct libmsrp_engine *engine,
+                                        libmsrp_relay relay,
+                                        libmsrp_query query,
+                                        int32_t allow);
+
+/**
+ * Answers on_message: 0 lets the message pass, a status code of 400 to 999 rejects it.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, query is another question, or status is another number:
+ * the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL.
+ * Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_message_done(struct libmsrp_engine *engine,
+                                          libmsrp_relay relay,
+                                          libmsrp_query query,
+                                          uint16_t status);
+
+/**
+ * Counters and sizes of a relay now.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or out is NULL, or its struct_size is too small;
+ * LIBMSRP_ERR_GONE: the relay is closed or was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
+ * from any thread.
+ */
+libmsrp_result libmsrp_relay_stats_get(struct libmsrp_engine *engine,
+                                       libmsrp_relay relay,
+                                       struct libmsrp_relay_stats *out);
+
+/**
+ * Ends all URIs of a user at once; out, if it is not NULL, gets how many there were.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or user is not UTF-8; LIBMSRP_ERR_GONE: the relay is
+ * closed or was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_revoke(struct libmsrp_engine *engine,
+                                    libmsrp_relay relay,
+                                    const uint8_t *user,
+                                    size_t len,
+                                    size_t *out);
+
+/**
+ * Ends a relay: it accepts no connection, gives out no URI and connects to nobody from now on; what is under way is
+ * finished in deadline_ms, then its connections are closed. Returns at once; on_closed follows.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or deadline_ms is negative; LIBMSRP_ERR_GONE: the relay
+ * is closed or was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_relay_close(struct libmsrp_engine *engine,
+                                   libmsrp_relay relay,
+                                   int64_t deadline_ms);
+
+/**
+ * H(A1) of a user's password in a realm, in hex digits, for libmsrp_relay_secret_done() and for files of secrets.
+ * algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free().
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, a text is not UTF-8, or algorithm is another one;
+ * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_ha1(struct libmsrp_slice user,
+                           struct libmsrp_slice realm,
+                           struct libmsrp_slice password,
+                           struct libmsrp_slice algorithm_name,
+                           struct libmsrp_text **out);
 
 /**
  * Sends a request of another method than SEND and REPORT: an extension that was negotiated in the signalling (RFC 4975
@@ -2976,8 +3675,8 @@ libmsrp_result libmsrp_sdp_offer(struct libmsrp_engine *engine,
  * whose line has port 0 ends, and its line is answered with port 0.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
- * index or session is there twice, there is no such m= line, or the peer's path changed after the session was
- * bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
+ * index or session is there twice, there is no such m= line, nobody could connect, or names have to be looked up
+ * first (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
  * none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
  * LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -3029,8 +3728,8 @@ libmsrp_result libmsrp_session_remote_sdp(struct libmsrp_engine *engine,
  * libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
  * host's, for libmsrp_sdp_free().
  *
- * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
- * bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, nobody could connect, or names have to be looked
+ * up first (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
  * LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
  * ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
  */
@@ -3646,9 +4345,14 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_ENGINE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_engine_options)
 #define LIBMSRP_STATS_INIT LIBMSRP_INIT_(libmsrp_stats)
 #define LIBMSRP_LISTENER_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_listener_options)
+#define LIBMSRP_RELAY_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_relay_options)
+#define LIBMSRP_RELAY_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_relay_callbacks)
+#define LIBMSRP_RELAY_LISTENER_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_relay_listener_options)
+#define LIBMSRP_RELAY_STATS_INIT LIBMSRP_INIT_(libmsrp_relay_stats)
 #define LIBMSRP_REQUEST_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_request_options)
 #define LIBMSRP_SDP_LINE_INIT LIBMSRP_INIT_(libmsrp_sdp_line)
 #define LIBMSRP_CONNECTION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_connection_options)
+#define LIBMSRP_RELAY_LOGIN_INIT LIBMSRP_INIT_(libmsrp_relay_login)
 #define LIBMSRP_SESSION_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_session_options)
 #define LIBMSRP_MESSAGE_INFO_INIT LIBMSRP_INIT_(libmsrp_message_info)
 #define LIBMSRP_MESSAGE_END_INIT LIBMSRP_INIT_(libmsrp_message_end)
@@ -3657,6 +4361,7 @@ uint32_t libmsrp_abi_version(void);
 #define LIBMSRP_CLOSE_INFO_INIT LIBMSRP_INIT_(libmsrp_close_info)
 #define LIBMSRP_REQUEST_INFO_INIT LIBMSRP_INIT_(libmsrp_request_info)
 #define LIBMSRP_RESPONSE_INIT LIBMSRP_INIT_(libmsrp_response)
+#define LIBMSRP_RELAY_INFO_INIT LIBMSRP_INIT_(libmsrp_relay_info)
 #define LIBMSRP_SESSION_CALLBACKS_INIT LIBMSRP_INIT_(libmsrp_session_callbacks)
 #define LIBMSRP_SEND_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_send_options)
 #define LIBMSRP_TRACE_OPTIONS_INIT LIBMSRP_INIT_(libmsrp_trace_options)

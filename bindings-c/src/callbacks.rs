@@ -9,6 +9,7 @@ use msrp_core::proto::CloseReason;
 use crate::engine::{libmsrp_engine, libmsrp_release_fn};
 use crate::error::{libmsrp_result, number};
 use crate::log::libmsrp_log_level;
+use crate::login::libmsrp_relay_info;
 use crate::message::{
     libmsrp_body_verdict, libmsrp_message, libmsrp_message_end, libmsrp_message_info,
 };
@@ -154,6 +155,15 @@ pub struct libmsrp_session_callbacks {
             engine: *mut libmsrp_engine,
             session: libmsrp_session,
             lookup: u64,
+            user: *mut c_void,
+        ),
+    >,
+    /// libmsrp_session_authenticate() is done, or the URIs that the relays gave would have expired, and there are new ones.
+    pub on_relay: Option<
+        unsafe extern "C" fn(
+            engine: *mut libmsrp_engine,
+            session: libmsrp_session,
+            info: *const libmsrp_relay_info,
             user: *mut c_void,
         ),
     >,

@@ -4,7 +4,9 @@
 use std::ffi::c_void;
 use std::net::{IpAddr, SocketAddr};
 
-use msrp_core::engine::{ConnectionOptions, DialCheck, NameResolution, QueryHandle};
+use msrp_core::engine::{
+    ConnectionOptions, DialCheck, NameResolution, QueryHandle, ServiceLookup, SrvRecord,
+};
 use msrp_core::error::{Error, Result};
 
 use crate::engine::{libmsrp_engine, libmsrp_engine_options};
@@ -32,6 +34,34 @@ pub type libmsrp_resolve_fn = Option<
         user: *mut c_void,
     ),
 >;
+
+/// The service records (SRV) of a name are wanted, to find the relay of a session (RFC 4976 §8): libmsrp_service_done() or
+/// libmsrp_service_failed() answers, now or within libmsrp_limits.resolve_ms. name is in lower case and begins with the
+/// service: _msrps._tcp.example.com. Asked for each connection anew; nothing is kept.
+pub type libmsrp_service_fn = Option<
+    unsafe extern "C" fn(
+        engine: *mut libmsrp_engine,
+        session: libmsrp_session,
+        query: libmsrp_query,
+        name: *const u8,
+        name_len: usize,
+        user: *mut c_void,
+    ),
+>;
+
+/// A service record of the DNS (RFC 2782).
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct libmsrp_srv_record {
+    /// Records with the lowest one are tried first.
+    pub priority: u16,
+    /// Among equals in priority, how often this one comes first, in proportion to the others.
+    pub weight: u16,
+    /// The port of the server.
+    pub port: u16,
+    /// The server's name, borrowed until the call returns. "." alone says that the service is not offered.
+    pub target: libmsrp_slice,
+}
 
 /// May the session be connected to this address? libmsrp_dial_done() answers, now or within libmsrp_limits.connect_ms;
 /// an address without an answer is not dialled. address is in text form, without brackets. Asked for each address,
@@ -113,6 +143,14 @@ impl libmsrp_engine_options {
         }
     }
 
+    /// Whom the engine asks for service records.
+    pub(crate) fn services(&self) -> ServiceLookup {
+        match self.on_service {
+            Some(_) => ServiceLookup::Host,
+            None => ServiceLookup::Resolver,
+        }
+    }
+
     /// Whom the engine asks whether it may dial.
     pub(crate) fn dial_check(&self) -> DialCheck {
         match self.on_dial {
@@ -127,6 +165,7 @@ impl libmsrp_engine_options {
 pub(crate) struct Asked {
     pub(crate) on_resolve: libmsrp_resolve_fn,
     pub(crate) on_dial: libmsrp_dial_fn,
+    pub(crate) on_service: libmsrp_service_fn,
 }
 
 impl Asked {
@@ -139,6 +178,29 @@ impl Asked {
         name: &str,
     ) {
         if let Some(function) = self.on_resolve {
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    engine.as_ptr(),
+                    entry.handle,
+                    query.0,
+                    name.as_ptr(),
+                    name.len(),
+                    engine.user(),
+                )
+            }
+        }
+    }
+
+    /// Asks for the service records of a name.
+    pub(crate) fn service(
+        self,
+        engine: &libmsrp_engine,
+        entry: &SessionEntry,
+        query: QueryHandle,
+        name: &str,
+    ) {
+        if let Some(function) = self.on_service {
             // SAFETY: the host's function, with pointers that live until it returns.
             unsafe {
                 function(
@@ -183,7 +245,7 @@ impl Asked {
 /// families take turns. The first libmsrp_limits.addresses of them are used.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, addresses is not UTF-8, one of them is no address, or
-/// query is a question of on_dial: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
+/// query is a question of another function: the query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_resolve_done(
@@ -207,7 +269,7 @@ pub unsafe extern "C" fn libmsrp_resolve_done(
 
 /// Answers on_resolve: the name has no addresses. text says why and goes into the error of the session; it may be empty.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of on_dial;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of another function;
 /// LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
 /// from any thread.
 #[unsafe(no_mangle)]
@@ -227,9 +289,54 @@ pub unsafe extern "C" fn libmsrp_resolve_failed(
     })
 }
 
+/// Answers on_service: the records of the name, in any order; count 0 says that it has none, and the relay is looked for at
+/// the name itself, port 2855. How they are chosen from is the library's part (RFC 2782).
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, records is NULL and count is not 0, count is over
+/// 4096, a target is not UTF-8, or query is a question of another function: the query still waits; LIBMSRP_ERR_GONE: nobody
+/// waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_service_done(
+    engine: *mut libmsrp_engine,
+    query: libmsrp_query,
+    records: *const libmsrp_srv_record,
+    count: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let records = unsafe { srv_records(records, count) }?;
+        engine.core.service_found(QueryHandle(query), Ok(records))?;
+    })
+}
+
+/// Answers on_service: nobody knows whether the name has records, and the relay cannot be found. text says why and goes into
+/// the error of the session; it may be empty.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, text is not UTF-8, or query is a question of another
+/// function; LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in
+/// callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_service_failed(
+    engine: *mut libmsrp_engine,
+    query: libmsrp_query,
+    text: *const u8,
+    len: usize,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let text = unsafe { entry::text(text, len, "text") }?;
+        let answer = Err(text.to_owned());
+        engine.core.service_found(QueryHandle(query), answer)?;
+    })
+}
+
 /// Answers on_dial: whether the address may be dialled; not 0 means yes.
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of on_resolve;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or query is a question of another function;
 /// LIBMSRP_ERR_GONE: nobody waits for the answer any more; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and
 /// from any thread.
 #[unsafe(no_mangle)]
@@ -244,6 +351,39 @@ pub unsafe extern "C" fn libmsrp_dial_done(
         engine.core.allow_dial(QueryHandle(query), allow != 0)?;
     })
 }
+
+/// Copies records of the host.
+///
+/// # Safety
+/// `records` is NULL or valid for reads of `count`, whose targets are as [`entry::octets`] says.
+unsafe fn srv_records(records: *const libmsrp_srv_record, count: usize) -> Result<Vec<SrvRecord>> {
+    if count > RECORDS {
+        return Err(Error::invalid_argument(format!(
+            "count is {count}, at most {RECORDS} records are taken"
+        )));
+    }
+    if records.is_null() && count != 0 {
+        return Err(Error::invalid_argument(format!(
+            "records is NULL but count is {count}"
+        )));
+    }
+    let copy = |at| {
+        // SAFETY: the host has `count` of them.
+        let record = unsafe { records.add(at).read() };
+        // SAFETY: the caller's promise.
+        let target = unsafe { record.target.text("target") }?;
+        Ok(SrvRecord {
+            priority: record.priority,
+            weight: record.weight,
+            port: record.port,
+            target: target.unwrap_or_default().to_owned(),
+        })
+    };
+    (0..count).map(copy).collect()
+}
+
+/// Service records that are taken: more than an answer of the DNS has room for.
+const RECORDS: usize = 4096;
 
 fn address(name: &str, text: &str) -> Result<IpAddr> {
     text.parse().map_err(|_| {

@@ -19,6 +19,7 @@ use crate::callbacks::CloseView;
 use crate::deferred::Work;
 use crate::engine::libmsrp_engine;
 use crate::log::libmsrp_log_level as Level;
+use crate::login::RelayView;
 use crate::message::{Consumed, MessageView, libmsrp_body_verdict, libmsrp_message_end};
 use crate::request::{RequestView, ResponseView, libmsrp_request_verdict};
 use crate::session::{SessionEntry, libmsrp_state};
@@ -130,6 +131,9 @@ pub(crate) fn finish(engine: &libmsrp_engine) {
     for (_, entry) in engine.sessions.extract(|_| true) {
         dispatcher.closed(&entry, &CloseReason::Local, None, &[]);
     }
+    for relay in engine.relays.handles() {
+        engine.relay_closed(relay);
+    }
     for (_, stream) in engine.streams.extract(|_| true) {
         stream.release.run();
     }
@@ -182,6 +186,21 @@ impl<'a> Dispatcher<'a> {
             self.deferred();
             self.engine.tell_closed();
             return;
+        }
+        match event {
+            Event::Relay {
+                tag,
+                query,
+                ref question,
+            } => {
+                self.give_back();
+                return self.engine.ask_relay(tag, query, question);
+            }
+            Event::RelayClosed { tag } => {
+                self.give_back();
+                return self.engine.relay_closed(tag);
+            }
+            _ => {}
         }
         let Some(entry) = self.entry(session) else {
             return;
@@ -245,6 +264,12 @@ impl<'a> Dispatcher<'a> {
                     unsafe { function(self.engine.as_ptr(), entry.handle, lookup, entry.user()) }
                 }
             }
+            Event::RelayPath {
+                path,
+                lifetime,
+                offer_due,
+            } => self.relay(&entry, &RelayView::granted(&path, lifetime, offer_due)),
+            Event::RelayFailed { error } => self.relay(&entry, &RelayView::failed(&error)),
             Event::DataWanted { transfer, len } => self.engine.stream_wants(transfer.0, len),
             Event::Report {
                 transfer,
@@ -268,6 +293,9 @@ impl<'a> Dispatcher<'a> {
             }
             Event::Resolve { query, name } => {
                 self.engine.asked.resolve(self.engine, &entry, query, &name);
+            }
+            Event::Service { query, name } => {
+                self.engine.asked.service(self.engine, &entry, query, &name);
             }
             Event::Dial { query, address } => {
                 self.engine.asked.dial(self.engine, &entry, query, address);
@@ -485,6 +513,20 @@ impl<'a> Dispatcher<'a> {
         if self.engine.messages.finish(message, complete) == Consumed::Whole {
             self.back_for(entry);
             self.back.taken.push(message);
+        }
+    }
+
+    fn relay(&self, entry: &Arc<SessionEntry>, view: &RelayView) {
+        if let Some(function) = entry.callbacks.on_relay {
+            // SAFETY: the host's function, with pointers that live until it returns.
+            unsafe {
+                function(
+                    self.engine.as_ptr(),
+                    entry.handle,
+                    &view.info(),
+                    entry.user(),
+                )
+            }
         }
     }
 

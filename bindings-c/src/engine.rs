@@ -12,7 +12,7 @@ use msrp_core::error::{Error, ErrorKind, Result};
 use parking_lot::Mutex;
 
 use crate::deferred::{Deferred, Release};
-use crate::dialling::{Asked, libmsrp_dial_fn, libmsrp_resolve_fn};
+use crate::dialling::{Asked, libmsrp_dial_fn, libmsrp_resolve_fn, libmsrp_service_fn};
 use crate::dispatch::{self, Turn};
 use crate::entry::{self, Enumerator, enumerator, ffi_entry};
 use crate::error::libmsrp_result;
@@ -20,6 +20,7 @@ use crate::limits::libmsrp_limits;
 use crate::listener;
 use crate::log::Log;
 use crate::message::Messages;
+use crate::relay::RelayEntry;
 use crate::session::SessionEntry;
 use crate::sized::{self, sized};
 use crate::stats::{libmsrp_histogram, libmsrp_traffic};
@@ -35,6 +36,7 @@ pub struct libmsrp_engine {
     pub(crate) domain: Domain,
     pub(crate) deferred: Arc<Deferred>,
     pub(crate) sessions: Table<Arc<SessionEntry>>,
+    pub(crate) relays: Table<RelayEntry>,
     pub(crate) streams: Table<Stream>,
     pub(crate) messages: Messages,
     pub(crate) log: Log,
@@ -101,6 +103,9 @@ pub struct libmsrp_engine_options {
     pub first_port: u16,
     /// See first_port.
     pub last_port: u16,
+    /// Knows the service records by which relays are found whose URIs have no port (RFC 4976 §8), with user. Default: NULL,
+    /// the name servers of the system do; nobody does where on_resolve is not NULL, and no name has such records.
+    pub on_service: libmsrp_service_fn,
 }
 
 /// Counters since the start of an engine, and sizes now. Octets where the name ends in _bytes.
@@ -248,6 +253,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             tls,
             trace: None,
             resolver: options.resolver(),
+            services: options.services(),
             dial_check: options.dial_check(),
             port_range: listener::port_range(options.first_port, options.last_port),
         })?;
@@ -265,6 +271,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             domain,
             deferred,
             sessions: Table::default(),
+            relays: Table::default(),
             streams: Table::default(),
             messages: Messages::default(),
             log: Log::default(),
@@ -276,6 +283,7 @@ pub unsafe extern "C" fn libmsrp_engine_new(
             asked: Asked {
                 on_resolve: options.on_resolve,
                 on_dial: options.on_dial,
+                on_service: options.on_service,
             },
             user: Release {
                 function: options.on_release,

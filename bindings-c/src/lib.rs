@@ -40,9 +40,11 @@
 //!   on_message, on_message_begin     | in libmsrp_engine_process | the callback thread     | not called
 //!   on_body, on_message_end          | in libmsrp_engine_process | the callback thread     | not called
 //!   on_request, on_response          | in libmsrp_engine_process | the callback thread     | not called
-//!   on_prepared                      | in libmsrp_engine_process | the callback thread     | not called
+//!   on_prepared, on_relay            | in libmsrp_engine_process | the callback thread     | not called
 //!   on_report, on_transfer, read_fn  | in libmsrp_engine_process | the callback thread     | not called
-//!   resolve_fn, dial_fn              | in libmsrp_engine_process | the callback thread     | not called
+//!   resolve_fn, service_fn, dial_fn  | in libmsrp_engine_process | the callback thread     | not called
+//!   on_credentials, on_authorise     | in libmsrp_engine_process | the callback thread     | not called
+//!   on_next_hop                      | in libmsrp_engine_process | the callback thread     | not called
 //!   on_closed, on_engine_closed      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!   on_release, free_fn, log_fn      | in libmsrp_engine_process | the callback thread     | its caller's thread
 //!
@@ -69,7 +71,7 @@
 // The crate: every file translates one group of the header.
 // - `error`, `text`, `sized`, `entry`: results, texts, growing structs, and the checks that every function makes
 //   before anything else;
-// - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`, `dialling`: what a program sets up once;
+// - `engine`, `limits`, `tls`, `listener`, `log`, `trace`, `stats`, `dialling`, `relay`: what a program sets up once;
 // - `session`, `options`, `signalling`, `sdp`, `cema`, `certificate`, `direction`, `adopt`, `callbacks`, `message`, `body`,
 //   `transfer`, `stream`, `request`: MSRP itself;
 // - `dispatch`, `deferred`, `table`, `thread`: where the host's functions are called, and in which order.
@@ -90,8 +92,10 @@ pub mod error;
 pub mod limits;
 pub mod listener;
 pub mod log;
+pub mod login;
 pub mod message;
 pub mod options;
+pub mod relay;
 pub mod request;
 pub mod sdp;
 pub mod session;

@@ -116,6 +116,10 @@ pub struct libmsrp_limits {
     pub connect_ms: i64,
     /// How long a name may take to be resolved. Default 10 s.
     pub resolve_ms: i64,
+    /// How long the connection to a relay of ours stays open when no session uses it. Default 1 h.
+    pub relay_kept_ms: i64,
+    /// The same for the connection to a relay of a peer. Default 5 min.
+    pub foreign_relay_kept_ms: i64,
 }
 
 sized!(libmsrp_limits);
@@ -159,5 +163,7 @@ limits! {
         write_stall_ms = write_stall,
         connect_ms = connect,
         resolve_ms = resolve,
+        relay_kept_ms = relay_kept,
+        foreign_relay_kept_ms = foreign_relay_kept,
     }
 }

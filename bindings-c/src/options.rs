@@ -13,6 +13,7 @@ use crate::dialling::libmsrp_connection_options;
 use crate::direction::libmsrp_direction;
 use crate::entry::{self, Enumerator, enumerator};
 use crate::listener::libmsrp_listener;
+use crate::login::libmsrp_relay_login;
 use crate::sdp;
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice};
@@ -183,6 +184,12 @@ pub struct libmsrp_session_options {
     /// Not 0: connections go through middleboxes that rewrite addresses in SDP (CEMA, RFC 6714). Offers and answers have
     /// a=msrp-cema, and c= and m= line of the peer's count. Best with TLS. Default: no.
     pub cema: i32,
+    /// Our relays, copied: the first is the one that we connect to, each further one is reached through those before it,
+    /// the last is the one that the peer reaches. At most 8. The session listens nowhere then, and logs in with
+    /// libmsrp_session_authenticate() before anything is offered. Default: none.
+    pub relays: *const libmsrp_relay_login,
+    /// How many.
+    pub relay_count: usize,
 }
 
 sized!(libmsrp_session_options);
@@ -216,6 +223,8 @@ impl libmsrp_session_options {
         let connection = unsafe { sized::read(self.connection, "options.connection") }?;
         // SAFETY: the caller's promise.
         let connection = unsafe { connection.to_core() }?;
+        // SAFETY: the caller's promise.
+        let relays = unsafe { libmsrp_relay_login::read(self.relays, self.relay_count) }?;
         let defaults = SessionOptions::default();
         if advertise.is_none() && self.advertise_port != 0 {
             return Err(Error::invalid_argument(
@@ -273,6 +282,7 @@ impl libmsrp_session_options {
                 libmsrp_dash_split::On => Some(true),
             },
             connection,
+            relays,
             connection_sharing: match libmsrp_sharing::from_c(
                 self.connection_sharing,
                 "options.connection_sharing",

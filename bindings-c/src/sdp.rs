@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 
-use msrp_core::engine::{self, SessionHandle};
+use msrp_core::engine::{self, Engine, SessionHandle};
 use msrp_core::error::{Error, ErrorKind, Result};
 use msrp_core::sdp::{Attribute, MediaBuilder, MediaDescription, MediaLine, SessionDescription};
 
@@ -11,7 +11,7 @@ use crate::engine::libmsrp_engine;
 use crate::entry::{self, ffi_entry};
 use crate::error::libmsrp_result;
 use crate::session::libmsrp_session;
-use crate::signalling::{media_index, sdp_text};
+use crate::signalling::{give, give_text, media_index, sdp_text};
 use crate::sized::{self, sized};
 use crate::text::{libmsrp_header, libmsrp_slice, libmsrp_text};
 
@@ -137,6 +137,11 @@ impl libmsrp_sdp {
             }
         }
         section
+    }
+
+    /// Gives it to the host, for libmsrp_sdp_free().
+    fn into_raw(self) -> *mut Self {
+        Box::into_raw(Box::new(self))
     }
 
     /// A description of the engine's.
@@ -321,7 +326,7 @@ pub unsafe extern "C" fn libmsrp_sdp_parse(
             parsed.select(Some(index))?;
         }
         let section = libmsrp_sdp::read(&line, parsed.attributes());
-        out.set(Box::into_raw(Box::new(section)));
+        out.set(section.into_raw());
     })
 }
 
@@ -447,8 +452,7 @@ pub unsafe extern "C" fn libmsrp_sdp_refuse(
         // SAFETY: the header's contract.
         let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         // SAFETY: the header's contract.
-        let last = unsafe { sdp_text(last, last_len, "last") }?;
-        let last = (!last.is_empty()).then_some(last);
+        let last = unsafe { last_sdp(last, last_len) }?;
         let answer = engine::refuse(offer, media_index(index)?, last)?;
         out.set(libmsrp_text::into_raw(answer));
     })
@@ -476,19 +480,14 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
     last_len: usize,
     out: *mut *mut libmsrp_text,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
+    let make = |core: &Engine| {
         // SAFETY: the header's contract.
         let streams = unsafe { libmsrp_sdp_stream::read(streams, stream_count) }?;
         // SAFETY: the header's contract.
-        let last = unsafe { sdp_text(last, last_len, "last") }?;
-        let last = (!last.is_empty()).then_some(last);
-        let offer = engine.core.offer_sessions(&streams, last)?;
-        out.set(libmsrp_text::into_raw(offer));
-    })
+        core.offer_sessions(&streams, unsafe { last_sdp(last, last_len) }?)
+    };
+    // SAFETY: the header's contract.
+    unsafe { give_text(engine, out, make) }
 }
 
 /// Takes an offer with several m=message lines, each for the session of its index, and makes the one SDP that answers it:
@@ -499,8 +498,8 @@ pub unsafe extern "C" fn libmsrp_sdp_offer(
 /// whose line has port 0 ends, and its line is answered with port 0.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine, offer, streams or out is NULL, stream_count is 0, an
-/// index or session is there twice, there is no such m= line, or the peer's path changed after the session was
-/// bound; LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
+/// index or session is there twice, there is no such m= line, nobody could connect, or names have to be looked up
+/// first (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP; LIBMSRP_ERR_LIMIT: as for libmsrp_sdp_count(); LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes
 /// none of our types; LIBMSRP_ERR_BUSY: an offer of a session is open (RFC 3264 §4); LIBMSRP_ERR_GONE: a session has ended;
 /// LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -514,21 +513,16 @@ pub unsafe extern "C" fn libmsrp_sdp_answer(
     last_len: usize,
     out: *mut *mut libmsrp_text,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
+    let make = |core: &Engine| {
         // SAFETY: the header's contract.
         let offer = unsafe { sdp_text(offer, offer_len, "offer") }?;
         // SAFETY: the header's contract.
         let streams = unsafe { libmsrp_sdp_stream::read(streams, stream_count) }?;
         // SAFETY: the header's contract.
-        let last = unsafe { sdp_text(last, last_len, "last") }?;
-        let last = (!last.is_empty()).then_some(last);
-        let answer = engine.core.answer_sessions(offer, &streams, last)?;
-        out.set(libmsrp_text::into_raw(answer));
-    })
+        core.answer_sessions(offer, &streams, unsafe { last_sdp(last, last_len) }?)
+    };
+    // SAFETY: the header's contract.
+    unsafe { give_text(engine, out, make) }
 }
 
 /// Our m= section as values: an offer, or the answer to what the peer's side was set to. What
@@ -542,14 +536,12 @@ pub unsafe extern "C" fn libmsrp_session_local_sdp(
     session: libmsrp_session,
     out: *mut *mut libmsrp_sdp,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
-        let ours = engine.core.local_description(SessionHandle(session))?;
-        out.set(Box::into_raw(Box::new(libmsrp_sdp::describe(&ours)?)));
-    })
+    let make = |core: &Engine| {
+        let ours = core.local_description(SessionHandle(session))?;
+        libmsrp_sdp::describe(&ours).map(libmsrp_sdp::into_raw)
+    };
+    // SAFETY: the header's contract.
+    unsafe { give(engine, out, make) }
 }
 
 /// Our m= section as values, as a later offer, which is open until the peer's section is given. What
@@ -564,14 +556,12 @@ pub unsafe extern "C" fn libmsrp_session_offer_sdp(
     session: libmsrp_session,
     out: *mut *mut libmsrp_sdp,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
-        let ours = engine.core.offer_description(SessionHandle(session))?;
-        out.set(Box::into_raw(Box::new(libmsrp_sdp::describe(&ours)?)));
-    })
+    let make = |core: &Engine| {
+        let ours = core.offer_description(SessionHandle(session))?;
+        libmsrp_sdp::describe(&ours).map(libmsrp_sdp::into_raw)
+    };
+    // SAFETY: the header's contract.
+    unsafe { give(engine, out, make) }
 }
 
 /// What the peer's m= section said last, attributes that are unknown here among it; *out is NULL before that, and where
@@ -585,25 +575,20 @@ pub unsafe extern "C" fn libmsrp_session_remote_sdp(
     session: libmsrp_session,
     out: *mut *mut libmsrp_sdp,
 ) -> libmsrp_result {
-    ffi_entry!({
-        // SAFETY: the header's contract.
-        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
-        // SAFETY: the header's contract.
-        let out = unsafe { entry::out(out, "out") }?;
-        let theirs = engine.core.remote_description(SessionHandle(session))?;
-        out.set(match theirs {
-            Some(theirs) => Box::into_raw(Box::new(libmsrp_sdp::describe(&theirs)?)),
-            None => std::ptr::null_mut(),
-        });
-    })
+    let make = |core: &Engine| match core.remote_description(SessionHandle(session))? {
+        Some(theirs) => libmsrp_sdp::describe(&theirs).map(libmsrp_sdp::into_raw),
+        None => Ok(std::ptr::null_mut()),
+    };
+    // SAFETY: the header's contract.
+    unsafe { give(engine, out, make) }
 }
 
 /// Takes the peer's m= section: the answer to our offer, or an offer that libmsrp_session_local_sdp() then answers. As
 /// libmsrp_session_set_remote(), without a text. Port 0 ends the session: the stream was refused or is over. sdp stays the
 /// host's, for libmsrp_sdp_free().
 ///
-/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, or the peer's path changed after the session was
-/// bound; LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine or sdp is NULL, nobody could connect, or names have to be looked
+/// up first (libmsrp_session_prepare_remote()); LIBMSRP_ERR_INVALID_SDP: path or accept-types is missing, or the section is not one of MSRP;
 /// LIBMSRP_ERR_INVALID_URI; LIBMSRP_ERR_UNACCEPTED_TYPE: the peer takes none of our types; LIBMSRP_ERR_GONE: the session has
 /// ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
 #[unsafe(no_mangle)]
@@ -646,6 +631,16 @@ pub unsafe extern "C" fn libmsrp_session_set_attributes(
             .core
             .set_attributes(SessionHandle(session), attributes)?;
     })
+}
+
+/// Borrows the last SDP of this side, if there is one.
+///
+/// # Safety
+/// As [`sdp_text`].
+unsafe fn last_sdp<'a>(last: *const u8, len: usize) -> Result<Option<&'a str>> {
+    // SAFETY: the caller's promise.
+    let last = unsafe { sdp_text(last, len, "last") }?;
+    Ok((!last.is_empty()).then_some(last))
 }
 
 /// Copies attributes that the host adds to our section.

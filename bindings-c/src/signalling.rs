@@ -227,7 +227,7 @@ pub unsafe extern "C" fn libmsrp_session_set_remote_path(
     })
 }
 
-/// What a function does that gives a text: its arguments are checked, then the text is made and handed out.
+/// What a function does that gives a text: see [`give`].
 ///
 /// # Safety
 /// `engine` and `out` are as the header says.
@@ -236,12 +236,25 @@ pub(crate) unsafe fn give_text(
     out: *mut *mut libmsrp_text,
     make: impl FnOnce(&Engine) -> Result<String>,
 ) -> libmsrp_result {
+    // SAFETY: the caller's promise.
+    unsafe { give(engine, out, |core| make(core).map(libmsrp_text::into_raw)) }
+}
+
+/// What a function does that gives an object: its arguments are checked, then the object is made and handed out.
+///
+/// # Safety
+/// `engine` and `out` are as the header says.
+pub(crate) unsafe fn give<T>(
+    engine: *mut libmsrp_engine,
+    out: *mut *mut T,
+    make: impl FnOnce(&Engine) -> Result<*mut T>,
+) -> libmsrp_result {
     ffi_entry!({
         // SAFETY: the caller's promise.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
         // SAFETY: the caller's promise.
         let out = unsafe { entry::out(out, "out") }?;
-        out.set(libmsrp_text::into_raw(make(&engine.core)?));
+        out.set(make(&engine.core)?);
     })
 }
 

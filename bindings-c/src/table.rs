@@ -54,6 +54,12 @@ impl<V> Table<V> {
             .collect()
     }
 
+    /// All handles, those under way included.
+    pub(crate) fn handles(&self) -> Vec<u64> {
+        self.wait_for_births();
+        self.entries.lock().keys().copied().collect()
+    }
+
     /// The entries, among them that of `handle` if there is or will be one.
     fn known(&self, handle: u64) -> MutexGuard<'_, HashMap<u64, V>> {
         let entries = self.entries.lock();

@@ -77,7 +77,7 @@ static void layouts(void) {
     }
     CHECK(sizeof(libmsrp_slice) == 16 && sizeof(libmsrp_header) == 32);
 
-    CHECK(sizeof(libmsrp_engine_options) == 80);
+    CHECK(sizeof(libmsrp_engine_options) == 88);
     CHECK_OFFSET(libmsrp_engine_options, struct_size, 0);
     CHECK_OFFSET(libmsrp_engine_options, worker_threads, 8);
     CHECK_OFFSET(libmsrp_engine_options, dispatch, 12);
@@ -90,6 +90,12 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_engine_options, on_dial, 64);
     CHECK_OFFSET(libmsrp_engine_options, first_port, 72);
     CHECK_OFFSET(libmsrp_engine_options, last_port, 74);
+    CHECK_OFFSET(libmsrp_engine_options, on_service, 80);
+
+    CHECK(sizeof(libmsrp_srv_record) == 24);
+    CHECK_OFFSET(libmsrp_srv_record, weight, 2);
+    CHECK_OFFSET(libmsrp_srv_record, port, 4);
+    CHECK_OFFSET(libmsrp_srv_record, target, 8);
 
     CHECK(sizeof(libmsrp_connection_options) == 72);
     CHECK_OFFSET(libmsrp_connection_options, source_address, 8);
@@ -100,6 +106,31 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_connection_options, interface_name, 40);
     CHECK_OFFSET(libmsrp_connection_options, tcp_keepalive_ms, 56);
     CHECK_OFFSET(libmsrp_connection_options, idle_ms, 64);
+
+    CHECK(sizeof(libmsrp_relay_options) == 192);
+    CHECK_OFFSET(libmsrp_relay_options, hosts, 8);
+    CHECK_OFFSET(libmsrp_relay_options, realm, 24);
+    CHECK_OFFSET(libmsrp_relay_options, algorithms, 40);
+    CHECK_OFFSET(libmsrp_relay_options, networks, 56);
+    CHECK_OFFSET(libmsrp_relay_options, tls, 72);
+    CHECK_OFFSET(libmsrp_relay_options, lifetime_ms, 80);
+    CHECK_OFFSET(libmsrp_relay_options, idle_ms, 128);
+    CHECK_OFFSET(libmsrp_relay_options, max_tokens, 136);
+    CHECK_OFFSET(libmsrp_relay_options, remembered_failures, 168);
+    CHECK_OFFSET(libmsrp_relay_options, block_unknown_methods, 172);
+    CHECK_OFFSET(libmsrp_relay_options, insecure_plain_auth, 184);
+    CHECK_OFFSET(libmsrp_relay_options, port, 188);
+    CHECK(sizeof(libmsrp_relay_callbacks) == 56);
+    CHECK_OFFSET(libmsrp_relay_callbacks, on_credentials, 8);
+    CHECK_OFFSET(libmsrp_relay_callbacks, on_closed, 40);
+    CHECK_OFFSET(libmsrp_relay_callbacks, on_release, 48);
+    CHECK(sizeof(libmsrp_relay_listener_options) == 64);
+    CHECK_OFFSET(libmsrp_relay_listener_options, plain, 48);
+    CHECK_OFFSET(libmsrp_relay_listener_options, dscp, 56);
+    CHECK(sizeof(libmsrp_relay_credentials) == 64 && sizeof(libmsrp_relay_authorisation) == 40);
+    CHECK(sizeof(libmsrp_relay_next_hop) == 48 && sizeof(libmsrp_relay_message) == 80);
+    CHECK(sizeof(libmsrp_relay_stats) == 136);
+    CHECK_OFFSET(libmsrp_relay_stats, auth_wrong, 128);
 
     CHECK(sizeof(libmsrp_listener_options) == 96);
     CHECK_OFFSET(libmsrp_listener_options, host, 8);
@@ -114,7 +145,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_listener_options, advertise_port, 86);
     CHECK_OFFSET(libmsrp_listener_options, dscp, 88);
 
-    CHECK(sizeof(libmsrp_limits) == 296);
+    CHECK(sizeof(libmsrp_limits) == 312);
     CHECK_OFFSET(libmsrp_limits, start_line_bytes, 8);
     CHECK_OFFSET(libmsrp_limits, send_window_bytes, 56);
     CHECK_OFFSET(libmsrp_limits, receive_window_bytes, 72);
@@ -125,6 +156,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_limits, event_stream, 256);
     CHECK_OFFSET(libmsrp_limits, dial_rate, 264);
     CHECK_OFFSET(libmsrp_limits, resolve_ms, 288);
+    CHECK_OFFSET(libmsrp_limits, foreign_relay_kept_ms, 304);
 
     CHECK(sizeof(libmsrp_traffic) == 72 && sizeof(libmsrp_histogram) == 176);
     CHECK(sizeof(libmsrp_stats) == 1368);
@@ -152,7 +184,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_trace_options, max_bytes, 32);
     CHECK_OFFSET(libmsrp_trace_options, queue_bytes, 40);
 
-    CHECK(sizeof(libmsrp_session_options) == 216);
+    CHECK(sizeof(libmsrp_session_options) == 232);
     CHECK_OFFSET(libmsrp_session_options, listener, 8);
     CHECK_OFFSET(libmsrp_session_options, host, 16);
     CHECK_OFFSET(libmsrp_session_options, advertise_host, 32);
@@ -180,6 +212,25 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_options, connection, 200);
     CHECK_OFFSET(libmsrp_session_options, direction, 208);
     CHECK_OFFSET(libmsrp_session_options, cema, 212);
+    CHECK_OFFSET(libmsrp_session_options, relays, 216);
+    CHECK_OFFSET(libmsrp_session_options, relay_count, 224);
+
+    CHECK(sizeof(libmsrp_relay_login) == 112);
+    CHECK_OFFSET(libmsrp_relay_login, uri, 8);
+    CHECK_OFFSET(libmsrp_relay_login, username, 24);
+    CHECK_OFFSET(libmsrp_relay_login, password, 40);
+    CHECK_OFFSET(libmsrp_relay_login, ha1, 56);
+    CHECK_OFFSET(libmsrp_relay_login, realm, 72);
+    CHECK_OFFSET(libmsrp_relay_login, tls, 88);
+    CHECK_OFFSET(libmsrp_relay_login, expires_ms, 96);
+    CHECK_OFFSET(libmsrp_relay_login, insecure_plain_auth, 104);
+    CHECK_OFFSET(libmsrp_relay_login, accept_unproved, 108);
+    CHECK(sizeof(libmsrp_relay_info) == 56);
+    CHECK_OFFSET(libmsrp_relay_info, result, 8);
+    CHECK_OFFSET(libmsrp_relay_info, offer_due, 12);
+    CHECK_OFFSET(libmsrp_relay_info, text, 16);
+    CHECK_OFFSET(libmsrp_relay_info, path, 32);
+    CHECK_OFFSET(libmsrp_relay_info, lifetime_ms, 48);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);
@@ -193,7 +244,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_sdp_line, port, 104);
     CHECK_OFFSET(libmsrp_sdp_line, port_count, 108);
 
-    CHECK(sizeof(libmsrp_session_callbacks) == 112);
+    CHECK(sizeof(libmsrp_session_callbacks) == 120);
     CHECK_OFFSET(libmsrp_session_callbacks, on_state, 8);
     CHECK_OFFSET(libmsrp_session_callbacks, on_message_begin, 16);
     CHECK_OFFSET(libmsrp_session_callbacks, on_body, 24);
@@ -207,6 +258,7 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_session_callbacks, on_request, 88);
     CHECK_OFFSET(libmsrp_session_callbacks, on_response, 96);
     CHECK_OFFSET(libmsrp_session_callbacks, on_prepared, 104);
+    CHECK_OFFSET(libmsrp_session_callbacks, on_relay, 112);
 
     CHECK(sizeof(libmsrp_send_options) == 80);
     CHECK_OFFSET(libmsrp_send_options, content_type, 8);
@@ -378,6 +430,14 @@ static void initialisers(void) {
     CHECK(listener.struct_size == sizeof(listener) && listener.dscp == 0);
     CHECK(certificate.struct_size == sizeof(certificate) && certificate.proof == LIBMSRP_PROOF_NOTHING);
     CHECK(line.struct_size == sizeof(line) && line.port_count == 0);
+    libmsrp_relay_options relay = LIBMSRP_RELAY_OPTIONS_INIT;
+    libmsrp_relay_callbacks relay_callbacks = LIBMSRP_RELAY_CALLBACKS_INIT;
+    libmsrp_relay_listener_options relay_listener = LIBMSRP_RELAY_LISTENER_OPTIONS_INIT;
+    libmsrp_relay_stats relay_stats = LIBMSRP_RELAY_STATS_INIT;
+    CHECK(relay.struct_size == sizeof(relay) && relay.port == 0);
+    CHECK(relay_callbacks.struct_size == sizeof(relay_callbacks) && relay_callbacks.on_release == NULL);
+    CHECK(relay_listener.struct_size == sizeof(relay_listener) && relay_listener.plain == 0);
+    CHECK(relay_stats.struct_size == sizeof(relay_stats) && relay_stats.auth_wrong == 0);
     libmsrp_engine_options engine_options = LIBMSRP_ENGINE_OPTIONS_INIT;
     libmsrp_limits limits = LIBMSRP_LIMITS_INIT;
     libmsrp_session_options session_options = LIBMSRP_SESSION_OPTIONS_INIT;

@@ -22,7 +22,7 @@ typedef struct slot {
     pthread_rwlock_t lock; /* shared: it is used; exclusive: it is made or freed */
     libmsrp_engine *engine;
     int dispatch;
-    uint64_t sessions[POOL], transfers[POOL], messages[POOL], listeners[POOL];
+    uint64_t sessions[POOL], transfers[POOL], messages[POOL], listeners[POOL], relays[POOL];
     int busy; /* a callback runs */
     int freeing;
     int has_thread;
@@ -373,6 +373,7 @@ static void make_engine(slot *self, uint64_t random) {
     memset(self->transfers, 0, sizeof(self->transfers));
     memset(self->messages, 0, sizeof(self->messages));
     memset(self->listeners, 0, sizeof(self->listeners));
+    memset(self->relays, 0, sizeof(self->relays));
     self->busy = self->freeing = self->has_thread = 0;
     self->made = self->closed = self->engine_closed = 0;
     self->dispatch = (random & 1) != 0 ? LIBMSRP_DISPATCH_THREAD : LIBMSRP_DISPATCH_HOST;
@@ -437,7 +438,7 @@ static void call_on(slot *self, caller *with, int which) {
     with->sdp = sdp;
     with->owner = self;
     with->calls = below(with, 2) != 0 ? &all_callbacks : &part_callbacks;
-    with->new_session = with->new_transfer = with->new_listener = 0;
+    with->new_session = with->new_transfer = with->new_listener = with->new_relay = 0;
     const libmsrp_result result = call(which, with);
     if (which == index_of("libmsrp_engine_free") && with->engine != NULL) {
         CHECK(result == LIBMSRP_ERR_DEADLOCK);
@@ -448,6 +449,7 @@ static void call_on(slot *self, caller *with, int which) {
     }
     remember(self->transfers, with->new_transfer, next_random(&with->random));
     remember(self->listeners, with->new_listener, next_random(&with->random));
+    remember(self->relays, with->new_relay, next_random(&with->random));
     keep_sdp(with);
 }
 
@@ -507,6 +509,7 @@ static void random_calls(slot *own, libmsrp_session session, libmsrp_message mes
         with.message = self == own && below(&with, 2) != 0 ? message : any_of(self->messages, below(&with, POOL));
         with.transfer = self == own && below(&with, 2) != 0 ? transfer : any_of(self->transfers, below(&with, POOL));
         with.listener = any_of(self->listeners, below(&with, POOL));
+        with.relay = any_of(self->relays, below(&with, POOL));
         if (is_inside || self->engine != NULL) {
             call_on(self, &with, any_function(&with));
         }
@@ -563,6 +566,7 @@ static void *run_thread(void *user) {
         with.message = any_of(from->messages, below(&with, POOL));
         with.transfer = any_of(from->transfers, below(&with, POOL));
         with.listener = any_of(from->listeners, below(&with, POOL));
+        with.relay = any_of(from->relays, below(&with, POOL));
         if (below(&with, 50) == 0) {
             with.session = with.message = with.transfer = with.listener = next_random(&with.random);
         }

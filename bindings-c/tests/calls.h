@@ -11,7 +11,7 @@
 #include "tls_material.h"
 
 /* What a function works on. */
-typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM, ON_QUERY } subject;
+typedef enum subject { ON_NOTHING, ON_ENGINE, ON_SESSION, ON_LISTENER, ON_MESSAGE, ON_TRANSFER, ON_STREAM, ON_QUERY, ON_RELAY } subject;
 
 /* What the functions are called with, and what they gave. */
 typedef struct caller {
@@ -23,6 +23,7 @@ typedef struct caller {
     libmsrp_transfer transfer;
     libmsrp_listener listener;
     libmsrp_query query;
+    libmsrp_relay relay;
     const char *sdp;                        /* an offer or answer, or NULL */
     const char *path;                       /* a remote path, or NULL */
     const libmsrp_session_callbacks *calls; /* for new sessions, or NULL */
@@ -35,6 +36,7 @@ typedef struct caller {
     libmsrp_session new_session;
     libmsrp_transfer new_transfer;
     libmsrp_listener new_listener;
+    libmsrp_relay new_relay;
     libmsrp_text *new_sdp;
     libmsrp_body *new_body;
 } caller;
@@ -287,6 +289,24 @@ static libmsrp_result call_resolve_failed(caller *self) {
     return libmsrp_resolve_failed(self->engine, self->query, why, len);
 }
 
+static libmsrp_result call_service_done(caller *self) {
+    libmsrp_srv_record records[2];
+    size_t len;
+    memset(records, 0, sizeof(records));
+    records[0].port = (uint16_t)below(self, 65536);
+    records[0].target.ptr = some_text(self, "server.example.", &len);
+    records[0].target.len = len;
+    records[1].priority = (uint16_t)below(self, 65536);
+    records[1].target = LIBMSRP_SLICE(".");
+    return libmsrp_service_done(self->engine, self->query, is_wrong(self) ? NULL : records, below(self, 3));
+}
+
+static libmsrp_result call_service_failed(caller *self) {
+    size_t len;
+    const uint8_t *why = some_text(self, "unknown", &len);
+    return libmsrp_service_failed(self->engine, self->query, why, len);
+}
+
 static libmsrp_result call_dial_done(caller *self) {
     return libmsrp_dial_done(self->engine, self->query, (int32_t)below(self, 2));
 }
@@ -337,6 +357,78 @@ static libmsrp_result call_listener_port(caller *self) {
 
 static libmsrp_result call_listener_close(caller *self) {
     return libmsrp_listener_close(self->engine, self->listener);
+}
+
+static void never_credentials(libmsrp_engine *engine, libmsrp_relay relay, libmsrp_query query,
+                              const libmsrp_relay_credentials *wanted, void *user) {
+    (void)engine, (void)relay, (void)query, (void)wanted, (void)user;
+}
+
+static libmsrp_result call_relay_new(caller *self) {
+    libmsrp_relay_options options = LIBMSRP_RELAY_OPTIONS_INIT;
+    libmsrp_relay_callbacks callbacks = LIBMSRP_RELAY_CALLBACKS_INIT;
+    object *user = object_new(self->owner);
+    self->new_relay = 0;
+    options.hosts.ptr = some_text(self, "relay.example.com example.com", &options.hosts.len);
+    options.idle_ms = is_wrong(self) ? some_time(self) : 0;
+    if (is_wrong(self)) {
+        options.networks.ptr = some_text(self, "127.0.0.0/8", &options.networks.len);
+    }
+    callbacks.on_credentials = is_wrong(self) ? NULL : never_credentials;
+    callbacks.on_release = object_end;
+    const libmsrp_result result =
+        libmsrp_relay_new(self->engine, MAYBE_NULL(libmsrp_relay_options *, self, &options),
+                          MAYBE_NULL(libmsrp_relay_callbacks *, self, &callbacks), user,
+                          MAYBE_NULL(libmsrp_relay *, self, &self->new_relay));
+    if (result != LIBMSRP_OK) {
+        object_end(user);
+    }
+    return result;
+}
+
+static libmsrp_result call_relay_listen(caller *self) {
+    libmsrp_relay_listener_options options = LIBMSRP_RELAY_LISTENER_OPTIONS_INIT;
+    self->new_listener = 0;
+    options.host = LIBMSRP_SLICE("127.0.0.1");
+    options.plain = !is_wrong(self);
+    options.dscp = (uint8_t)below(self, is_wrong(self) ? 200 : 64);
+    return libmsrp_relay_listen(self->engine, self->relay, &options,
+                                MAYBE_NULL(libmsrp_listener *, self, &self->new_listener));
+}
+
+static libmsrp_result call_relay_secret_done(caller *self) {
+    size_t len;
+    const uint8_t *ha1 = some_text(self, "939e7578ed9e3c518a452acee763bce9", &len);
+    return libmsrp_relay_secret_done(self->engine, self->relay, self->query, ha1, len);
+}
+
+static libmsrp_result call_relay_allow_done(caller *self) {
+    return libmsrp_relay_allow_done(self->engine, self->relay, self->query, (int32_t)below(self, 2));
+}
+
+static libmsrp_result call_relay_message_done(caller *self) {
+    return libmsrp_relay_message_done(self->engine, self->relay, self->query, is_wrong(self) ? 200 : 415);
+}
+
+static libmsrp_result call_relay_stats_get(caller *self) {
+    libmsrp_relay_stats stats = LIBMSRP_RELAY_STATS_INIT;
+    return libmsrp_relay_stats_get(self->engine, self->relay, MAYBE_NULL(libmsrp_relay_stats *, self, &stats));
+}
+
+static libmsrp_result call_relay_revoke(caller *self) {
+    size_t len, count = 0;
+    const uint8_t *user = some_text(self, "alice", &len);
+    return libmsrp_relay_revoke(self->engine, self->relay, user, len, MAYBE_NULL(size_t *, self, &count));
+}
+
+static libmsrp_result call_relay_close(caller *self) {
+    return libmsrp_relay_close(self->engine, self->relay, is_wrong(self) ? some_time(self) : 0);
+}
+
+static libmsrp_result call_ha1(caller *self) {
+    const libmsrp_slice name = is_wrong(self) ? LIBMSRP_SLICE("MD4") : LIBMSRP_SLICE("SHA-256");
+    return libmsrp_ha1(LIBMSRP_SLICE("alice"), LIBMSRP_SLICE("example.com"), LIBMSRP_SLICE("secret"), name,
+                       MAYBE_NULL(libmsrp_text **, self, &self->new_sdp));
 }
 
 static libmsrp_result call_session_new(caller *self) {
@@ -650,6 +742,18 @@ static libmsrp_result call_session_set_attributes(caller *self) {
     header.name.ptr = some_text(self, "label", &header.name.len);
     header.value.ptr = some_text(self, "1", &header.value.len);
     return libmsrp_session_set_attributes(self->engine, self->session, MAYBE_NULL(libmsrp_header *, self, &header), 1);
+}
+
+static libmsrp_result call_session_authenticate(caller *self) {
+    return libmsrp_session_authenticate(self->engine, self->session, some_time(self));
+}
+
+static libmsrp_result call_session_relay_path(caller *self) {
+    libmsrp_text *path = NULL;
+    const libmsrp_result result =
+        libmsrp_session_relay_path(self->engine, self->session, MAYBE_NULL(libmsrp_text **, self, &path));
+    libmsrp_text_free(path);
+    return result;
 }
 
 static libmsrp_result call_session_open(caller *self) {
@@ -1053,10 +1157,21 @@ static function functions[] = {
     FUNCTION(engine_set_trace, ON_ENGINE, 1),
     FUNCTION(resolve_done, ON_QUERY, 3),
     FUNCTION(resolve_failed, ON_QUERY, 1),
+    FUNCTION(service_done, ON_QUERY, 1),
+    FUNCTION(service_failed, ON_QUERY, 1),
     FUNCTION(dial_done, ON_QUERY, 3),
     FUNCTION(listener_new, ON_ENGINE, 3),
     FUNCTION(listener_open, ON_ENGINE, 3),
     FUNCTION(listener_adopt, ON_LISTENER, 1),
+    FUNCTION(relay_new, ON_ENGINE, 1),
+    FUNCTION(relay_listen, ON_RELAY, 1),
+    FUNCTION(relay_secret_done, ON_RELAY, 1),
+    FUNCTION(relay_allow_done, ON_RELAY, 1),
+    FUNCTION(relay_message_done, ON_RELAY, 1),
+    FUNCTION(relay_stats_get, ON_RELAY, 2),
+    FUNCTION(relay_revoke, ON_RELAY, 1),
+    FUNCTION(relay_close, ON_RELAY, 1),
+    FUNCTION(ha1, ON_NOTHING, 1),
     FUNCTION(session_adopt, ON_SESSION, 2),
     FUNCTION(listener_port, ON_LISTENER, 3),
     FUNCTION(listener_close, ON_LISTENER, 1),
@@ -1097,6 +1212,8 @@ static function functions[] = {
     FUNCTION(sdp_attribute, ON_NOTHING, 2),
     FUNCTION(sdp_text, ON_NOTHING, 2),
     FUNCTION(sdp_free, ON_NOTHING, 1),
+    FUNCTION(session_authenticate, ON_SESSION, 2),
+    FUNCTION(session_relay_path, ON_SESSION, 2),
     FUNCTION(session_open, ON_SESSION, 10),
     FUNCTION(session_close, ON_SESSION, 2),
     FUNCTION(session_abort, ON_SESSION, 2),

@@ -9,7 +9,7 @@
 
 #include <ctype.h>
 
-enum { MAX_FUNCTIONS = 128, RESULTS = 20 };
+enum { MAX_FUNCTIONS = 192, RESULTS = 20 };
 
 typedef struct promise {
     char name[64];

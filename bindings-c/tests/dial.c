@@ -61,6 +61,90 @@ static void on_dial(libmsrp_engine *engine, libmsrp_session session, libmsrp_que
     }
 }
 
+/* What is asked and told when a relay is looked for. */
+static struct {
+    answer finds;
+    char service[64], names[2][64], text[512];
+    int name_count, told;
+    libmsrp_result result;
+} found;
+
+static void on_service(libmsrp_engine *engine, libmsrp_session session, libmsrp_query query, const uint8_t *name,
+                       size_t name_len, void *user) {
+    libmsrp_srv_record records[2];
+    memset(records, 0, sizeof(records));
+    records[0].priority = 9;
+    records[0].port = 2;
+    records[0].target = LIBMSRP_SLICE("b.example.");
+    records[1].priority = 1;
+    records[1].weight = 5;
+    records[1].port = 1;
+    records[1].target = LIBMSRP_SLICE("A.example.");
+    CHECK(user == &found && query != 0 && session != 0);
+    copy_text(found.service, name, name_len < 63 ? name_len : 63);
+    CHECK_INVALID(libmsrp_resolve_done(engine, query, LIBMSRP_TEXT("127.0.0.1")));
+    CHECK_INVALID(libmsrp_service_done(engine, query, NULL, 1));
+    CHECK_INVALID(libmsrp_service_done(engine, query, records, 5000));
+    if (found.finds == NO) {
+        CHECK_OK(libmsrp_service_failed(engine, query, LIBMSRP_TEXT("no name server")));
+    } else {
+        CHECK_OK(libmsrp_service_done(engine, query, records, 2));
+    }
+    CHECK_GONE(libmsrp_service_done(engine, query, NULL, 0));
+    CHECK_GONE(libmsrp_service_failed(engine, query, NULL, 0));
+}
+
+static void on_server(libmsrp_engine *engine, libmsrp_session session, libmsrp_query query, const uint8_t *name,
+                      size_t name_len, void *user) {
+    CHECK(user == &found && session != 0 && found.name_count < 2);
+    copy_text(found.names[found.name_count++], name, name_len < 63 ? name_len : 63);
+    CHECK_INVALID(libmsrp_service_failed(engine, query, NULL, 0));
+    CHECK_OK(libmsrp_resolve_failed(engine, query, LIBMSRP_TEXT("it is down")));
+}
+
+static void on_login(libmsrp_engine *engine, libmsrp_session session, const libmsrp_relay_info *info, void *user) {
+    (void)engine, (void)session, (void)user;
+    found.result = info->result;
+    copy_text(found.text, info->text.ptr, info->text.len < 511 ? info->text.len : 511);
+    found.told++;
+}
+
+/* A relay is found by the records that the host has, and its servers are tried in their order. */
+static void finds_a_relay(void) {
+    for (int which = 0; which < 2; which++) {
+        libmsrp_engine_options whole = LIBMSRP_ENGINE_OPTIONS_INIT;
+        libmsrp_session_options options = LIBMSRP_SESSION_OPTIONS_INIT;
+        libmsrp_session_callbacks callbacks = LIBMSRP_SESSION_CALLBACKS_INIT;
+        libmsrp_relay_login login = LIBMSRP_RELAY_LOGIN_INIT;
+        libmsrp_engine *engine = NULL;
+        libmsrp_session session = 0;
+        memset(&found, 0, sizeof(found));
+        found.finds = which == 0 ? AT_ONCE : NO;
+        whole.on_service = on_service;
+        whole.on_resolve = on_server;
+        whole.user = &found;
+        CHECK_OK(libmsrp_engine_new(&whole, &engine));
+        login.uri = LIBMSRP_SLICE("msrps://Example.com;tcp");
+        login.username = LIBMSRP_SLICE("alice");
+        login.password = LIBMSRP_SLICE("secret");
+        options.relays = &login;
+        options.relay_count = 1;
+        callbacks.on_relay = on_login;
+        CHECK_OK(libmsrp_session_new(engine, &options, &callbacks, NULL, &session));
+        CHECK_OK(libmsrp_session_authenticate(engine, session, DEADLINE_MS));
+        RUN_UNTIL(engine, found.told == 1);
+        CHECK(found.result == LIBMSRP_ERR_CONNECT && strcmp(found.service, "_msrps._tcp.example.com") == 0);
+        if (which == 0) {
+            CHECK(found.name_count == 2 && strcmp(found.names[0], "a.example") == 0);
+            CHECK(strcmp(found.names[1], "b.example") == 0 && strstr(found.text, "it is down") != NULL);
+        } else {
+            CHECK(found.name_count == 0 && strstr(found.text, "no name server") != NULL);
+        }
+        CHECK_OK(libmsrp_engine_free(engine));
+    }
+    COVERS("R-191");
+}
+
 static libmsrp_engine *asking_engine(libmsrp_dispatch dispatch) {
     libmsrp_engine_options options = LIBMSRP_ENGINE_OPTIONS_INIT;
     libmsrp_engine *engine = NULL;
@@ -244,6 +328,7 @@ int main(void) {
     ends_first();
     with_a_callback_thread();
     from_a_source();
+    finds_a_relay();
     COVERS("C-093");
     return passed("dial");
 }
