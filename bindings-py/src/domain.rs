@@ -18,9 +18,11 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use crate::core::{Core, Owned};
 use crate::error::exception;
 use crate::message::{self, Head};
+use crate::relay;
+use crate::uri;
 
 /// The kinds of events by their numbers; the package names its handlers after them.
-pub(crate) const EVENT_KINDS: [&str; 25] = [
+pub(crate) const EVENT_KINDS: [&str; 30] = [
     "state",         // state: index into NEW, CONNECTING, OPEN, CLOSING, CLOSED
     "opened",        //
     "message",       // message, Head, bytes, credit
@@ -46,6 +48,11 @@ pub(crate) const EVENT_KINDS: [&str; 25] = [
     "resolve", // query, name
     "dial",    // query, address, port
     "prepared", // lookup
+    "relay",   // 0 for the session, tag, query, kind, what it is about
+    "relay_closed", // 0 for the session, tag
+    "service", // query, name
+    "relay_path", // [Uri], seconds or None, whether an offer is due
+    "relay_failed", // exception
 ];
 
 /// One consumer of events.
@@ -220,6 +227,22 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             (23, session, query.0, ip, address.port()).into_pyobject(py)
         }
         Event::Prepared { lookup } => (24, session, lookup).into_pyobject(py),
+        Event::Relay {
+            tag,
+            query,
+            question,
+        } => relay::question(py, (25, tag, query.0), question),
+        Event::RelayClosed { tag } => (26, session, tag).into_pyobject(py),
+        Event::Service { query, name } => (27, session, query.0, name).into_pyobject(py),
+        Event::RelayPath {
+            path,
+            lifetime,
+            offer_due,
+        } => {
+            let lifetime = lifetime.map(|lifetime| lifetime.as_secs_f64());
+            (28, session, uri::from_path(&path), lifetime, offer_due).into_pyobject(py)
+        }
+        Event::RelayFailed { error } => (29, session, exception(py, error)?).into_pyobject(py),
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

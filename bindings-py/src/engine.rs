@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use msrp::engine::{
     self, Counts, DialCheck, EngineOptions, Histogram, ListenerHandle, LogLevel, NameResolution,
-    QueryHandle, Traffic, Wake,
+    QueryHandle, ServiceLookup, SrvRecord, Traffic, Wake,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::domain::Domain;
 use crate::error::{OrRaise, seconds};
 use crate::options;
+use crate::relay::Relay;
 use crate::session::Session;
 use crate::tls;
 
@@ -26,7 +27,8 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// Starts the threads. `asks`: whether the package answers for names, and for addresses to be dialled.
+    /// Starts the threads. `asks`: whether the package answers for names, for addresses to be dialled, and for
+    /// services.
     #[new]
     fn new(
         py: Python<'_>,
@@ -34,7 +36,7 @@ impl Engine {
         limits: &Bound<'_, PyAny>,
         tls: Option<&Bound<'_, PyAny>>,
         trace: Option<&Bound<'_, PyAny>>,
-        asks: (bool, bool),
+        asks: (bool, bool, bool),
         port_range: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let options = EngineOptions {
@@ -45,6 +47,10 @@ impl Engine {
             resolver: match asks.0 {
                 true => NameResolution::Host,
                 false => NameResolution::System,
+            },
+            services: match asks.2 {
+                true => ServiceLookup::Host,
+                false => ServiceLookup::Resolver,
             },
             dial_check: match asks.1 {
                 true => DialCheck::Host,
@@ -129,6 +135,17 @@ impl Engine {
         ))
     }
 
+    /// A relay whose questions come to `domain` with `tag`. `options` is a dict of all keywords.
+    fn relay(
+        &self,
+        py: Python<'_>,
+        domain: &Bound<'_, Domain>,
+        tag: u64,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Relay> {
+        Relay::new(py, &self.core, domain, tag, options)
+    }
+
     /// The addresses of a name.
     fn resolved(&self, py: Python<'_>, query: u64, addresses: Vec<IpAddr>) -> PyResult<()> {
         let engine = self.core.checked(py)?;
@@ -141,6 +158,35 @@ impl Engine {
     fn unresolved(&self, py: Python<'_>, query: u64, text: String) -> PyResult<()> {
         let engine = self.core.checked(py)?;
         engine.resolved(QueryHandle(query), Err(text)).or_raise(py)
+    }
+
+    /// The service records of a name: priority, weight, port and target.
+    fn service_found(
+        &self,
+        py: Python<'_>,
+        query: u64,
+        records: Vec<(u16, u16, u16, String)>,
+    ) -> PyResult<()> {
+        let engine = self.core.checked(py)?;
+        let records = records
+            .into_iter()
+            .map(|(priority, weight, port, target)| SrvRecord {
+                priority,
+                weight,
+                port,
+                target,
+            });
+        engine
+            .service_found(QueryHandle(query), Ok(records.collect()))
+            .or_raise(py)
+    }
+
+    /// Why nobody knows whether a name has service records.
+    fn service_unknown(&self, py: Python<'_>, query: u64, text: String) -> PyResult<()> {
+        let engine = self.core.checked(py)?;
+        engine
+            .service_found(QueryHandle(query), Err(text))
+            .or_raise(py)
     }
 
     /// Whether an address may be dialled.

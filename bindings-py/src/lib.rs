@@ -15,6 +15,7 @@ mod held;
 mod lint;
 mod message;
 mod options;
+mod relay;
 mod sdp;
 mod session;
 mod text;
@@ -33,6 +34,7 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<domain::Domain>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<relay::Relay>()?;
     module.add_class::<message::Head>()?;
     module.add_class::<message::Part>()?;
     module.add_class::<uri::Uri>()?;
@@ -40,8 +42,10 @@ fn _msrp(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sdp::Media>()?;
     module.add_function(wrap_pyfunction!(error::error_table, module)?)?;
     module.add_function(wrap_pyfunction!(options::default_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(relay::ha1, module)?)?;
     module.add_function(wrap_pyfunction!(tls::self_signed, module)?)?;
     module.add_function(wrap_pyfunction!(tls::fingerprint, module)?)?;
+    module.add_function(wrap_pyfunction!(wire::cpim_senders, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_byte_range, module)?)?;
     module.add_function(wrap_pyfunction!(wire::parse_path, module)?)?;
     module.add_function(wrap_pyfunction!(sdp::sdp_parse, module)?)?;

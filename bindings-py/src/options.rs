@@ -4,10 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use msrp::engine::{
-    ChunkLen, ConnectionOptions, ConnectionSharing, ListenOptions, ListenerHandle, Profile,
-    Relocation, SendOptions, SessionOptions, SetupPreference, TraceOptions,
+    ChunkLen, ConnectionOptions, ConnectionSharing, ListenOptions, ListenerHandle, Password,
+    Profile, RelayLogin, Relocation, SendOptions, SessionOptions, SetupPreference, TraceOptions,
 };
 use msrp::limits::Limits;
+use msrp::proto::auth::Ha1;
 use msrp::proto::{Pacing, ReportMode, SessionMatch};
 use msrp::sdp::{Attribute, Direction};
 use msrp::wire::FailureReport;
@@ -16,7 +17,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::error::seconds;
+use crate::error::{OrRaise, seconds};
 use crate::tls;
 
 /// The value of an option. An error says which one: `ValueError` for a number out of range, else `TypeError`.
@@ -107,7 +108,8 @@ limits! {
     start_line header_line header_section headers path_uris non_send_body send_window small_message read_ahead
     receive_window connection_slack control_lane write_ahead stall max_transactions incomplete_messages
     remembered_ids gaps incomplete_idle transfers early_len early unbound_connections unbound_per_address unbound
-    tls_handshake dials_per_target dials dial_rate connect resolve addresses transaction write_stall engine_memory event_stream
+    tls_handshake dials_per_target dials dial_rate connect resolve addresses relay_kept foreign_relay_kept transaction
+    write_stall engine_memory event_stream
 }
 
 /// The options in a `msrp.Trace`, or none.
@@ -176,6 +178,7 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             Some(other) => return Err(unknown("pacing", other, "'pipelined', 'one' or None")),
         },
         dash_split: keywords.get("dash_split")?,
+        relays: relays(&keywords.get::<Vec<Bound<'_, PyAny>>>("relays")?)?,
         connection: connection(&keywords.get::<Bound<'_, PyAny>>("connection")?)?,
         connection_sharing: match keywords.get::<String>("connection_sharing")?.as_str() {
             "peer" => ConnectionSharing::Peer,
@@ -196,6 +199,31 @@ pub(crate) fn session_options(keywords: &Bound<'_, PyDict>) -> PyResult<SessionO
             .get::<Option<f64>>("keep_alive")?
             .map(|value| seconds("keep_alive", value))
             .transpose()?,
+    })
+}
+
+/// The relays in a sequence of `msrp.RelayLogin`.
+fn relays(objects: &[Bound<'_, PyAny>]) -> PyResult<Vec<RelayLogin>> {
+    objects.iter().map(relay).collect()
+}
+
+fn relay(object: &Bound<'_, PyAny>) -> PyResult<RelayLogin> {
+    let get = |name: &str| object.getattr(name);
+    let uri: String = named("relays.uri", &get("uri")?)?;
+    let username: String = named("relays.username", &get("username")?)?;
+    let ha1: Option<String> = named("relays.ha1", &get("ha1")?)?;
+    let password = match ha1 {
+        Some(digits) => Password::from_ha1(Ha1::from_hex(&digits).or_raise(object.py())?),
+        None => Password::new(named::<String>("relays.password", &get("password")?)?),
+    };
+    let tls = get("tls")?;
+    Ok(RelayLogin {
+        realm: named("relays.realm", &get("realm")?)?,
+        expires: optional_time("relays.expires", &get("expires")?)?,
+        tls: tls::config((!tls.is_none()).then_some(&tls))?,
+        insecure_plain_auth: named("relays.insecure_plain_auth", &get("insecure_plain_auth")?)?,
+        accept_unproved: named("relays.accept_unproved", &get("accept_unproved")?)?,
+        ..RelayLogin::new(uri, username, password)
     })
 }
 
@@ -285,10 +313,10 @@ pub(crate) fn attributes(pairs: Vec<(String, Option<String>)>) -> PyResult<Vec<A
     made.collect()
 }
 
-struct Keywords<'a, 'py>(&'a Bound<'py, PyDict>);
+pub(crate) struct Keywords<'a, 'py>(pub(crate) &'a Bound<'py, PyDict>);
 
 impl<'py> Keywords<'_, 'py> {
-    fn get<T: FromPyObjectOwned<'py>>(&self, name: &str) -> PyResult<T> {
+    pub(crate) fn get<T: FromPyObjectOwned<'py>>(&self, name: &str) -> PyResult<T> {
         named(name, &self.0.as_any().get_item(name)?)
     }
 }

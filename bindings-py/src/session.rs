@@ -86,6 +86,24 @@ impl Session {
         self.handle.0
     }
 
+    fn session_id(&self, py: Python<'_>) -> PyResult<String> {
+        self.core.get().session_id(self.handle).or_raise(py)
+    }
+
+    /// Begins to log in to the relays; an event tells what becomes of it.
+    fn authenticate(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
+        self.core
+            .get()
+            .authenticate(self.handle, timeout)
+            .or_raise(py)
+    }
+
+    fn relay_path(&self, py: Python<'_>) -> PyResult<Option<Vec<Uri>>> {
+        let path = self.core.get().relay_path(self.handle).or_raise(py)?;
+        Ok(path.as_ref().map(uri::from_path))
+    }
+
     fn local_path(&self, py: Python<'_>) -> PyResult<Vec<Uri>> {
         let path = self.core.get().local_path(self.handle).or_raise(py)?;
         Ok(uri::from_path(&path))

@@ -1,6 +1,7 @@
 //! The parsers of `msrp::wire`, for the package's module `wire`. Writing frames, right or wrong, is that module's own.
 
 use bytes::Bytes;
+use msrp::content::cpim::{self, Sender};
 use msrp::wire::{self, ByteRange, Frame, Head, ParserLimits, UriPath};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -112,6 +113,22 @@ pub(crate) fn parse_path(text: &str) -> (Option<Vec<Uri>>, Option<Breach>) {
         Err(fault) => (None, Some(breach(&fault))),
     }
 }
+
+/// Names and URIs of the senders in a message/cpim, or where it breaks the grammar and what was expected there.
+#[pyfunction]
+pub(crate) fn cpim_senders(body: &[u8]) -> (Option<Vec<Named>>, Option<Breach>) {
+    match cpim::senders(body) {
+        Ok(senders) => {
+            let named =
+                |sender: &Sender| (sender.name().map(str::to_owned), sender.uri().to_owned());
+            (Some(senders.iter().map(named).collect()), None)
+        }
+        Err(fault) => (None, Some(breach(&fault))),
+    }
+}
+
+/// A name and a URI.
+type Named = (Option<String>, String);
 
 /// First octet, last octet and total.
 type Numbers = (u64, Option<u64>, Option<u64>);

@@ -15,6 +15,7 @@
 The names below are the whole public API; `msrp.exceptions` shows the tree of errors.
 """
 
+from ._dialling import SrvRecord
 from ._msrp import Uri, __version__
 from .engine import Engine, Listener
 from .events import EventStream
@@ -38,7 +39,18 @@ from .exceptions import (
     TransactionTimeout,
     UnacceptedType,
 )
+from .login import RelayLogin
 from .message import Message
+from .relay import (
+    Relay,
+    RelayAuthorisation,
+    RelayCredentials,
+    RelayListener,
+    RelayMessage,
+    RelayNextHop,
+    RelayStats,
+    ha1,
+)
 from .requests import Answer, Request
 from .session import Session
 from .tls import PeerCertificate, TLSConfig
@@ -53,6 +65,7 @@ from .types import (
     Histogram,
     Limits,
     Profile,
+    RelayPath,
     Report,
     State,
     StateChanged,
@@ -92,10 +105,20 @@ __all__ = [
     "Profile",
     "ProtocolError",
     "QueueFull",
+    "Relay",
+    "RelayAuthorisation",
+    "RelayCredentials",
+    "RelayListener",
+    "RelayLogin",
+    "RelayMessage",
+    "RelayNextHop",
+    "RelayPath",
+    "RelayStats",
     "Report",
     "Request",
     "Session",
     "SessionClosed",
+    "SrvRecord",
     "State",
     "StateChanged",
     "Stats",
@@ -112,4 +135,5 @@ __all__ = [
     "UnacceptedType",
     "Uri",
     "__version__",
+    "ha1",
 ]

@@ -21,6 +21,7 @@ from .exceptions import ForkedError, SessionClosed
 
 if TYPE_CHECKING:
     from ._session import SessionBase
+    from .relay import Relay
 
 #: A drain takes at most so many events and octets, so that other callbacks of the loop get their
 #: turn.
@@ -28,6 +29,8 @@ MAX_EVENTS = 1024
 MAX_BYTES = 256 * 1024
 
 _ENGINE_CLOSED = _msrp.EVENT_KINDS.index("engine_closed")
+_RELAY = _msrp.EVENT_KINDS.index("relay")
+_RELAY_CLOSED = _msrp.EVENT_KINDS.index("relay_closed")
 
 Handlers = tuple[Callable[["SessionBase", Any], None], ...]
 
@@ -54,6 +57,7 @@ class Dispatcher:
         "domain",
         "loop",
         "pid",
+        "relays",
         "sessions",
         "thread",
     )
@@ -69,6 +73,8 @@ class Dispatcher:
         self._level = _log.wanted()
         core.set_log(self._level)
         self.sessions: dict[int, SessionBase] = {}
+        # By their tags.
+        self.relays: dict[int, Relay] = {}
         self.closed = False
         self._handlers = handlers
         self._drain = self.domain.drain
@@ -122,6 +128,9 @@ class Dispatcher:
         for session in list(self.sessions.values()):
             session._lost()
         self.sessions.clear()
+        for relay in list(self.relays.values()):
+            relay._lost()
+        self.relays.clear()
         self._open[0] = 0
         if not self._ended.done() and not self.loop.is_closed():
             self._ended.set_result(None)
@@ -166,6 +175,8 @@ class Dispatcher:
                         handlers[event[0]](session, event)
                     except Exception as error:
                         self.report(error, "error in the dispatch of an MSRP event", session)
+                elif event[0] in (_RELAY, _RELAY_CLOSED):
+                    self._tell_relay(event)
                 elif event[0] == _ENGINE_CLOSED and not self._ended.done():
                     self._ended.set_result(None)
                     self.loop.call_soon(self.close)
@@ -173,6 +184,15 @@ class Dispatcher:
             # KeyboardInterrupt and the like: what was drained must not be lost.
             self.loop.call_soon(self._dispatch, events)
             raise
+
+    def _tell_relay(self, event: tuple[Any, ...]) -> None:
+        relay = self.relays.get(event[2])
+        if relay is None:
+            return
+        if event[0] == _RELAY:
+            relay._ask_host(*event[3:])
+        else:
+            relay._lost()
 
     def report(self, error: BaseException, text: str, session: SessionBase) -> None:
         """Tells the loop's exception handler of an error that nobody awaits."""

@@ -22,6 +22,7 @@ from .types import (
     Event,
     EventsLost,
     Headers,
+    RelayPath,
     Report,
     State,
     StateChanged,
@@ -61,6 +62,7 @@ class SessionBase:
         "_flushing",
         "_incoming",
         "_local_path",
+        "_login_waiter",
         "_lookups",
         "_loop",
         "_open_waiter",
@@ -68,12 +70,14 @@ class SessionBase:
         "_questions",
         "_queue",
         "_receiver",
+        "_relayed",
         "_remembered",
         "_remote_path",
         "_reported",
         "_requests",
         "_send_lock",
         "_senders",
+        "_session_id",
         "_small",
         "_state",
         "_streams",
@@ -83,12 +87,18 @@ class SessionBase:
         "_writable",
     )
 
-    def __init__(self, engine: Engine, core: _msrp.Session, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, engine: Engine, core: _msrp.Session, dispatcher: Dispatcher, relayed: bool
+    ) -> None:
         self._engine = engine
         self._core = core
         self._dispatcher = dispatcher
         self._loop = dispatcher.loop
-        self._local_path: tuple[Uri, ...] = tuple(core.local_path())
+        self._session_id = core.session_id()
+        # Behind relays there is none before they have given theirs.
+        self._relayed = relayed
+        self._local_path: tuple[Uri, ...] = () if relayed else tuple(core.local_path())
+        self._login_waiter: asyncio.Future[tuple[Uri, ...]] | None = None
         self._remote_path: tuple[Uri, ...] = ()
         self._state = State.NEW
         self._opened = False
@@ -125,8 +135,7 @@ class SessionBase:
         dispatcher.add(core.handle, self)
 
     def _short_id(self) -> str:
-        session_id = self._local_path[-1].session_id or ""
-        return f"{session_id[:4]}…"
+        return f"{self._session_id[:4]}…"
 
     # Those who wait for room.
 
@@ -232,6 +241,9 @@ class SessionBase:
     def _on_resolve(self, event: tuple[int, int, int, str]) -> None:
         self._questions.resolve(event[2], event[3])
 
+    def _on_service(self, event: tuple[int, int, int, str]) -> None:
+        self._questions.service(event[2], event[3])
+
     def _on_dial(self, event: tuple[int, int, int, str, int]) -> None:
         self._questions.dial(event[2], event[3], event[4])
 
@@ -319,11 +331,26 @@ class SessionBase:
     def _on_prepared(self, event: tuple[int, int, int]) -> None:
         wake(self._lookups.pop(event[2], None))
 
+    def _on_relay_path(self, event: tuple[int, int, list[Uri], float | None, bool]) -> None:
+        path = tuple(event[2])
+        with contextlib.suppress(SessionClosed):
+            self._local_path = tuple(self._core.local_path())
+        self._tell(RelayPath(path, event[3], event[4]))
+        if self._login_waiter is not None and not self._login_waiter.done():
+            self._login_waiter.set_result(path)
+
+    def _on_relay_failed(self, event: tuple[int, int, Exception]) -> None:
+        if self._login_waiter is not None and not self._login_waiter.done():
+            self._login_waiter.set_exception(event[2])
+
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
 
     def _on_recovered(self, event: tuple[int, int]) -> None:
         """Nothing to tell: the next message says it."""
+
+    def _on_other(self, event: tuple[Any, ...]) -> None:
+        """Of no session."""
 
     def _on_closed(
         self,
@@ -370,6 +397,8 @@ class SessionBase:
         waiters = (self._open_waiter, self._receiver, self._writable)
         for waiter in (*waiters, *self._close_waiters, *self._lookups.values()):
             wake(waiter)
+        if self._login_waiter is not None and not self._login_waiter.done():
+            self._login_waiter.set_exception(self._closed_error())
         self._close_waiters.clear()
         self._lookups.clear()
 
@@ -396,5 +425,7 @@ class SessionBase:
             raise self._dispatcher.wrong_loop(self._short_id())
 
 
-HANDLERS: Handlers = tuple(getattr(SessionBase, f"_on_{kind}") for kind in _msrp.EVENT_KINDS)
+HANDLERS: Handlers = tuple(
+    getattr(SessionBase, f"_on_{kind}", SessionBase._on_other) for kind in _msrp.EVENT_KINDS
+)
 """What the dispatcher calls for each kind of event."""

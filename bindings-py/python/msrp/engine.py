@@ -10,17 +10,19 @@ import socket
 import threading
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
 from . import _msrp, sdp
-from ._dialling import AllowDial, Resolver
+from ._dialling import AllowDial, Resolver, Services
 from ._log import emit
 from ._loop import Dispatcher
 from ._session import HANDLERS
 from ._sockets import give, octets_read
 from .exceptions import ForkedError, SessionClosed
+from .login import RelayLogin
+from .relay import Authorise, Credentials, Message, NextHop, Relay
 from .sdp import AttributesIn
 from .session import Session
 from .tls import TLSConfig, _tls
@@ -47,10 +49,13 @@ class Engine:
     path of a masked pcapng file of all that goes over its connections, or a `Trace`. `resolver`:
     called with a name in a remote path, gives its addresses, in the order in which they are to be
     tried, or an awaitable of them; what it raises goes into the `ConnectError`. Default: the
-    operating system. `allow_dial`: called with a session, an address and a port before anything is
-    sent there, says whether the session may be connected to it, or gives an awaitable of that. Both
-    run on the session's event loop, and are cancelled with the session; `docs/connections.md` tells
-    when they are asked.
+    operating system. `services`: called with the name of a service, ``_msrps._tcp.example.com``, to
+    find a relay whose URI has no port, gives a list of `SrvRecord` or an awaitable of one; none:
+    the relay is looked for at the name itself. Default: the name servers of the system, and nobody
+    where there is a `resolver`. `allow_dial`: called with a session, an address and a port before
+    anything is sent there, says whether the session may be connected to it, or gives an awaitable
+    of that. All run on the session's event loop, and are cancelled with the session;
+    `docs/connections.md` tells when they are asked.
 
     An engine may serve several event loops; a session belongs to the loop that made it. After
     `os.fork` the child makes its own: everything here raises `ForkedError` there. Raises
@@ -69,6 +74,7 @@ class Engine:
         "_lock",
         "_pid",
         "_resolver",
+        "_services",
     )
 
     def __init__(
@@ -79,11 +85,13 @@ class Engine:
         tls: TLSConfig | None = None,
         trace: str | os.PathLike[str] | Trace | None = None,
         resolver: Resolver | None = None,
+        services: Services | None = None,
         allow_dial: AllowDial | None = None,
         port_range: tuple[int, int] | None = None,
     ) -> None:
         self._closed = True
-        for name, function in (("resolver", resolver), ("allow_dial", allow_dial)):
+        asked = {"resolver": resolver, "services": services, "allow_dial": allow_dial}
+        for name, function in asked.items():
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is a function, not {type(function).__name__}")
         if limits is not None and not isinstance(limits, Limits):
@@ -94,10 +102,11 @@ class Engine:
             self._limits,
             _tls(tls)[1],
             _trace(trace),
-            (resolver is not None, allow_dial is not None),
+            (resolver is not None, allow_dial is not None, services is not None),
             port_range,
         )
         self._resolver = resolver
+        self._services = services
         self._allow_dial = allow_dial
         self._pid = os.getpid()
         # The loop owns its dispatcher; a strong value here would keep the loop, its key, for ever.
@@ -131,6 +140,7 @@ class Engine:
         session_match: Literal["uri", "session-id"] | None = None,
         pacing: Literal["pipelined", "one"] | None = None,
         dash_split: bool | None = None,
+        relays: Sequence[RelayLogin] = (),
         connection_sharing: Literal["peer", "session"] = "peer",
         cema: bool = False,
         connection: ConnectionOptions | None = None,
@@ -147,23 +157,23 @@ class Engine:
         take; the default is text/plain and the types that RFC 4975 makes mandatory. `setup`: which
         side we want to be (RFC 6135). `direction`: who sends ordinary messages, as our first offer
         or answer wishes it; later `Session.set_direction`. `max_size`: the largest message that we
-        take, in octets.
-        `title` and `attributes`: an ``i=`` line and further attributes of our ``m=`` section
-        (``label``, ``content``, ...); `Session.set_attributes` replaces them.
+        take, in octets. `title` and `attributes`: an ``i=`` line and further attributes of our
+        ``m=`` section (``label``, ``content``, ...); `Session.set_attributes` replaces them.
         `profile`: what is known of the peer, a `Profile` or its name. The next four come from it
         unless they are given. `chunk_len`: most octets in one chunk, 0 for no bound; ``STRICT`` is
         careful with peers that are not this engine. `session_match`: ``"session-id"`` takes
         requests that name the session by its id alone. `pacing`: ``"one"`` sends a request only
         when the one before is answered, and each in a write of its own. `dash_split`: no chunk
-        holds what hasty peers take for its end. `connection_sharing`: ``"session"`` gives it a
-        connection of its own, for bulk. `connection`: how its connection is made and kept.
-        `cema`: connections go through middleboxes that rewrite
-        addresses in SDP (RFC 6714); best with `tls`. `reports`: who makes REPORTs. `methods`: those
-        beside SEND and REPORT whose requests come by `Session.recv_request` (RFC 4975 §12).
-        `keep_alive`: bodiless SENDs after so many seconds without anything sent.
-        `report_timeout`: our own time for success REPORTs, in seconds from the last octet of a
-        message that asked for them (RFC 4975 §7.1.1); then `TransferUnconfirmed`. None: they may
-        come as long as the session lasts.
+        holds what hasty peers take for its end. `relays`: our relays, from the one that we connect
+        to, to the one that the peer reaches, at most 8; the session listens nowhere then, and logs
+        in with `Session.authenticate` before anything is offered. `connection_sharing`:
+        ``"session"`` gives it a connection of its own, for bulk. `connection`: how its connection
+        is made and kept. `cema`: connections go through middleboxes that rewrite addresses in SDP
+        (RFC 6714); best with `tls`. `reports`: who makes REPORTs. `methods`: those beside SEND and
+        REPORT whose requests come by `Session.recv_request` (RFC 4975 §12). `keep_alive`: bodiless
+        SENDs after so many seconds without anything sent. `report_timeout`: our own time for
+        success REPORTs, in seconds from the last octet of a message that asked for them (RFC 4975
+        §7.1.1); then `TransferUnconfirmed`. None: they may come as long as the session lasts.
 
         Raises `ValueError`, `ConnectError` when the address cannot be bound, `LimitExceeded`, and
         `RuntimeError` without a running loop.
@@ -171,6 +181,8 @@ class Engine:
         self._check_place(listener, connection)
         if any(isinstance(names, str) for names in (accept_types, accept_wrapped_types, methods)):
             raise TypeError("accept_types, accept_wrapped_types and methods are sequences of str")
+        if not all(isinstance(relay, RelayLogin) for relay in relays):
+            raise TypeError("relays is a sequence of RelayLogin")
         secure, config = _tls(tls)
         dispatcher = self._dispatcher()
         core = self._core.session(
@@ -194,6 +206,7 @@ class Engine:
                 "session_match": session_match,
                 "pacing": pacing,
                 "dash_split": dash_split,
+                "relays": list(relays),
                 "connection_sharing": connection_sharing,
                 "cema": cema,
                 "connection": connection or ConnectionOptions(),
@@ -203,7 +216,7 @@ class Engine:
                 "report_timeout": report_timeout,
             },
         )
-        return Session(self, core, dispatcher)
+        return Session(self, core, dispatcher, bool(relays))
 
     async def listen(
         self,
@@ -257,6 +270,112 @@ class Engine:
             bound.add_done_callback(lambda future: _unbind(core, future))
             raise
         return Listener(self, handle, secure)
+
+    def relay(
+        self,
+        host: str,
+        *,
+        credentials: Credentials,
+        authorise: Authorise | None = None,
+        next_hop: NextHop | None = None,
+        message: Message | None = None,
+        tls: TLSConfig | None = None,
+        hosts: Sequence[str] = (),
+        port: int = 0,
+        realm: str | None = None,
+        algorithms: Sequence[str] = ("MD5",),
+        networks: Sequence[str] = (),
+        numeric_hosts: bool = False,
+        insecure_plain_auth: bool = False,
+        block_unknown_methods: bool = False,
+        abort_cut_chunks: bool = False,
+        lifetime: float = 3600.0,
+        min_lifetime: float = 60.0,
+        max_lifetime: float = 86400.0,
+        nonce_lifetime: float = 300.0,
+        answer_timeout: float = 10.0,
+        probation: float = 30.0,
+        idle: float | None = None,
+        max_tokens: int = 100_000,
+        max_tokens_per_user: int = 1000,
+        max_tokens_per_connection: int = 1000,
+        max_connections: int = 16_384,
+        max_connections_per_address: int = 4096,
+        max_questions: int = 1024,
+        max_failures: int = 5,
+        max_failed_auths: int = 5,
+        remembered_failures: int = 4096,
+    ) -> Relay:
+        """A relay (RFC 4976) named `host`, beside sessions or alone. It serves nobody before
+        `Relay.listen`.
+
+        The functions run on the running event loop; each gives its answer or an awaitable of it, in
+        `answer_timeout` seconds: without an answer, and where one raises, it is refused.
+        `credentials` gives the H(A1) of a user in hex digits (see `ha1`), or None if there is no
+        such user. `authorise` says whether an authenticated user may have a URI, `next_hop` whether
+        the relay may connect to an address; it never does to loopback, link-local, private and
+        other special ones that are not in `networks`. `message` is asked once for each message:
+        None lets it pass, a status code from 400 on rejects it.
+
+        `tls`: its certificate and key, and in ``ca`` the CAs of other relays. `hosts`: domains that
+        it serves beside `host`. `port`: the one in its URIs; 0: that of its first TLS listener.
+        `realm`: default `host`. `algorithms`: ``MD5`` and ``SHA-256``, best first. `numeric_hosts`
+        and `insecure_plain_auth` are for tests: addresses as names; logins on this machine without
+        TLS. `docs/limits.md` tells of the bounds.
+
+        Raises `ValueError` for options out of their range, `InvalidUri`, `TlsError`, and
+        `RuntimeError` without a running loop.
+        """
+        functions: dict[str, Callable[..., object] | None] = {
+            "credentials": credentials,
+            "authorise": authorise,
+            "next_hop": next_hop,
+            "message": message,
+        }
+        for name, function in functions.items():
+            if not callable(function) and (name == "credentials" or function is not None):
+                raise TypeError(f"{name} is a function, not {type(function).__name__}")
+        if any(isinstance(names, str) for names in (hosts, algorithms, networks)):
+            raise TypeError("hosts, algorithms and networks are sequences of str")
+        return Relay(
+            self,
+            self._dispatcher(),
+            credentials,
+            authorise,
+            next_hop,
+            message,
+            {
+                "hosts": [host, *hosts],
+                "port": port,
+                "numeric_hosts": numeric_hosts,
+                "realm": realm,
+                "algorithms": list(algorithms),
+                "tls": _tls(tls)[1],
+                "asks_policy": authorise is not None or next_hop is not None or message is not None,
+                "ask_authorise": authorise is not None,
+                "ask_messages": message is not None,
+                "block_unknown_methods": block_unknown_methods,
+                "abort_cut_chunks": abort_cut_chunks,
+                "insecure_plain_auth": insecure_plain_auth,
+                "networks": list(networks),
+                "lifetime": lifetime,
+                "min_lifetime": min_lifetime,
+                "max_lifetime": max_lifetime,
+                "nonce_lifetime": nonce_lifetime,
+                "answer_timeout": answer_timeout,
+                "probation": probation,
+                "idle": idle,
+                "max_tokens": max_tokens,
+                "max_tokens_per_user": max_tokens_per_user,
+                "max_tokens_per_connection": max_tokens_per_connection,
+                "max_connections": max_connections,
+                "max_connections_per_address": max_connections_per_address,
+                "max_questions": max_questions,
+                "max_failures": max_failures,
+                "max_failed_auths": max_failed_auths,
+                "remembered_failures": remembered_failures,
+            },
+        )
 
     def set_trace(self, trace: str | os.PathLike[str] | Trace | None) -> None:
         """Starts a trace, or ends it with None. One that is there ends first; that may take up to

@@ -44,7 +44,7 @@ class Session(SessionBase):
     @property
     def id(self) -> str:
         """The session-id in our URI. It is a secret (RFC 4975 §14.1)."""
-        return self._local_path[-1].session_id or ""
+        return self._session_id
 
     @property
     def state(self) -> State:
@@ -53,8 +53,20 @@ class Session(SessionBase):
 
     @property
     def local_path(self) -> tuple[Uri, ...]:
-        """Our path: one URI, or our relays' and ours."""
+        """Our path: one URI, or our relays' and ours. Empty for a session with relays before
+        `authenticate`.
+        """
         return self._local_path
+
+    @property
+    def relay_path(self) -> tuple[Uri, ...]:
+        """The URIs that our relays gave, in the order in which our requests pass them;
+        `local_path` begins with them the other way round. Empty before `authenticate`, and when the
+        session is over.
+        """
+        with contextlib.suppress(SessionClosed):
+            return tuple(self._core.relay_path() or ())
+        return ()
 
     @property
     def remote_path(self) -> tuple[Uri, ...]:
@@ -81,6 +93,36 @@ class Session(SessionBase):
 
     def __repr__(self) -> str:
         return f"<Session {self._short_id()} {self._state.value}>"
+
+    # Relays.
+
+    async def authenticate(self, timeout: float | None = 30) -> tuple[Uri, ...]:
+        """Logs in to the `relays` of the session, each through those before it (RFC 4976 §5.1), and
+        gives the URIs that they gave: see `relay_path`. To be done before there is anything to
+        offer or answer, since the session's path begins with them; until then what gives or takes
+        an SDP raises `ValueError`.
+
+        Before they expire the engine gets new ones by itself. Then the event `RelayPath` says that
+        a new offer is due. When the connection to the relay is lost, the session is over.
+
+        Raises `AuthError` when a relay refuses the user or does not prove itself, `ConnectError`,
+        `TlsError`, `StatusError` for any other answer of a relay, `TransactionTimeout`,
+        `ProtocolError` for an answer that cannot be used; after these it may be tried again.
+        `ValueError` without relays, `ConcurrencyError` when another coroutine does it,
+        `SessionClosed`.
+
+        Cancellation: the login goes on; `relay_path` tells whether it was of use.
+        """
+        self._check_loop()
+        self._check_open()
+        if self._login_waiter is not None:
+            raise ConcurrencyError(f"another coroutine logs session {self._short_id()} in")
+        self._login_waiter = self._loop.create_future()
+        try:
+            self._core.authenticate(timeout)
+            return await self._login_waiter
+        finally:
+            self._login_waiter = None
 
     # SDP.
 
@@ -168,9 +210,10 @@ class Session(SessionBase):
 
     @property
     def offer_due(self) -> bool:
-        """Whether a new offer is to be sent: with CEMA, the answer said that no connection would
-        come about (RFC 6714 §4.2). It was not taken; `create_offer` gives the new offer, without
-        ``a=msrp-cema``.
+        """Whether a new offer is to be sent, which `create_offer` gives: with CEMA, the answer said
+        that no connection would come about (RFC 6714 §4.2); it was not taken, and the new offer is
+        without ``a=msrp-cema``. Or our relays gave other URIs, as those that the peer knows expire
+        (`RelayPath`).
         """
         if self._state is State.CLOSED:
             return False

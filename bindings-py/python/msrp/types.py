@@ -161,7 +161,24 @@ class EventsLost:
     count: int
 
 
-Event: TypeAlias = StateChanged | Report | TransferFailed | TransferUnconfirmed | EventsLost
+@dataclass(frozen=True, slots=True)
+class RelayPath:
+    """Our relays gave this path: `Session.authenticate` is done, or the URIs that it got would have
+    expired and there are new ones (RFC 4976 §9.4).
+    """
+
+    #: In the order in which our requests pass the relays.
+    path: tuple[Uri, ...]
+    #: For how many seconds it is good; None if no relay said.
+    lifetime: float | None
+    #: Whether a new offer is due, which tells the peer the new path. Look at `Session.offer_due`
+    #: after each answer, too: while a first offer is open none is due, and then one is.
+    offer_due: bool
+
+
+Event: TypeAlias = (
+    StateChanged | Report | TransferFailed | TransferUnconfirmed | RelayPath | EventsLost
+)
 """What `Session.events` gives."""
 
 
@@ -213,6 +230,10 @@ class Limits:
     resolve: float = 10.0
     #: Of one name that are tried.
     addresses: int = 16
+    #: How long the connection to a relay of ours stays open when no session uses it.
+    relay_kept: float = 3600.0
+    #: The same for the connection to a relay of a peer.
+    foreign_relay_kept: float = 300.0
     transaction: float = 30.0
     write_stall: float = 30.0
     engine_memory: int = 256 * 1024 * 1024
