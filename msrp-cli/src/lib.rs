@@ -1,17 +1,22 @@
 //! The `msrp` command as a library, so that the binary and the Python package's entry point run the same code.
 //!
 //! [`run`] reads the command line and gives the exit code. `decode` reads recorded streams with `msrp::wire`;
-//! `send`, `recv`, `echo` and `chat` are one MSRP session each (RFC 4975), over the async API of `msrp`. SDP texts come
-//! and go by files or the terminal: carrying them is the caller's part, as everywhere in this project.
+//! `send`, `recv`, `echo` and `chat` are one MSRP session each (RFC 4975), over the async API of `msrp`, behind relays
+//! if they are to be (RFC 4976); `auth` tries a relay, `relay` is one. SDP texts come and go by files or the terminal:
+//! carrying them is the caller's part, as everywhere in this project.
 
+mod auth;
 mod chat;
 mod decode;
 mod echo;
 mod exit;
 mod interrupt;
+mod login;
 mod output;
+mod password;
 mod progress;
 mod recv;
+mod relay;
 mod rendezvous;
 mod sdp;
 mod send;
@@ -36,7 +41,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
             return message.exit_code();
         }
     };
-    log(cli.verbose);
+    if !matches!(&cli.command, Command::Relay(args) if args.has_own_log()) {
+        log(cli.verbose);
+    }
     let output = Output::new(cli.json, cli.quiet);
     let result = match cli.command {
         Command::Decode(args) => decode::run(&args, &output),
@@ -45,6 +52,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Echo(args) => echo::run(&args, output),
         Command::Chat(args) => chat::run(&args, output),
         Command::Sdp(args) => sdp::run(&args, &output),
+        Command::Auth(args) => auth::run(&args, output),
+        Command::Relay(args) => relay::run(&args, cli.verbose, &output),
     };
     match result {
         Ok(exit) => exit.code(),
@@ -66,6 +75,7 @@ fn log(verbose: u8) {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        .log_internal_errors(false)
         .finish();
     // A process that runs the command twice has it already.
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -74,8 +84,8 @@ fn log(verbose: u8) {
 /// Message sessions (MSRP, RFC 4975) from the command line.
 ///
 /// MSRP carries the chat messages and files of a SIP call. `msrp` looks into recorded streams, sends, receives
-/// and echoes messages, chats, and checks, explains and writes SDP. A session needs two SDP texts, an offer and an answer; you carry them from one side to the
-/// other, by files, by pipes, or by hand.
+/// and echoes messages, chats, checks, explains and writes SDP, and runs a relay. A session needs two SDP texts, an
+/// offer and an answer; you carry them from one side to the other, by files, by pipes, or by hand.
 #[derive(Debug, Parser)]
 #[command(name = "msrp", version, after_long_help = EPILOGUE)]
 struct Cli {
@@ -103,6 +113,8 @@ enum Command {
     Echo(echo::Args),
     Chat(chat::Args),
     Sdp(sdp::Args),
+    Auth(auth::Args),
+    Relay(relay::Args),
 }
 
 const EPILOGUE: &str = "\
@@ -123,16 +135,27 @@ EXAMPLES
     msrp decode alice-to-bob.bin
     ssh bob cat trace.bin | msrp decode --messages --json -
 
+  A relay: look at its configuration, and run it
+    msrp relay check-config relay.toml
+    msrp relay --config relay.toml
+
   What is wrong with this SDP, and what does it mean?
     msrp sdp check --offer offer.sdp
     msrp sdp explain offer.sdp
+
+  Both behind a relay, which asks for the password:
+    msrp recv --relay 'msrps://relay.example.com;tcp' --relay-user bob
+    msrp send --relay 'msrps://relay.example.com;tcp' --relay-user alice hello
+
+  Does the relay know me?
+    msrp auth 'msrps://relay.example.com;tcp' --user alice
 
 EXIT CODES
   0    done; for recv, echo and chat also: ended by Ctrl-C or by the peer
   1    failed: unreadable input, a broken stream or SDP, a lost session
   2    wrong usage
   3    no session: not connected in time, TLS refused, no answer
-  4    the peer refused or aborted a message, or it was not delivered; sdp answer refuses
+  4    a message was refused, aborted or not delivered; an offer or a login refused; a relay cut off
   130  interrupted before the work was done";
 
 #[cfg(test)]

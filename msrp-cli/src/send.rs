@@ -50,8 +50,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Exit, Failure> {
         attended: false,
     };
     if args.stdin && args.peer.reads_standard_input(manner.habit) {
-        let text =
-            "--stdin leaves no standard input for the rendezvous: use --offer-in or --answer-in";
+        let text = "--stdin leaves no standard input for the rendezvous or a password: use files";
         return Err(Failure::new(Exit::Usage, text));
     }
     for path in &args.file {

@@ -8,13 +8,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use msrp::sdp::{Fingerprint, HashFunction};
 use msrp::{
     ChunkLen, CloseReason, Engine, EngineOptions, Identity, Pacing, PeerProof, PemSource, Profile,
-    ReportMode, Session, SessionMatch, SessionOptions, SetupPreference, TlsConfig, TlsVerify,
-    TraceOptions,
+    RelayLogin, ReportMode, Session, SessionMatch, SessionOptions, SetupPreference, TlsConfig,
+    TlsVerify, TraceOptions,
 };
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
+use crate::login;
 use crate::output::Output;
 use crate::rendezvous::{self, Habit};
 
@@ -83,6 +84,9 @@ pub(crate) struct Args {
     /// End chunks inside of CRLF and seven hyphens, which hasty peers take for the end of a body.
     #[arg(long, value_name = "SWITCH", help_heading = "Peer")]
     dash_split: Option<Switch>,
+
+    #[command(flatten)]
+    login: login::Args,
 
     /// Speak TLS.
     #[arg(long, help_heading = "TLS")]
@@ -164,9 +168,9 @@ enum Switch {
 
 /// `HOST:PORT`, with IPv6 addresses in brackets.
 #[derive(Debug, Clone)]
-struct HostPort {
-    host: String,
-    port: u16,
+pub(crate) struct HostPort {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl FromStr for HostPort {
@@ -206,11 +210,16 @@ pub(crate) fn run(
     output: Output,
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
+    if args.login.reads_standard_input() && args.rendezvous.reads_standard_input(manner.habit) {
+        let text = "--relay-password-file - leaves no standard input for the rendezvous: use files";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let relays = args.login.logins()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::io("cannot start", &error))?;
-    let result = runtime.block_on(hold(args, manner, output, work));
+    let result = runtime.block_on(hold(args, relays, manner, output, work));
     // A read of standard input may still block a thread: it ends with the process.
     runtime.shutdown_background();
     result
@@ -218,6 +227,7 @@ pub(crate) fn run(
 
 async fn hold(
     args: &Args,
+    relays: Vec<RelayLogin>,
     manner: Manner,
     output: Output,
     work: impl AsyncFnOnce(&Session) -> Result<Exit, Failure>,
@@ -225,7 +235,8 @@ async fn hold(
     let mut interrupt = Interrupt::new().map_err(|error| Failure::io("signals", &error))?;
     let tls = args.tls_config().map_err(|e| Failure::opening(&e))?;
     args.tell_fingerprint(tls.as_ref(), &output)?;
-    let (mut whole, mut options) = (args.engine_options(), args.options(tls));
+    let has_relays = !relays.is_empty();
+    let (mut whole, mut options) = (args.engine_options(), args.options(tls, relays));
     if manner.attended {
         whole.limits.stall = None;
         options.reports = ReportMode::Manual;
@@ -234,7 +245,7 @@ async fn hold(
     let session = engine.session(options);
     let session = session.map_err(|error| Failure::opening(&error))?;
     let course = async {
-        args.open(&session, manner, output).await?;
+        args.open(&session, has_relays, manner, output).await?;
         work(&session).await
     };
     let result = tokio::select! {
@@ -255,9 +266,9 @@ async fn hold(
 }
 
 impl Args {
-    /// Whether the rendezvous needs standard input.
+    /// Whether the rendezvous or a password needs standard input.
     pub(crate) fn reads_standard_input(&self, habit: Habit) -> bool {
-        self.rendezvous.reads_standard_input(habit)
+        self.rendezvous.reads_standard_input(habit) || self.login.reads_standard_input()
     }
 
     fn engine_options(&self) -> EngineOptions {
@@ -270,8 +281,9 @@ impl Args {
         }
     }
 
-    fn options(&self, tls: Option<TlsConfig>) -> SessionOptions {
+    fn options(&self, tls: Option<TlsConfig>, relays: Vec<RelayLogin>) -> SessionOptions {
         SessionOptions {
+            relays,
             host: self.listen.host.clone(),
             port: self.listen.port,
             secure: self.tls,
@@ -346,9 +358,18 @@ impl Args {
         )
     }
 
-    async fn open(&self, session: &Session, manner: Manner, output: Output) -> Result<(), Failure> {
+    async fn open(
+        &self,
+        session: &Session,
+        has_relays: bool,
+        manner: Manner,
+        output: Output,
+    ) -> Result<(), Failure> {
         let active = self.active || (manner.active && !self.passive);
         let opening = async {
+            if has_relays {
+                login::authenticate(session, &output).await?;
+            }
             let rendezvous = &self.rendezvous;
             rendezvous
                 .meet(session, manner.habit, active, &output)
