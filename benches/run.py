@@ -8,6 +8,8 @@ from the first octet given to the last one confirmed, without start-up and conne
 bare connection reads and writes at most 64 KiB at once, and each message by a write of its own;
 what TLS is compared with is a plain tokio-rustls stream.
 
+The relay is measured by flows of its own, `--flows relay`: see relay.py.
+
 Prints the machine, a table, and the same as lines of JSON. Nothing here passes or fails by time.
 """
 
@@ -25,6 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import relay
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
@@ -78,12 +82,12 @@ def flows(args: argparse.Namespace) -> list[Flow]:
     return [flow for flow in every if flow.name in args.flows]
 
 
-def binary() -> str:
-    """The Rust parties, built as released."""
-    build = ["cargo", "build", "--locked", "--quiet", "--release", "-p", "msrp-bench"]
+def binaries() -> Path:
+    """Where the programs are, built as released."""
+    packages = ["-p", "msrp-bench", "-p", "msrp-cli"]
+    build = ["cargo", "build", "--locked", "--quiet", "--release", *packages]
     subprocess.run(build, cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return str(target / "release" / "msrp-bench")
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 
 
 def measure(parties: dict[str, list[str]], means: str, flow: Flow, deadline: float) -> float:
@@ -161,7 +165,7 @@ def machine() -> dict[str, Any]:
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    names = ["large", "large-2048", "tls", "pipelined", "serial"]
+    names = ["large", "large-2048", "tls", "pipelined", "serial", "relay"]
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").strip(), formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -174,6 +178,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--means", nargs="+", choices=["rust", "python"], default=["rust", "python"]
     )
+    relay.add_arguments(parser)
     parser.add_argument(
         "--deadline", type=float, default=600, help="seconds after which one run has hung (600)"
     )
@@ -191,24 +196,17 @@ def quotients(dividends: Sequence[float], divisors: Sequence[float]) -> list[flo
     return [one / other for one, other in zip(dividends, divisors, strict=True)]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measures and prints."""
-    args = arguments(argv)
-    rust = binary()
+def against_bare(args: argparse.Namespace, rust: str) -> list[dict[str, Any]]:
+    """Measures sessions and prints; the lines of JSON."""
     parties = {
         "bare": [rust, "bare"],
         "rust": [rust, "msrp"],
         "python": [sys.executable, str(ROOT / "benches" / "python" / "party.py")],
     }
-    about = machine()
-    print(
-        f"{about['cpu']}, {about['cpus']} CPUs, load {about['load']}, {about['system']}, "
-        f"rustc {about['rustc']}, Python {about['python']}"
-    )
-    print(f"median of {args.pairs} pairs; share: its speed by the other's (1 = equal)\n")
+    print(f"\nmedian of {args.pairs} pairs; share: its speed by the other's (1 = equal)\n")
     heads = ("flow", "means", "speed", "bare", "share of bare", "range", "of rust")
     print("{:<11} {:<7} {:>15} {:>15}  {:>13}  {:>13}  {:>7}".format(*heads))
-    lines: list[dict[str, Any]] = [{"machine": about}]
+    lines: list[dict[str, Any]] = []
     for flow in flows(args):
         measured = [means for means in args.means if flow.has(means)]
         times: dict[str, list[float]] = {means: [] for means in measured}
@@ -243,6 +241,23 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "share_of_rust": of_rust,
                 }
             )
+    return lines
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and prints."""
+    args = arguments(argv)
+    programs = binaries()
+    about = machine()
+    print(
+        f"{about['cpu']}, {about['cpus']} CPUs, load {about['load']}, {about['system']}, "
+        f"rustc {about['rustc']}, Python {about['python']}"
+    )
+    lines: list[dict[str, Any]] = [{"machine": about}]
+    if args.flows != ["relay"]:
+        lines += against_bare(args, str(programs / "msrp-bench"))
+    if "relay" in args.flows:
+        lines += relay.run(programs, args)
     print()
     for line in lines:
         print(json.dumps(line))

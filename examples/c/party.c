@@ -2,9 +2,10 @@
  * One party of an MSRP session: it answers an SDP offer, then chats and exchanges files with its peer, on a poll(2)
  * loop of its own. The SDP travels over stdin and stdout, where a SIP program would carry it in INVITE and 200 OK.
  *
- *   party [--ca FILE --cert FILE --key FILE | --fingerprint NAME] --send-file PATH --recv-file PATH --lines N
+ *   party [--ca FILE [--cert FILE --key FILE] | --fingerprint NAME] --send-file PATH --recv-file PATH --lines N
  *
- *   --ca, --cert, --key   PEM files; with them the session runs over TLS (and the offer has to say so)
+ *   --ca, --cert, --key   PEM files; with them the session runs over TLS (and the offer has to say so). Without a
+ *                         certificate the party is the side that connects
  *   --fingerprint NAME    TLS without a CA: a certificate for this name is made, and both SDPs say whose is right
  *   --send-file PATH      the file that is sent to the peer, as application/octet-stream
  *   --recv-file PATH      where the file goes that comes from the peer
@@ -411,10 +412,10 @@ static void read_command_line(party *self, int count, char **words) {
         }
         *place = value;
     }
-    const int tls_files = (self->ca != NULL) + (self->cert != NULL) + (self->key != NULL);
-    const int tls_fits = tls_files == 0 || (tls_files == 3 && !self->name);
+    const int own = (self->cert != NULL) + (self->key != NULL);
+    const int tls_fits = self->ca ? own != 1 && !self->name : own == 0;
     if (!self->send_path || !self->recv_path || self->lines < 0 || !tls_fits) {
-        fprintf(stderr, "usage: party [--ca FILE --cert FILE --key FILE | --fingerprint NAME] --send-file PATH "
+        fprintf(stderr, "usage: party [--ca FILE [--cert FILE --key FILE] | --fingerprint NAME] --send-file PATH "
                         "--recv-file PATH --lines N\n");
         exit(2);
     }
@@ -460,8 +461,10 @@ static void make_session(party *self) {
     if (self->ca) {
         must(libmsrp_tls_new(&tls), "TLS");
         must(libmsrp_tls_add_ca(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(self->ca)), "--ca");
-        must(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(self->cert), LIBMSRP_TEXT(self->key)),
-             "--cert, --key");
+        if (self->cert) {
+            must(libmsrp_tls_set_identity(tls, LIBMSRP_PEM_FILE, LIBMSRP_TEXT(self->cert), LIBMSRP_TEXT(self->key)),
+                 "--cert, --key");
+        }
         options.tls = tls;
     } else if (self->name) {
         must(libmsrp_tls_new(&tls), "TLS");

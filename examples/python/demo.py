@@ -5,6 +5,8 @@ answers. The SDP texts travel over a pipe, as a SIP stack would carry them; the 
 TCP or TLS connection on loopback. With TLS the parties have certificates of one CA, or, with
 `--fingerprint`, certificates that they make themselves and know by the SDP. Ten chat lines go each
 way, each with a success report, while a file goes from Python to C and another from C to Python.
+With `--relay` all of it passes a relay (`msrp relay`, RFC 4976), at which the Python party logs in
+over TLS: nobody can connect to that party, and the C party connects to the relay.
 Both ends check the SHA-256 of what they got. The last line printed is `demo: ok`.
 """
 
@@ -23,9 +25,12 @@ from pathlib import Path
 
 import msrp
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "examples" / "relay"))
+import site_relay  # noqa: E402
+
 LINES = 10
 MIB = 1024 * 1024
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Screen:
@@ -83,6 +88,11 @@ async def main() -> int:
         action="store_true",
         help="TCP/TLS/MSRP without a CA: each party makes a certificate, and the SDP names it",
     )
+    security.add_argument(
+        "--relay",
+        action="store_true",
+        help="through a relay over TLS, with a certificate of a CA made for this run",
+    )
     parser.add_argument(
         "--size",
         type=int,
@@ -94,11 +104,16 @@ async def main() -> int:
         "--party", type=Path, default=ROOT / "build/c/example/party", help="the C party's program"
     )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="msrp-demo-") as folder:
-        return await demo(arguments, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="msrp-demo-") as name:
+        folder = Path(name)
+        if not arguments.relay:
+            return await demo(arguments, folder)
+        site_relay.make_ca(folder)
+        async with site_relay.relay(folder, "localhost", "demo") as uri:
+            return await demo(arguments, folder, uri)
 
 
-async def demo(arguments: argparse.Namespace, folder: Path) -> int:
+async def demo(arguments: argparse.Namespace, folder: Path, relay: str | None = None) -> int:
     """Start the C party, make the session, run chat and files, compare."""
     screen = Screen()
     size = arguments.size * MIB
@@ -123,6 +138,11 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
     elif arguments.fingerprint:
         tls = msrp.TLSConfig.self_signed("im:python@demo.invalid")
         command += ["--fingerprint", "im:c@demo.invalid"]
+    relays = []
+    if relay is not None:
+        tls = msrp.TLSConfig(ca=folder / "ca.pem")
+        relays = [msrp.RelayLogin(relay, "alice", site_relay.PASSWORDS["alice"], tls=tls)]
+        command += ["--ca", folder / "ca.pem"]
 
     party = await asyncio.create_subprocess_exec(
         *map(str, command), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -132,8 +152,13 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
     try:
         async with asyncio.timeout(300), msrp.Engine(tls=tls) as engine:
             session = engine.session(
-                tls=bool(tls), accept_types=("text/plain", "application/octet-stream")
+                tls=bool(tls),
+                accept_types=("text/plain", "application/octet-stream"),
+                relays=relays,
             )
+            if relays:
+                path = await session.authenticate()
+                screen.line("python", f"logged in to the relay at {path[0].host}")
             offer = session.create_offer()
             screen.line("python", "offer over the pipe, as a SIP stack would carry it")
             party.stdin.write(offer.encode() + b".\n")
@@ -148,7 +173,10 @@ async def demo(arguments: argparse.Namespace, folder: Path) -> int:
                 screen.line("c", "pinned: " + pinned(answer))
             session.set_remote(answer)
             await session.open()
-            screen.line("python", f"session open over {'TLS' if tls else 'TCP'}")
+            screen.line(
+                "python",
+                f"session open over {'TLS' if tls else 'TCP'}{' and a relay' if relay else ''}",
+            )
 
             started = time.monotonic()
             async with asyncio.TaskGroup() as tasks:
