@@ -6,7 +6,7 @@
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
-demo: ## two sessions exchange messages and a file, in Python, C and Rust (TLS=1 or TLS=fingerprint: over TLS)
+demo: ## two sessions exchange messages and a file, in Python, C and Rust (TLS=1 or TLS=fingerprint: over TLS; RELAY=1: through a relay)
 	@scripts/demo.sh
 
 test: ## all tests: Rust, C, Python, and the demo

@@ -94,6 +94,84 @@ async def test_what_a_resolver_raises_is_told() -> None:
         assert [bool(told)] == [is_defect], text
 
 
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_relay_is_found_by_the_hosts_records(later: bool) -> None:
+    asked: list[str] = []
+    tried: list[tuple[str, int]] = []
+    records = [(5, 1, 4, "second.example."), msrp.SrvRecord(1, 0, 3, "first.example.")]
+
+    def services(name: str) -> Any:
+        asked.append(name)
+        return answer() if later else records
+
+    async def answer() -> Any:
+        await asyncio.sleep(0)
+        return records
+
+    def resolver(name: str) -> list[str]:
+        asked.append(name)
+        return ["127.0.0.7"]
+
+    def allow_dial(_: msrp.Session, address: str, port: int) -> bool:
+        tried.append((address, port))
+        return False
+
+    login = msrp.RelayLogin("msrps://Example.com;tcp", "alice", "secret")
+    async with (
+        msrp.Engine(resolver=resolver, services=services, allow_dial=allow_dial) as engine,
+        engine.session(relays=[login]) as session,
+    ):
+        with pytest.raises(msrp.ConnectError, match=r"no server of relay example\.com can be used"):
+            await session.authenticate()
+    assert asked == ["_msrps._tcp.example.com", "first.example", "second.example"]
+    assert tried == [("127.0.0.7", 3), ("127.0.0.7", 4)]
+    covers("R-191")
+
+
+async def test_what_the_hosts_records_say_of_a_relay(until: Until) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    asked: list[str] = []
+
+    def resolver(name: str) -> list[str]:
+        asked.append(name)
+        return []
+
+    def gives(what: Any) -> Callable[[str], Any]:
+        def services(_: str) -> Any:
+            if isinstance(what, BaseException):
+                raise what
+            return what
+
+        return services
+
+    login = msrp.RelayLogin("msrps://example.com;tcp", "alice", "secret")
+    for services, text, is_defect in [
+        (None, "cannot resolve example.com: the name has no address", False),
+        (gives([]), "cannot resolve example.com: the name has no address", False),
+        (gives([(0, 0, 0, ".")]), "offers no relay", False),
+        (gives([(0, 0, 9, "a b")]), "no record of example.com names a server", False),
+        (gives(OSError("SERVFAIL")), "_msrps._tcp.example.com: SERVFAIL", False),
+        (gives(KeyError("x")), "KeyError: 'x'", True),
+        (gives([(0, 0, 70_000, "a.example")]), "OverflowError", True),
+        (gives([1]), "TypeError", True),
+        (gives(None), "TypeError", True),
+    ]:
+        told.clear()
+        asked.clear()
+        async with (
+            msrp.Engine(resolver=resolver, services=services) as engine,
+            engine.session(relays=[login]) as session,
+        ):
+            with pytest.raises(msrp.ConnectError, match=text):
+                await session.authenticate()
+        assert [bool(told)] == [is_defect], text
+        assert asked == (["example.com"] if "cannot resolve" in text else [])
+    with pytest.raises(TypeError, match="services is a function, not list"):
+        msrp.Engine(services=[])  # type: ignore[arg-type]
+    covers("R-193")
+
+
 async def test_allow_dial_refuses_addresses(until: Until) -> None:
     asked: list[tuple[msrp.Session, str, int]] = []
     told: list[dict[str, Any]] = []

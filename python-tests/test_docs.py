@@ -42,6 +42,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 RUN = {"python", "c", "rust", "sh"}
 #: Compared with the code below.
 SIGNATURES = {"signature python", "signature python msrp.sdp", "signature rust"}
+#: Configurations of `msrp relay`, checked by the tests of the command.
+CONFIGURATION = "toml"
 #: What the block before it prints.
 OUTPUT = "text output"
 
@@ -120,7 +122,7 @@ def section(document: str, title: str) -> str:
 
 def test_every_fence_says_what_it_is() -> None:
     assert BLOCKS
-    allowed = RUN | SIGNATURES | {"text", OUTPUT}
+    allowed = RUN | SIGNATURES | {CONFIGURATION, "text", OUTPUT}
     assert [str(block) for block in BLOCKS if block.language not in allowed] == []
     before = [
         other.language for other, block in itertools.pairwise(BLOCKS) if block.language == OUTPUT
@@ -369,7 +371,7 @@ def command_help(*arguments: str) -> str:
 
 def commands_in(text: str) -> set[str]:
     listed = text.partition("Commands:")[2].partition("Options:")[0]
-    return set(re.findall(r"^  (\w+) ", listed, re.MULTILINE)) - {"help"}
+    return set(re.findall(r"^  (\w[\w-]*) ", listed, re.MULTILINE)) - {"help"}
 
 
 def options_of(*command: str) -> set[str]:

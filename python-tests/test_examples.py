@@ -7,7 +7,10 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
-CHAT = Path(__file__).resolve().parent.parent / "examples" / "python" / "chat.py"
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+CHAT = EXAMPLES / "python" / "chat.py"
 
 
 async def test_chat(tmp_path: Path) -> None:
@@ -31,6 +34,25 @@ async def test_chat(tmp_path: Path) -> None:
     await end(offerer)
     assert await line(answerer) == "* closed by the peer"
     await end(answerer)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("two_parties", "hops on the way to Alice: 2\n"),
+        (
+            "chain",
+            "Alice's requests pass localhost and 127.0.0.1\n"
+            "Bob's requests pass 127.0.0.1 and localhost\n",
+        ),
+    ],
+)
+async def test_relay(name: str, expected: str) -> None:
+    command = [sys.executable, str(EXAMPLES / "relay" / f"{name}.py")]
+    party = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    output, _ = await party.communicate()
+    assert output.decode() == f"{expected}Hello, Bob\nHello, Alice\n"
+    assert party.returncode == 0
 
 
 async def start(role: str, folder: Path) -> Process:

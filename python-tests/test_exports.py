@@ -14,13 +14,16 @@ NAMES = """
     Answer AuthError Body CloseReason ConcurrencyError ConnectError ConnectionOptions Direction
     Engine Event EventStream EventsLost ForkedError Headers Histogram InternalError InvalidSdp
     InvalidUri LimitExceeded Limits Listener Message MessageAborted MsrpError PeerCertificate
-    Profile ProtocolError QueueFull Report Request Session SessionClosed State StateChanged Stats
-    StatusError TLSConfig TlsError TooLarge Trace Traffic TransactionTimeout Transfer TransferFailed
-    TransferUnconfirmed UnacceptedType Uri __version__
+    Profile ProtocolError QueueFull Relay RelayAuthorisation RelayCredentials RelayListener
+    RelayLogin RelayMessage RelayNextHop RelayPath RelayStats Report Request Session SessionClosed
+    SrvRecord State StateChanged Stats StatusError TLSConfig TlsError TooLarge Trace Traffic
+    TransactionTimeout Transfer TransferFailed TransferUnconfirmed UnacceptedType Uri __version__
+    ha1
 """
 
 #: Of the modules that are asked for by name.
 MODULES = {
+    "cpim": "ParseError Sender senders",
     "sdp": """Attribute AttributesIn Direction Finding Fingerprint MediaDescription MediaLine
         SessionDescription Setup Severity answer check offer parse refuse""",
     "wire": """Body ByteRange End EventParser Fault Frame Head Headers ParseError Parser Piece
@@ -29,15 +32,18 @@ MODULES = {
 }
 
 MEMBERS = {
-    "Engine": "aclose listen reload_tls session set_trace stats",
+    "Engine": "aclose listen relay reload_tls session set_trace stats",
     "EventStream": "",
     "Listener": "adopt close host port secure",
     "Message": "complete content_type headers message_id read reject report save text total",
-    "Session": """adopt close close_reason create_answer create_offer direction events id
-    local_attributes local_media local_path offer_attributes offer_due offer_media open
-    peer_certificate prepare_remote recv recv_many recv_request relocate remote_description
-    remote_direction remote_fingerprints remote_path request rollback_offer send send_nowait
-    set_attributes set_direction set_remote set_remote_attributes set_remote_path state""",
+    "Session": """adopt authenticate close close_reason create_answer create_offer direction events
+    id local_attributes local_media local_path offer_attributes offer_due offer_media open
+    peer_certificate prepare_remote recv recv_many recv_request relay_path relocate
+    remote_description remote_direction remote_fingerprints remote_path request rollback_offer send
+    send_nowait set_attributes set_direction set_remote set_remote_attributes set_remote_path
+    state""",
+    "Relay": "aclose listen revoke stats",
+    "RelayListener": "close host port",
     "Request": "body content_type headers message_id method respond",
     "Transfer": "abort accepted acknowledged delivered message_id sent_bytes total",
     "Uri": "host port scheme session_id transport userinfo",

@@ -25,6 +25,13 @@ long_property_tests() {
     PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --locked --quiet --release -p msrp
 }
 
+# A message of 1 GiB to a slow receiver beside a hundred sessions that chat, by itself: it compares times. The log has
+# the figures.
+long_bulk() {
+    cargo test --locked --quiet --release -p msrp --test relay_net_bulk -- --ignored --nocapture \
+        --test-threads 1
+}
+
 # The pure layers only: Miri knows no sockets. Property tests are left to the other steps, and what counts the cost of
 # large numbers; the rest takes smaller ones.
 miri() {
@@ -46,6 +53,7 @@ step "C tests with SIP stacks" python scripts/c_tests.py stacks valgrind
 step "C calls in random orders" env LIBMSRP_CALLS_SECONDS=200 python scripts/c_tests.py run sanitized
 step "loom models" loom_ran
 step "long property tests" long_property_tests
+step "1 GiB beside 100 chats" long_bulk
 step "python module" build_module dev
 step "interpreter exit, 1000 runs" python python-tests/stress_exit.py --runs 1000
 step "interpreter exit over TLS, 200 runs" python python-tests/stress_exit.py --runs 200 --tls

@@ -55,6 +55,15 @@ need_sip_stacks() {
     need_library libre-dev libre
 }
 
+# The relay that ours and our clients are tried with.
+need_kamailio() {
+    # Where Debian puts servers.
+    PATH=$PATH:/usr/sbin
+    need kamailio kamailio
+    local modules=(/usr/lib/*/kamailio/modules/tls.so)
+    [ -e "${modules[0]}" ] || install_debian kamailio-tls-modules "missing: TLS for Kamailio"
+}
+
 install_debian() {
     local package=$1 why=$2
     if ! have apt-get; then

@@ -15,6 +15,7 @@ need_c
 need_python
 need tshark tshark
 need_sip_stacks
+need_kamailio
 need openssl openssl
 
 export MSRP_MARKS=$ROOT/build/marks.tsv
@@ -38,6 +39,7 @@ suite "Python" python -m pytest --quiet "$@"
 suite "Python on uvloop" python -m pytest --quiet --loop=uvloop "$@"
 suite "demo" scripts/demo.sh
 suite "demo over TLS" env TLS=fingerprint scripts/demo.sh
+suite "demo through a relay" env RELAY=1 scripts/demo.sh
 
 [ ${#FAILED[@]} = 0 ] || die "failed: ${FAILED[*]}"
 if [ $# != 0 ]; then
