@@ -136,6 +136,29 @@ async def test_reject_answers_with_the_status() -> None:
         assert await (await bob.recv()).text() == "goes on"
 
 
+@pytest.mark.parametrize("length", [5, 100_000])
+async def test_reject_of_what_is_all_here_is_a_report(length: int) -> None:
+    async with (
+        msrp.Engine() as engine,
+        pair(engine, accept_types=TYPES, reports="manual") as (alice, bob),
+    ):
+        transfer = await alice.send(bytes(length), "application/octet-stream", success_report=True)
+        message = await bob.recv()
+        await transfer.acknowledged()
+        await message.reject(413, "not today")
+        with pytest.raises(msrp.StatusError) as caught:
+            await transfer.delivered()
+        assert (caught.value.status, bob.state) == (413, msrp.State.OPEN)
+        # Nothing contradicts it.
+        await message.report(200)
+        await message.reject(413, "not today")
+        await alice.send("goes on")
+        assert await (await bob.recv()).text() == "goes on"
+        await bob.close()
+        with pytest.raises(msrp.SessionClosed):
+            await message.reject()
+
+
 async def test_a_dropped_message_does_not_hold_the_window() -> None:
     async with msrp.Engine() as engine, pair(engine, accept_types=TYPES) as (alice, bob):
         transfer = await alice.send(bytes(4 * MIB), "application/octet-stream")

@@ -414,7 +414,9 @@ async def test_mutual_authentication(authority: trustme.CA, config: msrp.TLSConf
             assert hashlib.sha256(ours.der).digest().hex(":").upper() in ours.fingerprint
             assert "trustme" in ours.issuer
             assert ours.not_before < dt.datetime.now(dt.UTC) < ours.not_after
-        assert alice.peer_certificate is None  # it has ended
+        # Known after its end, too.
+        assert alice.state is msrp.State.CLOSED
+        assert (alice.peer_certificate, bob.peer_certificate) == (ours, theirs)
         async with pair(
             engine,
             offerer={"tls": bare, "setup": "active"},

@@ -314,6 +314,7 @@ impl<'a> Dispatcher<'a> {
                 reason,
                 error,
                 unacknowledged,
+                ..
             } => {
                 self.engine.sessions.remove(entry.handle);
                 let transfers: Vec<u64> = unacknowledged.iter().map(|t| t.0).collect();

@@ -15,6 +15,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use crate::certificate;
 use crate::core::{Core, Owned};
 use crate::error::exception;
 use crate::message::{self, Head};
@@ -39,7 +40,9 @@ pub(crate) const EVENT_KINDS: [&str; 30] = [
     "report",        // transfer, status, comment, (start, end or None, total or None) or None
     "shed",          //
     "recovered",     //
-    "closed",        // (kind, text, status or None, offset or None), exception or None, [transfer]
+    // (kind, text, status or None, offset or None), exception or None, [transfer], (local path, remote path,
+    // certificate), each of these or None
+    "closed",
     "engine_closed", //
     "reports_lost",  // count
     "unconfirmed",   // transfer, Message-ID, exception
@@ -182,11 +185,20 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
             reason,
             error,
             unacknowledged,
+            facts,
         } => {
             let error = error.map(|error| exception(py, error)).transpose()?;
             let unacknowledged: Vec<u64> =
                 unacknowledged.iter().map(|transfer| transfer.0).collect();
-            (16, session, close_reason(reason), error, unacknowledged).into_pyobject(py)
+            let facts = (
+                facts.local_path.as_ref().map(uri::from_path),
+                facts.remote_path.as_ref().map(uri::from_path),
+                facts
+                    .peer_certificate
+                    .map(|shown| certificate::values(py, shown)),
+            );
+            let reason = close_reason(reason);
+            (16, session, reason, error, unacknowledged, facts).into_pyobject(py)
         }
         Event::EngineClosed => (17, session).into_pyobject(py),
         Event::ReportsLost { count } => (18, session, count).into_pyobject(py),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use api_support::{DEADLINE, Pair, next, options, text, within};
 use msrp::{
-    Adopt, CloseReason, Engine, EngineOptions, ErrorKind, ListenOptions, Session, SessionEvent,
-    SessionOptions, SessionState,
+    Adopt, CloseReason, Engine, EngineOptions, ErrorKind, ListenOptions, SelfSigned, Session,
+    SessionEvent, SessionOptions, SessionState, TlsConfig,
 };
 
 /// Two sessions that know each other and are not open.
@@ -250,6 +250,42 @@ async fn a_session_needs_no_sdp() {
         .await
         .expect("admitted");
     assert_eq!(next(&bob).await.text().await.expect("whole"), "by path");
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_session_outlives_it() {
+    let tls = TlsConfig::self_signed(["anonymous.invalid"], &SelfSigned::default());
+    let tls = SessionOptions {
+        secure: true,
+        tls: Some(tls.expect("made")),
+        ..options()
+    };
+    for options in [options(), tls] {
+        let is_secure = options.secure;
+        let Pair { engine, alice, bob } = Pair::with(EngineOptions::default(), options).await;
+        let known = |session: &Session| {
+            let path = session.local_path().expect("a path");
+            let theirs = session.remote_path().expect("known").expect("a path");
+            let shown = session.peer_certificate().expect("known");
+            (path, theirs, shown)
+        };
+        let before = (known(&alice), known(&bob));
+        assert_eq!(before.0.2.is_some(), is_secure);
+        let closed = within("close", async {
+            tokio::join!(alice.close(None), bob.closed())
+        })
+        .await;
+        assert_eq!(closed.0, CloseReason::Local);
+        assert_eq!((known(&alice), known(&bob)), before);
+        // Whose end was never told knows nothing any more.
+        let third = engine
+            .session(SessionOptions::default())
+            .expect("a session");
+        drop((alice, bob));
+        engine.shutdown(DEADLINE).await;
+        assert_eq!(third.remote_path(), Ok(None));
+        assert!(third.local_path().is_ok());
+    }
 }
 
 #[tokio::test]

@@ -358,6 +358,49 @@ fn rfc4975_7_1_4_failure_reports_of_the_consumer() {
     covers!("C-222", "C-223", "C-224", "C-225", "T-10");
 }
 
+/// The consumer could not know that the last octet was there already.
+#[test]
+fn rfc4975_7_1_4_what_is_refused_too_late_is_reported() {
+    for (mode, asked, expected) in [
+        (ReportMode::Manual, "", 1),
+        (ReportMode::Manual, "Success-Report: yes\r\n", 1),
+        (ReportMode::Manual, "Failure-Report: no\r\n", 0),
+        // Automatic ones are made of messages that asked for success.
+        (ReportMode::Auto, "", 0),
+        (ReportMode::Auto, "Success-Report: yes\r\n", 1),
+        (
+            ReportMode::Auto,
+            "Success-Report: yes\r\nFailure-Report: no\r\n",
+            0,
+        ),
+    ] {
+        let mut bench = Bench::with(|config| config.reports = mode);
+        bench.side.consume = false;
+        let headers = format!("Message-ID: m1xx\r\nByte-Range: 1-5/5\r\n{asked}");
+        bench.feed(send("tid1", &headers, Some("12345"), '$'));
+        let message = bench.side.take().into_iter().find_map(|event| match event {
+            Event::Message { message, .. } => Some(message),
+            _ => None,
+        });
+        let message = message.expect("a message");
+        let refused = Command::Reject(message, StatusCode(413), "Declined".into());
+        bench.side.connection.handle_command(bench.now, S1, refused);
+        let told = bench.feed("");
+        let status = "\r\nByte-Range: 1-5/5\r\nStatus: 000 413 Declined\r\n";
+        assert_eq!(told.matches(status).count(), expected, "{asked}: {told}");
+        // Nothing contradicts it later.
+        for later in [
+            Command::Reject(message, StatusCode(413), "Declined".into()),
+            Command::Report(message, StatusCode::OK, String::new()),
+            Command::Taken(message),
+        ] {
+            bench.side.connection.handle_command(bench.now, S1, later);
+            assert_eq!(bench.feed(""), "", "{asked}");
+        }
+    }
+    covers!("C-223", "C-225");
+}
+
 #[test]
 fn rfc4975_7_1_2_no_reports_when_the_session_is_over() {
     let mut bench = Bench::new();

@@ -16,6 +16,7 @@ from .events import EventStream, wake
 from .exceptions import SessionClosed
 from .message import Incoming
 from .requests import Answer, Requests
+from .tls import PeerCertificate, _peer_certificate
 from .transfer import ACCEPTED, ACKNOWLEDGED, DELIVERED, ENDED, UNCONFIRMED, Transfer
 from .types import (
     CloseReason,
@@ -52,6 +53,7 @@ class SessionBase:
         "__weakref__",
         "_acked",
         "_burst",
+        "_certificate",
         "_close_error",
         "_close_reason",
         "_close_waiters",
@@ -100,6 +102,8 @@ class SessionBase:
         self._local_path: tuple[Uri, ...] = () if relayed else tuple(core.local_path())
         self._login_waiter: asyncio.Future[tuple[Uri, ...]] | None = None
         self._remote_path: tuple[Uri, ...] = ()
+        # What the peer has shown, since the session is over.
+        self._certificate: PeerCertificate | None = None
         self._state = State.NEW
         self._opened = False
         self._close_reason: CloseReason | None = None
@@ -355,10 +359,18 @@ class SessionBase:
     def _on_closed(
         self,
         event: tuple[
-            int, int, tuple[Any, str, int | None, int | None], Exception | None, list[int]
+            int,
+            int,
+            tuple[Any, str, int | None, int | None],
+            Exception | None,
+            list[int],
+            tuple[list[Uri] | None, list[Uri] | None, tuple[Any, ...] | None],
         ],
     ) -> None:
-        reason, error, left = event[2], event[3], event[4]
+        _, _, reason, error, left, (local_path, remote_path, certificate) = event
+        self._local_path = tuple(local_path or ())
+        self._remote_path = tuple(remote_path or ())
+        self._certificate = _peer_certificate(certificate)
         transfers = (self._transfers.get(handle) for handle in left)
         unacknowledged = tuple(transfer.message_id for transfer in transfers if transfer)
         self._end(CloseReason(*reason, unacknowledged), error)

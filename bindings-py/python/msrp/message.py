@@ -205,17 +205,24 @@ class Message:
 
     async def reject(self, status: int = 413, comment: str = "") -> None:
         """Refuses the rest of the message: its chunks are answered with `status`, and what has come
-        of it is thrown away. Does nothing when it is complete.
+        of it is thrown away.
+
+        Where all of it has come by then, the REPORT about it carries `status`: if this side makes
+        them itself, or if one of success was asked for and not everything is read yet. Does nothing
+        otherwise.
 
         Raises `ValueError` for a status that is none, `TooLarge` for a comment beyond
-        `Limits.start_line`.
+        `Limits.start_line`, and `SessionClosed`.
 
         Cancellation: it does not suspend.
         """
         self._session._check_loop()
-        if self._lease is not None and self._lease.incoming.end is None:
-            self._session._core.reject(self._handle, status, comment)
-            self._lease.incoming.discard()
+        incoming = self._lease.incoming if self._lease is not None else None
+        if incoming is not None and incoming.end not in (None, "complete"):
+            return
+        self._session._core.reject(self._handle, status, comment)
+        if incoming is not None:
+            incoming.discard()
 
     def _incoming(self) -> Incoming:
         if self._lease is None:

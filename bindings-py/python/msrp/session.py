@@ -84,12 +84,13 @@ class Session(SessionBase):
     @property
     def peer_certificate(self) -> PeerCertificate | None:
         """The certificate that the peer showed, and what proves it: None without TLS, before `open`
-        is done, after the session has ended, and for a peer that connected and showed none.
+        is done, and for a peer that connected and showed none. It is known after the end of the
+        session, too: a peer may be gone by the time that `open` is done.
         """
-        try:
-            return _peer_certificate(self._core.peer_certificate())
-        except SessionClosed:
-            return None
+        if self._state is not State.CLOSED:
+            with contextlib.suppress(SessionClosed):
+                return _peer_certificate(self._core.peer_certificate())
+        return self._certificate
 
     def __repr__(self) -> str:
         return f"<Session {self._short_id()} {self._state.value}>"

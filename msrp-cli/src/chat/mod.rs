@@ -371,11 +371,7 @@ impl Chat<'_> {
 
 /// Refuses a file: the rest of it, or, if all of it is here, by a REPORT. It fails where the session is over anyway.
 fn decline(message: &Message) {
-    let status = StatusCode(413);
-    let _ = match message.complete() {
-        true => message.report(status, "Declined"),
-        false => message.reject(status, "Declined"),
-    };
+    let _ = message.reject(StatusCode(413), "Declined");
 }
 
 /// A path as people type it.

@@ -333,7 +333,8 @@ impl Message {
 
     /// Refuses the message, or the rest of it: its chunks are answered with `status`, which makes the sender stop
     /// (413 for too much, RFC 4975 §10.5; 415 for a type, §10.6). Calls that read it get the error `Status` when
-    /// the engine has done so. Without effect once the message is complete.
+    /// the engine has done so. Where all of it has come by then, the REPORT about it carries `status`: if this side
+    /// makes them itself, or if one of success was asked for and not everything is taken yet. Without effect otherwise.
     ///
     /// Errors: `Gone`, `InvalidArgument` (a status that is no failure), `TooLarge` (a comment beyond `start_line`).
     pub fn reject(&self, status: StatusCode, comment: &str) -> Result<()> {

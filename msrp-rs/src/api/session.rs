@@ -77,11 +77,14 @@ impl Session {
         }
     }
 
-    /// Our path: our URI, after those of our relays.
+    /// Our path: our URI, after those of our relays. It is known after the end of the session, too.
     ///
-    /// Errors: `Gone`.
+    /// Errors: `InvalidArgument` (a session with relays before [`authenticate`](Self::authenticate)), `Gone` (it is over,
+    /// and never had one).
     pub fn local_path(&self) -> Result<UriPath> {
-        self.shared().engine.local_path(self.handle())
+        let shared = self.shared();
+        let asked = shared.engine.local_path(shared.session);
+        shared.known(asked, |facts| facts.local_path.clone())
     }
 
     /// Logs in to the session's relays ([`SessionOptions::relays`](crate::SessionOptions::relays), RFC 4976 §5.1) and
@@ -117,19 +120,20 @@ impl Session {
         self.shared().engine.relay_path(self.handle())
     }
 
-    /// The peer's path, once it is known.
-    ///
-    /// Errors: `Gone`.
+    /// The peer's path, once it is known, and after the end of the session, too.
     pub fn remote_path(&self) -> Result<Option<UriPath>> {
-        self.shared().engine.remote_path(self.handle())
+        let shared = self.shared();
+        let asked = shared.engine.remote_path(shared.session);
+        shared.known(asked, |facts| Some(facts.remote_path.clone()))
     }
 
     /// The certificate that the peer showed, and what proves it: `None` without TLS, before [`open`](Self::open) is done,
-    /// and for a peer that connected and showed none.
-    ///
-    /// Errors: `Gone`.
+    /// and for a peer that connected and showed none. It is known after the end of the session, too: a peer may be gone
+    /// by the time that `open` is done.
     pub fn peer_certificate(&self) -> Result<Option<PeerCertificate>> {
-        self.shared().engine.peer_certificate(self.handle())
+        let shared = self.shared();
+        let asked = shared.engine.peer_certificate(shared.session);
+        shared.known(asked, |facts| Some(facts.peer_certificate.clone()))
     }
 
     /// A whole minimal SDP that offers this session. The offer is open until [`set_remote`](Self::set_remote) is given

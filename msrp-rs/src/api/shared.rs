@@ -24,7 +24,7 @@ use super::request::Arrived;
 use super::transfer::{Outcome, Outgoing, Report};
 use crate::engine::{
     self as facade, Admitted, Domain, Event, MessageHandle, RequestOptions, SendBody, SendOptions,
-    SessionHandle, SessionOptions, TransferHandle, Wake,
+    SessionFacts, SessionHandle, SessionOptions, TransferHandle, Wake,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -99,6 +99,8 @@ struct State {
     lookups: HashSet<u64>,
     /// What the relays said last.
     login: Option<Result<UriPath>>,
+    /// What is known of the session since it is over.
+    facts: Option<Box<SessionFacts>>,
     /// Credit that the consumer has freed and the engine does not have back yet.
     credit: usize,
     /// Messages that the consumer has taken and the engine does not know of yet.
@@ -291,6 +293,28 @@ impl Shared {
     /// How far the session has come.
     pub(super) fn phase(&self) -> Phase {
         self.state.lock().phase.clone()
+    }
+
+    /// What the engine says of the session, or, where that is over, what is known of it.
+    pub(super) fn known<T>(
+        &self,
+        asked: Result<T>,
+        kept: impl FnOnce(&SessionFacts) -> Option<T>,
+    ) -> Result<T> {
+        match asked {
+            Err(error) if error.kind == ErrorKind::Gone => {
+                // Whoever took the last event has applied it then.
+                self.catch_up();
+                drop(self.order.lock());
+                self.state
+                    .lock()
+                    .facts
+                    .as_deref()
+                    .and_then(kept)
+                    .ok_or(error)
+            }
+            asked => asked,
+        }
     }
 
     /// Whether the session is bound, or was until it ended; `None` while it is neither bound nor over.
@@ -503,7 +527,15 @@ impl Shared {
             | Event::RelayClosed { .. } => {}
             Event::Shed => self.note(|| Some(SessionEvent::Shed)),
             Event::Recovered => self.note(|| Some(SessionEvent::Recovered)),
-            Event::Closed { reason, error, .. } => self.close(reason, error),
+            Event::Closed {
+                reason,
+                error,
+                facts,
+                ..
+            } => {
+                self.state.lock().facts = Some(facts);
+                self.close(reason, error);
+            }
             Event::EngineClosed => {
                 if self.gone().is_none() {
                     self.close(CloseReason::Local, None);

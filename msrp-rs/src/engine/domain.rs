@@ -11,7 +11,6 @@ use super::handle::SessionHandle;
 use super::session::Shared;
 use super::translate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::net::mailbox::Item;
 use crate::net::ready::{Ready, Signal};
 use crate::net::wakeup::{WakeCallback, WakeFd};
 
@@ -106,10 +105,11 @@ impl Domain {
         }
         let batch = inner.ready.take(max_events, max_bytes, |key, item| {
             let handle = SessionHandle(key.0);
-            if let Item::Closed { .. } = item {
-                inner.shared.forget(handle);
+            let mut event = translate::event(key, item);
+            if let Some(Event::Closed { facts, .. }) = &mut event {
+                **facts = inner.shared.forget(handle);
             }
-            out.extend(translate::event(key, item).map(|event| (handle, event)));
+            out.extend(event.map(|event| (handle, event)));
         });
         // The end of a session frees what its consumer had not taken.
         inner.shared.context.relieve_senders();

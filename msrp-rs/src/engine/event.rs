@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{MessageHandle, QueryHandle, RelayQuestion, TransferHandle};
+use super::{MessageHandle, PeerCertificate, QueryHandle, RelayQuestion, TransferHandle};
 use crate::error::Error;
 use crate::proto::{Answer, CloseReason, MessageEnd, MessageHead, RequestHead};
 use crate::wire::{ByteRange, StatusCode, UriPath};
@@ -27,6 +27,18 @@ pub enum SessionState {
     Closing,
     /// Over.
     Closed,
+}
+
+/// What there is to know of a session that is over: its handle names nothing any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionFacts {
+    /// Our path; `None` if our relays never gave theirs.
+    pub local_path: Option<UriPath>,
+    /// The peer's path, if it was known.
+    pub remote_path: Option<UriPath>,
+    /// What [`Engine::peer_certificate`](super::Engine::peer_certificate) gave.
+    pub peer_certificate: Option<PeerCertificate>,
 }
 
 /// What happened in a session. Octets of content come with a `credit` that the host gives back with
@@ -224,6 +236,8 @@ pub enum Event {
         error: Option<Error>,
         /// Messages neither acknowledged nor failed before.
         unacknowledged: Vec<TransferHandle>,
+        /// What can still be asked of it.
+        facts: Box<SessionFacts>,
     },
     /// A relay asks something, with session handle 0: see [`RelayEvents`](super::RelayEvents).
     Relay {

@@ -105,7 +105,7 @@ pub use dialling::{
 pub use dialog::refuse;
 pub use domain::{Domain, Wake};
 pub use error::{ERROR_TABLE, ErrorRow};
-pub use event::{Event, SessionState};
+pub use event::{Event, SessionFacts, SessionState};
 pub use handle::{
     ListenerHandle, MessageHandle, QueryHandle, RelayHandle, SessionHandle, TransferHandle,
 };

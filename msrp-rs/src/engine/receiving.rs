@@ -49,7 +49,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses (the rest of) a message: its further chunks are answered with `status`. 413 asks the peer to stop.
+    /// Refuses (the rest of) a message: its further chunks are answered with `status`. 413 asks the peer to stop. Where
+    /// all of it has come by then, the REPORT about it carries `status`, unless it was made.
     ///
     /// # Errors
     /// `InvalidArgument` for a status that is no failure, `TooLarge` for a comment beyond `start_line`, `Gone`, `Forked`.

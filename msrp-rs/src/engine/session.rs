@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 
+use super::event::SessionFacts;
 use super::handle::{MessageHandle, SessionHandle, TransferHandle};
 use super::lifecycle::Core;
 use super::negotiation::{Local, Negotiation};
@@ -339,6 +340,15 @@ impl Session {
         self.entry.mailbox()
     }
 
+    fn facts(&self) -> SessionFacts {
+        let mut negotiation = self.negotiation.lock();
+        SessionFacts {
+            local_path: negotiation.path().ok().cloned(),
+            remote_path: negotiation.remote().map(|remote| remote.path().clone()),
+            peer_certificate: self.entry.peer_certificate(),
+        }
+    }
+
     /// An error for what a session behind relays cannot do.
     pub(super) fn check_direct(&self, call: &str) -> Result<()> {
         match self.behind {
@@ -420,15 +430,15 @@ impl Shared {
         self.sessions.read().iter().cloned().collect()
     }
 
-    /// The session's last event was taken: its handle names nothing from now on.
-    pub(super) fn forget(&self, handle: SessionHandle) {
+    /// The session's last event was taken: its handle names nothing from now on. Gives what is to be known of it still.
+    pub(super) fn forget(&self, handle: SessionHandle) -> SessionFacts {
         let mut sessions = self.sessions.write();
         let numbers = sessions
             .get(handle.0)
             .map(|session| session.mailbox().next_numbers());
         let session = sessions.remove(handle.0, numbers);
         drop(sessions);
-        drop(session);
+        session.map_or_else(SessionFacts::default, |session| session.facts())
     }
 
     /// The consumer is gone: its sessions end, and nobody waits for their last event.

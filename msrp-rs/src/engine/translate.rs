@@ -81,6 +81,8 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             error: error.or_else(|| close_error(&reason)),
             reason,
             unacknowledged: unacknowledged.into_iter().map(transfer_of).collect(),
+            // Only the session knows them.
+            facts: Box::default(),
         },
         Item::Event(said) => match said {
             Said::Message {

@@ -136,7 +136,8 @@ pub enum Command {
     Consumed(usize),
     /// The consumer took the last part of a complete message.
     Taken(MessageKey),
-    /// The consumer does not want (the rest of) a message: its chunks are answered with this status.
+    /// The consumer does not want (the rest of) a message: its chunks are answered with this status. Of a complete one,
+    /// the REPORT that is not made yet says it.
     Reject(MessageKey, StatusCode, String),
     /// Makes a REPORT about a message that is complete, with [`ReportMode::Manual`].
     Report(MessageKey, StatusCode, String),

@@ -611,7 +611,8 @@ impl Connection {
         }
     }
 
-    /// The consumer does not want a message.
+    /// The consumer does not want a message. It may all have come while the consumer made up its mind, and then only the
+    /// REPORT about it can say so.
     pub(super) fn reject(
         &mut self,
         _now: Instant,
@@ -621,6 +622,7 @@ impl Connection {
         comment: &str,
     ) {
         let Some(id) = self.sessions[index].incoming.open_by_key(message) else {
+            self.report(index, message, status, comment);
             return;
         };
         if matches!(&self.current, Current::Chunk(chunk) if chunk.session == index && chunk.message_id == id)

@@ -321,6 +321,7 @@ impl Seen {
                 reason,
                 error,
                 unacknowledged,
+                ..
             } if *from == session => Some(Closed {
                 reason: reason.clone(),
                 error: error.clone(),
