@@ -3298,7 +3298,9 @@ libmsrp_result libmsrp_message_release(struct libmsrp_engine *engine,
 
 /**
  * Refuses a message, or the rest of it: its next chunks are answered with status (RFC 4975 §10), and
- * on_message_end comes with LIBMSRP_END_REJECTED. Control characters of the comment are sent as spaces.
+ * on_message_end comes with LIBMSRP_END_REJECTED. Where all of it has come by then, the REPORT about it carries status:
+ * with LIBMSRP_REPORTS_MANUAL if none was made, else if one of success was asked for and not everything is consumed
+ * yet; on_message_end comes with LIBMSRP_END_COMPLETE. Control characters of the comment are sent as spaces.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, status is no failure status, or comment is
  * not UTF-8; LIBMSRP_ERR_TOO_LARGE: comment does not fit into limits.start_line; LIBMSRP_ERR_GONE: the message has
