@@ -1,14 +1,17 @@
-//! What all tasks of connections do alike, whatever their octets mean: reading and writing with bounded work, and the
-//! end of a connection in order.
+//! What all tasks of connections do alike, whatever their octets mean: turns until nothing moves, reading and writing
+//! with bounded work, and the end of a connection in order.
 //!
 //! `driver` has sessions on its connections, `relay` has other connections' requests on them.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::time::Sleep;
 
 use super::context::Context;
 use super::tls::failure::is_tls;
@@ -17,8 +20,8 @@ use crate::proto::{CloseReason, Connection};
 
 /// Turns of a task in one poll before other tasks get their chance, and how long they may take: 128 KiB of requests as
 /// small as can be are some milliseconds.
-pub(crate) const TURNS: usize = 8;
-pub(crate) const POLL: Duration = Duration::from_micros(500);
+const TURNS: usize = 8;
+const POLL: Duration = Duration::from_micros(500);
 /// Writes in one turn.
 const WRITES: usize = 4;
 /// Slices in one write.
@@ -92,6 +95,52 @@ impl Stage {
                 Some(*until)
             }
         }
+    }
+}
+
+/// The task of a connection, turn by turn.
+pub(crate) trait Turns {
+    /// One round through everything. True when something moved.
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool;
+    /// How far the connection is.
+    fn stage(&self) -> &Stage;
+    /// Tells others what is left to tell them.
+    fn tell(&mut self);
+    /// When a turn is due although nothing moves.
+    fn next_time(&self) -> Option<Instant>;
+    /// What wakes the task then.
+    fn timer(&mut self) -> Pin<&mut Sleep>;
+
+    /// Takes turns until nothing moves, or others are to have their chance. One that moved nothing ends the poll with
+    /// every waker in place.
+    fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let start = Instant::now();
+        for _ in 0..TURNS {
+            let moved = self.turn(cx);
+            if matches!(self.stage(), Stage::Over) {
+                self.tell();
+                return Poll::Ready(());
+            }
+            if moved && start.elapsed() < POLL {
+                continue;
+            }
+            if moved {
+                break;
+            }
+            let Some(next) = self.next_time() else {
+                return Poll::Pending;
+            };
+            let next = tokio::time::Instant::from_std(next);
+            let mut timer = self.timer();
+            if timer.deadline() != next {
+                timer.as_mut().reset(next);
+            }
+            if timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

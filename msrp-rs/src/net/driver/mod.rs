@@ -28,7 +28,7 @@ use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
-use super::pump::{POLL, Pump, Read, Stage, TIDY, TURNS, kind_of};
+use super::pump::{Pump, Read, Stage, TIDY, Turns, kind_of};
 use super::registry::{Entry, Origin, Way};
 use super::sockopt::{address_lost, why_lost};
 use super::tls::failure;
@@ -140,52 +140,6 @@ impl Driver {
     fn log(&self, level: LogLevel, text: &str) {
         let log = &self.context().log;
         log.connection(level, self.connected.inbox.id(), format_args!("{text}"));
-    }
-
-    /// One round through everything. True when something moved.
-    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let now = Instant::now();
-        let mut moved = self.take_inbox(cx, now);
-        let Some(connection) = &mut self.connection else {
-            self.stage = Stage::Over;
-            return false;
-        };
-        let is_short = self.connected.context.memory.is_short();
-        if is_short != self.is_short {
-            self.is_short = is_short;
-            if self.connected.context.memory.take_exceeded() {
-                let limit = self.connected.context.limits.engine_memory;
-                let text = format_args!(
-                    "more than engine_memory, {limit} octets, is held: new chunks get 413"
-                );
-                self.connected.context.log.write(LogLevel::Warn, text);
-            }
-            connection.set_memory_pressure(is_short);
-        }
-        if connection.poll_timeout().is_some_and(|at| at <= now) {
-            connection.handle_timeout(now);
-        }
-        let was_told = std::mem::take(&mut moved);
-        if matches!(self.stage, Stage::Running) {
-            moved |= self.read(cx, now);
-        }
-        self.deliver();
-        moved |= self.write(cx, now);
-        if moved {
-            self.last_traffic = now;
-        } else {
-            self.close_if_silent(now);
-        }
-        self.deliver();
-        moved |= self.advance(cx, now);
-        if self.tidy_at.is_some_and(|at| at <= now) {
-            self.tidy();
-            self.tidy_at = None;
-            self.leave_lost_address(now);
-        } else if moved || was_told {
-            self.tidy_at.get_or_insert(now + TIDY);
-        }
-        moved
     }
 
     /// Closes the connection if it was without traffic for too long.
@@ -453,6 +407,61 @@ impl Driver {
             }
         }
     }
+}
+
+impl Turns for Driver {
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let now = Instant::now();
+        let mut moved = self.take_inbox(cx, now);
+        let Some(connection) = &mut self.connection else {
+            self.stage = Stage::Over;
+            return false;
+        };
+        let is_short = self.connected.context.memory.is_short();
+        if is_short != self.is_short {
+            self.is_short = is_short;
+            if self.connected.context.memory.take_exceeded() {
+                let limit = self.connected.context.limits.engine_memory;
+                let text = format_args!(
+                    "more than engine_memory, {limit} octets, is held: new chunks get 413"
+                );
+                self.connected.context.log.write(LogLevel::Warn, text);
+            }
+            connection.set_memory_pressure(is_short);
+        }
+        if connection.poll_timeout().is_some_and(|at| at <= now) {
+            connection.handle_timeout(now);
+        }
+        let was_told = std::mem::take(&mut moved);
+        if matches!(self.stage, Stage::Running) {
+            moved |= self.read(cx, now);
+        }
+        self.deliver();
+        moved |= self.write(cx, now);
+        if moved {
+            self.last_traffic = now;
+        } else {
+            self.close_if_silent(now);
+        }
+        self.deliver();
+        moved |= self.advance(cx, now);
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy();
+            self.tidy_at = None;
+            self.leave_lost_address(now);
+        } else if moved || was_told {
+            self.tidy_at.get_or_insert(now + TIDY);
+        }
+        moved
+    }
+
+    fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    fn tell(&mut self) {
+        self.deliver();
+    }
 
     fn next_time(&self) -> Option<Instant> {
         let own = match self.stage {
@@ -482,33 +491,8 @@ impl Driver {
             .min()
     }
 
-    fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let start = Instant::now();
-        for _ in 0..TURNS {
-            let moved = self.turn(cx);
-            if matches!(self.stage, Stage::Over) {
-                self.deliver();
-                return Poll::Ready(());
-            }
-            if moved && start.elapsed() < POLL {
-                continue;
-            }
-            if moved {
-                break;
-            }
-            let Some(next) = self.next_time() else {
-                return Poll::Pending;
-            };
-            let next = tokio::time::Instant::from_std(next);
-            if self.timer.deadline() != next {
-                self.timer.as_mut().reset(next);
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+    fn timer(&mut self) -> Pin<&mut Sleep> {
+        self.timer.as_mut()
     }
 }
 

@@ -23,7 +23,7 @@ use super::{Gate, Item, Member, Place, Relay};
 use crate::net::context::Connected;
 use crate::net::inbox::Control;
 use crate::net::log::LogLevel;
-use crate::net::pump::{Machine, POLL, Pump, Read, Stage, TIDY, TURNS, kind_of};
+use crate::net::pump::{Machine, Pump, Read, Stage, TIDY, Turns, kind_of};
 use crate::net::sockopt::{address_lost, why_lost};
 use crate::net::tls::failure;
 use crate::net::trace::{Ends, Watch};
@@ -208,39 +208,6 @@ impl Task {
     fn log(&self, level: LogLevel, text: &str) {
         let log = &self.relay.context.log;
         log.connection(level, self.connected.inbox.id(), format_args!("{text}"));
-    }
-
-    /// One round through everything. True when something moved.
-    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let now = Instant::now();
-        let mut moved = self.take(cx, now);
-        let Some(link) = &mut self.link else {
-            self.stage = Stage::Over;
-            return false;
-        };
-        let is_short = self.relay.context.memory.is_short();
-        if is_short != self.is_short {
-            self.is_short = is_short;
-            link.set_memory_pressure(is_short);
-        }
-        if link.poll_timeout().is_some_and(|at| at <= now) {
-            link.handle_timeout(now);
-        }
-        if matches!(self.stage, Stage::Running) {
-            moved |= self.read(cx, now);
-        }
-        self.exchange(now);
-        moved |= self.write(cx, now);
-        self.exchange(now);
-        moved |= self.advance(cx, now);
-        self.account();
-        if self.tidy_at.is_some_and(|at| at <= now) {
-            self.tidy_at = None;
-            self.tidy(now);
-        } else if moved {
-            self.tidy_at.get_or_insert(now + TIDY);
-        }
-        moved
     }
 
     /// Takes what was brought. True when there was something.
@@ -493,6 +460,48 @@ impl Task {
             self.fail(now, text);
         }
     }
+}
+
+impl Turns for Task {
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let now = Instant::now();
+        let mut moved = self.take(cx, now);
+        let Some(link) = &mut self.link else {
+            self.stage = Stage::Over;
+            return false;
+        };
+        let is_short = self.relay.context.memory.is_short();
+        if is_short != self.is_short {
+            self.is_short = is_short;
+            link.set_memory_pressure(is_short);
+        }
+        if link.poll_timeout().is_some_and(|at| at <= now) {
+            link.handle_timeout(now);
+        }
+        if matches!(self.stage, Stage::Running) {
+            moved |= self.read(cx, now);
+        }
+        self.exchange(now);
+        moved |= self.write(cx, now);
+        self.exchange(now);
+        moved |= self.advance(cx, now);
+        self.account();
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            self.tidy(now);
+        } else if moved {
+            self.tidy_at.get_or_insert(now + TIDY);
+        }
+        moved
+    }
+
+    fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    fn tell(&mut self) {
+        self.exchange(Instant::now());
+    }
 
     fn next_time(&self) -> Option<Instant> {
         let link = self.link.as_ref();
@@ -510,33 +519,8 @@ impl Task {
         .min()
     }
 
-    fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let start = Instant::now();
-        for _ in 0..TURNS {
-            let moved = self.turn(cx);
-            if matches!(self.stage, Stage::Over) {
-                self.exchange(Instant::now());
-                return Poll::Ready(());
-            }
-            if moved && start.elapsed() < POLL {
-                continue;
-            }
-            if moved {
-                break;
-            }
-            let Some(next) = self.next_time() else {
-                return Poll::Pending;
-            };
-            let next = tokio::time::Instant::from_std(next);
-            if self.timer.deadline() != next {
-                self.timer.as_mut().reset(next);
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+    fn timer(&mut self) -> Pin<&mut Sleep> {
+        self.timer.as_mut()
     }
 }
 
