@@ -7,7 +7,7 @@ import logging
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 import msrp
 from msrp.testing import pair
 from test_tls import authority, config  # noqa: F401
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
 
 FIELDS = (
     "tcp.stream",
@@ -92,6 +94,18 @@ async def talk(alice: msrp.Session, bob: msrp.Session) -> dict[str, int]:
     return {"messages": 2 * len(lengths)}
 
 
+async def settled(engine: msrp.Engine, until: Until) -> msrp.Stats:
+    """The counts, once every request is answered and every answer read."""
+
+    def is_quiet() -> bool:
+        stats = engine.stats()
+        sent = stats.sent
+        return sent == stats.received and sum(sent.responses.values()) == sent.send
+
+    await until(is_quiet)
+    return engine.stats()
+
+
 def check(path: Path, port: int, stats: msrp.Stats, messages: int) -> list[dict[str, str]]:
     assert faults(path) == ""
     rows = frames(path, port)
@@ -118,13 +132,15 @@ def check(path: Path, port: int, stats: msrp.Stats, messages: int) -> list[dict[
 
 
 @pytest.mark.parametrize(("host", "chunk_len"), [("127.0.0.1", 2048), ("::1", 0)])
-async def test_tshark_agrees_with_our_counts(tmp_path: Path, host: str, chunk_len: int) -> None:
+async def test_tshark_agrees_with_our_counts(
+    tmp_path: Path, host: str, chunk_len: int, until: Until
+) -> None:
     path = tmp_path / "trace.pcapng"
     async with msrp.Engine(trace=path) as engine:
         async with pair(engine, host=host, chunk_len=chunk_len) as (alice, bob):
             port = bob.local_path[0].port
             sent = await talk(alice, bob)
-        stats = engine.stats()
+            stats = await settled(engine, until)
     assert port is not None
     rows = check(path, port, stats, sent["messages"])
     assert stats.trace_dropped == 0
@@ -138,13 +154,14 @@ async def test_tshark_agrees_with_our_counts(tmp_path: Path, host: str, chunk_le
 async def test_tls_is_decrypted(
     tmp_path: Path,
     config: msrp.TLSConfig,  # noqa: F811
+    until: Until,
 ) -> None:
     path = tmp_path / "trace.pcapng"
     async with msrp.Engine(tls=config, trace=msrp.Trace(path=path, secrets=True)) as engine:
         async with pair(engine, tls=True, chunk_len=0) as (alice, bob):
             port = bob.local_path[0].port
             sent = await talk(alice, bob)
-        stats = engine.stats()
+            stats = await settled(engine, until)
     assert port is not None
     rows = check(path, port, stats, sent["messages"])
     first = bytes.fromhex(rows[0]["tcp.payload"])
