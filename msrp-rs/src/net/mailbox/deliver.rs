@@ -172,6 +172,10 @@ impl Mailbox {
                 .map(|(&key, _)| TransferKey(key))
                 .collect();
             unacknowledged.sort_unstable();
+            for &key in &unacknowledged {
+                state.tell_how_far(key, after);
+            }
+            let transfers = &mut state.transfers;
             let mut unconfirmed = Vec::new();
             for (key, transfer) in transfers.live.drain() {
                 after.released_sent += transfer.held;
@@ -301,6 +305,9 @@ impl Mailbox {
             Event::Failed(key, failure) => {
                 self.memory.messages_failed.fetch_add(1, Relaxed);
                 let late = state.is_settled(*key);
+                if !late {
+                    state.tell_how_far(*key, after);
+                }
                 state.report_settled(*key);
                 let error = state.settle(*key, &self.limits, after);
                 let failure = failure.clone();

@@ -204,6 +204,7 @@ impl State {
                 if let Some(transfer) = self.transfers.live.get_mut(&key.0) {
                     transfer.progress_queued = false;
                     *sent = transfer.sent;
+                    transfer.told = transfer.sent;
                 }
             }
             Item::Event(Event::Report { .. }) => self.reports -= 1,
@@ -330,6 +331,18 @@ impl State {
     }
 
     /// A transfer has its outcome; gives the error that explains it, if this side has one.
+    /// The last word of a transfer that will not be complete: it came that far.
+    pub(super) fn tell_how_far(&mut self, key: TransferKey, after: &mut After) {
+        let Some(transfer) = self.transfers.live.get_mut(&key.0) else {
+            return;
+        };
+        if transfer.sent > transfer.told {
+            transfer.told = transfer.sent;
+            let sent = transfer.sent;
+            self.push(Item::Progress(key, sent), after);
+        }
+    }
+
     pub(super) fn settle(
         &mut self,
         key: TransferKey,

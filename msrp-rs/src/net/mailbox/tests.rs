@@ -277,6 +277,39 @@ fn progress_of_a_long_message_comes_in_steps_and_at_its_end() {
 }
 
 #[test]
+fn how_far_it_came_is_told_before_the_failure_and_before_the_end() {
+    let mailbox = with(|_| {});
+    let admit = || {
+        let body = message(Body::Stream(Some(4 << 20)));
+        mailbox.admit(body, None).expect("room")
+    };
+    let (failing, left, queued) = (admit(), admit(), admit());
+    take(&mailbox);
+    let far = |key, sent| mailbox.deliver(&nobody(), [Event::Progress(key, sent)].into_iter());
+    far(failing, 4000);
+    far(left, 3000);
+    assert!(take(&mailbox).is_empty());
+    let failed = Event::Failed(failing, Failure::Aborted);
+    mailbox.deliver(&nobody(), [failed].into_iter());
+    assert!(matches!(
+        take(&mailbox)[..],
+        [Item::Progress(key, 4000), Item::Failed { .. }] if key == failing
+    ));
+    // What was told already is not told again; what waits is outdated.
+    far(queued, 5000);
+    far(queued, 5001);
+    mailbox.end(CloseReason::PeerClosed, None);
+    let told: Vec<_> = take(&mailbox)
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Progress(key, sent) => Some((key, sent)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(queued, 5000), (left, 3000), (queued, 5001)]);
+}
+
+#[test]
 fn content_waits_while_paused_and_the_end_behind_it() {
     let mailbox = with(|_| {});
     mailbox.pause();
