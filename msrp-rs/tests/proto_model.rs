@@ -148,8 +148,8 @@ struct Direction {
     reportable: Vec<MessageKey>,
     /// Whether the consumer or its memory refused something.
     refused: bool,
-    /// Whether the consumer reported a failure.
-    denied: bool,
+    /// Where the consumer reported a failure.
+    denied: HashSet<SessionKey>,
 }
 
 /// Two connections, and what is known about them.
@@ -281,6 +281,13 @@ impl Talk {
                 };
                 if let Some((key, message)) = known.told.iter().rev().filter_map(begun).nth(nth) {
                     known.refused = true;
+                    // Refused too late: a REPORT says so.
+                    if known.is_whole(key, message) {
+                        if key == MANUAL {
+                            known.reportable.retain(|other| *other != message);
+                        }
+                        known.denied.insert(key);
+                    }
                     let command = Command::Reject(message, StatusCode(403), "no".into());
                     self.command(at_a, key, command);
                 }
@@ -289,7 +296,9 @@ impl Talk {
                 let (_, known, _) = self.at(at_a);
                 if nth < known.reportable.len() {
                     let message = known.reportable.remove(nth);
-                    known.denied |= status != 200;
+                    if status != 200 {
+                        known.denied.insert(MANUAL);
+                    }
                     let command = Command::Report(message, StatusCode(status), "so".into());
                     self.command(at_a, MANUAL, command);
                 }
@@ -537,6 +546,14 @@ impl Direction {
         }
     }
 
+    /// Whether the consumer was told the end of a message that is whole.
+    fn is_whole(&self, key: SessionKey, message: MessageKey) -> bool {
+        self.told.iter().any(|(of, event)| {
+            *of == key
+                && matches!(event, Event::MessageEnd { message: ended, end: MessageEnd::Complete(_) } if *ended == message)
+        })
+    }
+
     /// What is held for consumers is bounded, and reading pauses where it has to.
     fn check_buffers(&self, side: &Side, limits: &Limits) {
         let (mut above, mut all) = (0, 0);
@@ -596,7 +613,7 @@ fn check(name: &str, ours: &Direction, theirs: &Direction, talk: &Talk) {
                 .any(|event| matches!(event, Event::Failed(key, _) if *key == sent.key));
             let left = unacknowledged.contains(&sent.key);
             // What was only written may still fail, when the peer says so; and what the consumer was not content with.
-            let denied = key == MANUAL && theirs.denied;
+            let denied = theirs.denied.contains(&key);
             let partial = sent.failure_report == FailureReport::Partial;
             let late = acknowledged && failed && (partial || denied);
             let ends = usize::from(acknowledged) + usize::from(failed && !late) + usize::from(left);
