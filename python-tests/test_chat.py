@@ -217,10 +217,10 @@ def test_two_terminals(tmp_path: Path) -> None:
         bob.type("half a li")
         bob.wait_for("half a li")
         alice.type("Hello, Bob\r")
-        alice.wait_for("me: Hello, Bob ✓")
+        alice.wait_for("me: Hello, Bob (… )?✓")
         bob.wait_for(r"peer: Hello, Bob\r?\n> half a li")
         bob.type("ne\r")
-        bob.wait_for("me: half a line ✓")
+        bob.wait_for("me: half a line (… )?✓")
         alice.wait_for("peer: half a line")
         # History and editing.
         alice.type("\x1b[A\x1b[D\x1b[D\x1b[D")

@@ -711,7 +711,7 @@ async def test_an_end_inside_a_chunk() -> None:
 
 
 async def test_a_connection_without_a_session_is_closed() -> None:
-    limits = msrp.Limits(unbound=0.2)
+    limits = msrp.Limits(unbound=3)
     async with (
         msrp.Engine(limits=limits) as engine,
         RawPeer() as peer,

@@ -304,7 +304,7 @@ async def test_cancelled_close_closes_nevertheless(until: Until) -> None:
     async with msrp.Engine() as engine, RawPeer() as peer, engine.session() as session:
         await bound(session, peer)
         await session.send("x")
-        closing = asyncio.create_task(session.close(timeout=0.2))
+        closing = asyncio.create_task(session.close(timeout=3))
         await until(lambda: session.state is msrp.State.CLOSING)
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):

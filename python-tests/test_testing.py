@@ -213,7 +213,7 @@ async def test_a_paused_peer_stops_the_sender(until: Until) -> None:
 
 
 async def test_a_lost_response_is_a_timeout() -> None:
-    limits = msrp.Limits(transaction=0.2)
+    limits = msrp.Limits(transaction=3)
     async with msrp.Engine(limits=limits) as engine, pair(engine) as (alice, bob):
         with faults(alice) as f:
             f.drop_responses(count=1)

@@ -297,14 +297,14 @@ async def test_errors_of_fingerprints_say_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "text"),
+    ("says", "patience", "text"),
     [
-        (b"MSRP abcd 400\r\n", "the peer speaks MSRP without TLS"),
-        (b"", "no handshake within"),
+        (b"MSRP abcd 400\r\n", 30, "the peer speaks MSRP without TLS"),
+        (b"", 0.5, "no handshake within"),
     ],
 )
 async def test_a_port_that_does_not_speak_tls(
-    config: msrp.TLSConfig, says: bytes, text: str
+    config: msrp.TLSConfig, says: bytes, patience: float, text: str
 ) -> None:
     heard = bytearray()
 
@@ -316,7 +316,7 @@ async def test_a_port_that_does_not_speak_tls(
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    limits = msrp.Limits(tls_handshake=0.5)
+    limits = msrp.Limits(tls_handshake=patience)
     try:
         async with (
             msrp.Engine(limits=limits) as engine,

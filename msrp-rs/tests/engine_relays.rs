@@ -426,7 +426,7 @@ fn a_session_may_have_a_connection_to_the_relay_of_its_own() {
 fn rfc4976_9_4_new_uris_come_before_the_old_ones_expire_and_an_offer_is_due() {
     let relay = FakeRelay::new();
     let host = Host::new();
-    relay.change(|manners| manners.expires = Some(4));
+    relay.change(|manners| manners.expires = Some(10));
     let alice = host.session_with(relay.options());
     let before = log_in(&host, alice);
     relay.change(|manners| manners.expires = Some(900));
@@ -478,7 +478,7 @@ fn a_relay_that_gives_the_same_uri_has_prolonged_it() {
     let relay = FakeRelay::new();
     let host = Host::new();
     relay.change(|manners| {
-        manners.expires = Some(1);
+        manners.expires = Some(4);
         manners.prolongs = true;
     });
     let session = host.session_with(relay.options());
@@ -502,7 +502,7 @@ fn a_relay_that_gives_the_same_uri_has_prolonged_it() {
 fn a_relay_that_is_silent_to_a_repeated_uri_is_asked_without() {
     let relay = FakeRelay::new();
     let host = Host::with(limits(|limits| {
-        limits.transaction = Duration::from_secs(1);
+        limits.transaction = Duration::from_secs(3);
     }));
     relay.change(|manners| manners.answers = vec![String::new()]);
     let session = host.session_with(relay.options());
@@ -524,7 +524,7 @@ fn a_relay_that_is_silent_to_a_repeated_uri_is_asked_without() {
 fn a_relay_that_does_not_answer_is_given_up() {
     let relay = FakeRelay::new();
     let host = Host::with(limits(|limits| {
-        limits.transaction = Duration::from_secs(1);
+        limits.transaction = Duration::from_secs(3);
     }));
     relay.change(|manners| manners.answers = vec![String::new(), String::new()]);
     let session = host.session_with(relay.options());
@@ -551,7 +551,7 @@ fn a_relay_that_does_not_answer_is_given_up() {
 fn a_silent_connection_is_replaced() {
     let relay = FakeRelay::new();
     let host = Host::with(limits(|limits| {
-        limits.transaction = Duration::from_secs(1);
+        limits.transaction = Duration::from_secs(3);
     }));
     let first = host.session_with(relay.options());
     log_in(&host, first);
@@ -644,7 +644,7 @@ fn rfc4976_9_4_new_uris_while_an_offer_is_open_are_for_the_next_one() {
     let relay = FakeRelay::new();
     let host = Host::new();
     let engine = &host.engine;
-    relay.change(|manners| manners.expires = Some(4));
+    relay.change(|manners| manners.expires = Some(10));
     let alice = host.session_with(relay.options());
     log_in(&host, alice);
     let offer = engine.create_offer(alice).expect("an offer");
@@ -654,7 +654,7 @@ fn rfc4976_9_4_new_uris_while_an_offer_is_open_are_for_the_next_one() {
     let due = |due: bool| {
         move |event: &Event| {
             matches!(event, Event::RelayPath { lifetime: Some(time), offer_due, .. }
-            if time.as_secs() > 4 && *offer_due == due)
+            if time.as_secs() > 10 && *offer_due == due)
         }
     };
     host.wait_event(alice, "other URIs", due(false));

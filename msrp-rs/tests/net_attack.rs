@@ -422,7 +422,7 @@ fn a_peer_that_floods_requests_and_reads_no_answer_is_a_write_stall() {
 #[test]
 fn a_peer_that_never_answers_is_a_timeout() {
     both_ways(
-        |limits| limits.transaction = Duration::from_millis(300),
+        |limits| limits.transaction = Duration::from_secs(2),
         |arena| {
             let (session, uri, mut peer) = arena.bound();
             let transfer = arena.host.send(session, "anybody there?");
@@ -449,7 +449,7 @@ fn a_peer_that_never_answers_is_a_timeout() {
 #[test]
 fn the_time_of_a_request_runs_from_its_last_octet_on() {
     both_ways(
-        |limits| limits.transaction = Duration::from_millis(300),
+        |limits| limits.transaction = Duration::from_millis(1500),
         |arena| {
             let (session, _uri, mut peer) = arena.bound();
             let (clock, _, mut clock_peer) = arena.bound();

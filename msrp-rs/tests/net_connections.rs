@@ -5,6 +5,8 @@ mod engine_support;
 use msrp_conformance::covers;
 use std::io::Read;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use engine_support::{
@@ -129,10 +131,59 @@ fn a_peer_that_never_reads_is_a_write_stall() {
     drop(peer);
 }
 
+/// A machine that was suspended is not a peer that was silent.
+#[test]
+fn rfc4975_7_1_1_an_answer_that_came_while_the_process_stood_still_is_in_time() {
+    let time = Duration::from_secs(2);
+    let host = Host::with(limits(|limits| limits.transaction = time));
+    let (session, mut peer) = dialled(&host);
+    // The wake of another consumer holds the only thread of the engine.
+    let (is_armed, armed) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(())));
+    let (entered, entry) = mpsc::channel();
+    let (arming, gate) = (Arc::clone(&is_armed), Arc::clone(&armed));
+    let wake = move || {
+        if arming.swap(false, Ordering::SeqCst) {
+            entered.send(()).expect("the test waits");
+            drop(gate.lock());
+        }
+    };
+    let domain = host.engine.domain(Wake::Callback(Arc::new(wake)));
+    let domain = domain.expect("a domain");
+    let other = host.engine.session(&domain, SessionOptions::default());
+    let other = other.expect("a session");
+    let uri = host.engine.local_path(other).expect("a path").to_string();
+    host.engine
+        .set_remote_path(other, &remote_uri(2855), false, "*")
+        .expect("a path");
+    let mut knocking = RawPeer::connect(&uri);
+    knocking.send(&uri, &remote_uri(2855), "knock001", "knock");
+    assert!(knocking.frame().starts_with("MSRP knock001 200"));
+    let mut events = Vec::new();
+    wait_until(|| {
+        while domain.next_batch(64, 1 << 16, &mut events) {}
+        let mut told = events.iter();
+        told.any(|(_, event)| matches!(event, Event::Message { .. }))
+    });
+
+    let transfer = host.send(session, "anybody there?");
+    let request = peer.frame();
+    let sent = Instant::now();
+    let held = armed.lock().expect("no panic");
+    is_armed.store(true, Ordering::SeqCst);
+    knocking.send(&uri, &remote_uri(2855), "knock002", "knock");
+    entry.recv_timeout(PATIENCE).expect("the thread is held");
+    peer.answer(&request, "200 OK");
+    wait_until(|| sent.elapsed() > time);
+    drop(held);
+    host.wait_acknowledged(transfer);
+    assert_eq!(host.engine.stats().messages_failed, 0);
+    covers!("C-240");
+}
+
 #[test]
 fn rfc4975_7_1_1_a_peer_that_never_answers_is_a_timeout_of_the_message() {
     let host = Host::with(limits(|limits| {
-        limits.transaction = Duration::from_millis(200);
+        limits.transaction = Duration::from_secs(2);
     }));
     let (session, mut peer) = dialled(&host);
     let transfer = host.send(session, "anybody there?");

@@ -358,7 +358,6 @@ fn an_unanswered_address_holds_up_no_other_and_is_not_dialled() {
     let names = Names::new([("peer.example", has("127.0.0.1 127.0.0.2"))]);
     let host = Host::from_options(EngineOptions {
         dial_check: DialCheck::Host,
-        limits: limits(|limits| limits.connect = Duration::from_secs(1)),
         ..names.options()
     });
     let session = dial(&host, "peer.example", far.port());
@@ -370,7 +369,12 @@ fn an_unanswered_address_holds_up_no_other_and_is_not_dialled() {
     let late = host.engine.allow_dial(unanswered, true);
     assert_eq!(late.expect_err("decided").kind, ErrorKind::Gone);
 
-    let silent = dial(&host, "peer.example", far.port() - 1);
+    let host = Host::from_options(EngineOptions {
+        dial_check: DialCheck::Host,
+        limits: limits(|limits| limits.connect = Duration::from_secs(1)),
+        ..names.options()
+    });
+    let silent = dial(&host, "peer.example", far.port());
     let text = text_of_end(&host, silent);
     assert!(
         text.ends_with(" within 1s: 127.0.0.1: no answer; 127.0.0.2: no answer"),
@@ -710,6 +714,7 @@ fn many_names_for_one_victim_have_the_turns_of_one() {
         }),
         ..names.options()
     });
+    let begin = Instant::now();
     for number in 0..200 {
         dial(&host, &format!("n{number}.example"), victim.port());
     }
@@ -726,7 +731,11 @@ fn many_names_for_one_victim_have_the_turns_of_one() {
     while victim.came() {
         came += 1;
     }
-    // Two at once and two in each of the seconds, however slow the machine.
-    assert!((1..=10).contains(&came), "{came}");
+    // Two at once and two in each of the seconds.
+    let seconds = begin.elapsed().as_secs() as usize + 1;
+    assert!(
+        (1..=2 + 2 * seconds).contains(&came),
+        "{came} in {seconds} s"
+    );
     covers!("C-289");
 }

@@ -96,20 +96,24 @@ fn without_descriptors_everything_says_so_and_what_is_there_goes_on() {
     assert_eq!(error.kind, ErrorKind::Connect, "{error}");
     assert!(error.context.contains("open files"), "{error}");
     // The session that is there exchanges messages, and the listener waits patiently.
-    let (start, time) = (used(), Instant::now());
     let mut count = 0;
-    while time.elapsed() < Duration::from_millis(500) {
-        let id = format!("still{count:04}");
-        peer.send(&uri, &remote_uri(2855), &id, "x");
-        assert!(peer.frame().contains(" 200 "));
-        host.take();
-        count += 1;
-        // Ten a second would do, and leave the processor to others.
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    let (used, passed) = (used() - start, time.elapsed());
-    println!("{count} round trips, {used:?} of {passed:?} used");
-    assert!(used < passed / 5, "{used:?} of {passed:?}");
+    let mut is_patient = || {
+        let (start, time) = (used(), Instant::now());
+        while time.elapsed() < Duration::from_millis(500) {
+            let id = format!("still{count:04}");
+            peer.send(&uri, &remote_uri(2855), &id, "x");
+            assert!(peer.frame().contains(" 200 "));
+            host.take();
+            count += 1;
+            // Ten a second would do, and leave the processor to others.
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let (used, passed) = (used() - start, time.elapsed());
+        println!("{count} round trips, {used:?} of {passed:?} used");
+        used < passed / 5
+    };
+    // A listener that spins does so all the time.
+    assert!((0..10).any(|_| is_patient()));
 
     // With room again, those who waited are served.
     descriptor_limit(before);

@@ -349,7 +349,11 @@ fn a_client_that_stalls_anywhere_in_its_hello_is_given_up() {
         .collect();
     for mut stream in stalled {
         let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).expect("closed in order");
+        match stream.read_to_end(&mut rest) {
+            Ok(_) => {}
+            // It was closed before its octets came.
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
         assert_eq!(rest, b"", "nothing is said to it");
     }
     assert_says(

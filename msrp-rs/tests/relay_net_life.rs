@@ -129,7 +129,7 @@ impl RelayUsers for Slow {
 fn hosts_may_take_their_time_and_no_more() {
     let relay = TestRelay::plain_with(|options| {
         options.users = Arc::new(Slow);
-        options.answer_timeout = Duration::from_millis(500);
+        options.answer_timeout = Duration::from_secs(3);
     });
     let own = "msrp://127.0.0.1:9/x;tcp";
     for (user, expected) in [

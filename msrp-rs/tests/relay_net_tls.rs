@@ -258,7 +258,7 @@ fn rfc4976_9_2_auth_is_not_served_without_tls() {
 fn rfc4976_6_1_connections_of_no_use_are_closed() {
     let ca = Authority::new("relays");
     let soon = relay(&ca, RELAY, |options| {
-        options.probation = Duration::from_millis(500)
+        options.probation = Duration::from_secs(3)
     });
     let mut silent = connect(&soon, None);
     let mut alice = client(&soon, "alice", None);

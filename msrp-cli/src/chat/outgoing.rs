@@ -56,7 +56,8 @@ pub(super) async fn line(
     };
     let (is_good, mark, event) = match fate {
         Ok(transfer) => {
-            let is_delivered = transfer.delivered(SOON).await.is_ok();
+            let patience = if is_script { REPORTED } else { SOON };
+            let is_delivered = transfer.delivered(patience).await.is_ok();
             let mark = if is_delivered {
                 "\u{2713}\u{2713}"
             } else {
@@ -174,6 +175,8 @@ pub(super) async fn end(news: &Sender<Happening>, number: u64, is_good: bool) {
 
 /// A fate that is known in this time is shown with the line itself.
 const SOON: Duration = Duration::from_millis(400);
+/// A script is told once, so the REPORT about a line has this time to come. Some peers never send one.
+const REPORTED: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

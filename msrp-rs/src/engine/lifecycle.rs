@@ -32,7 +32,7 @@ const ABORT: Duration = Duration::from_millis(300);
 const DISCONNECT: Duration = Duration::from_millis(700);
 /// How long `join` waits for an orderly end, and then for the threads.
 const JOIN: Duration = Duration::from_millis(800);
-const THREADS: Duration = Duration::from_millis(200);
+const THREADS: Duration = Duration::from_secs(1);
 /// Domains among which those that were closed are not looked for.
 const CROWD: usize = 32;
 /// Polls of tasks after which a thread looks for readiness of sockets and for times. With more, a connection that

@@ -133,9 +133,10 @@ pub(crate) struct Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.context.connections.lock().remove(&self.inbox.id());
         self.context.unbound.remove(self.inbox.id());
+        // Before anybody can see that it is gone.
         self.context.memory.connections.fetch_sub(1, Relaxed);
+        self.context.connections.lock().remove(&self.inbox.id());
         self.context.connection_gone.notify_waiters();
     }
 }

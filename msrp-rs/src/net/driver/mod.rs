@@ -429,12 +429,17 @@ impl Turns for Driver {
             }
             connection.set_memory_pressure(is_short);
         }
-        if connection.poll_timeout().is_some_and(|at| at <= now) {
-            connection.handle_timeout(now);
-        }
         let was_told = std::mem::take(&mut moved);
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
+        }
+        let late = self.connection.as_ref().and_then(Connection::poll_timeout);
+        if late.is_some_and(|at| at <= now) {
+            // Only if it could not be read or written now either: the whole process may have stood still.
+            moved |= self.write(cx, now);
+            if let Some(connection) = &mut self.connection {
+                connection.handle_timeout(now);
+            }
         }
         self.deliver();
         moved |= self.write(cx, now);

@@ -406,18 +406,24 @@ impl Task {
             self.close(now, "it was unused for too long");
             return true;
         }
-        self.note();
+        self.note_use();
+        self.note_busy();
         false
     }
 
-    /// Tells others whether the link is in use.
-    fn note(&mut self) {
+    /// Tells others when the link was used.
+    fn note_use(&mut self) {
         let Some(link) = &self.link else { return };
         if link.last_used() != self.last_used {
             self.last_used = link.last_used();
             let used = self.relay.uptime(self.last_used);
             self.member.used.store(used, Relaxed);
         }
+    }
+
+    /// Tells who waits for the end whether the link is in use.
+    fn note_busy(&mut self) {
+        let Some(link) = &self.link else { return };
         if let Some(was_busy) = self.busy {
             let is_busy = !link.is_settled();
             match (was_busy, is_busy) {
@@ -475,13 +481,20 @@ impl Turns for Task {
             self.is_short = is_short;
             link.set_memory_pressure(is_short);
         }
-        if link.poll_timeout().is_some_and(|at| at <= now) {
-            link.handle_timeout(now);
-        }
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
         }
+        let late = self.link.as_ref().and_then(Link::poll_timeout);
+        if late.is_some_and(|at| at <= now) {
+            // Only if it could not be read or written now either: the whole process may have stood still.
+            moved |= self.write(cx, now);
+            if let Some(link) = &mut self.link {
+                link.handle_timeout(now);
+            }
+        }
         self.exchange(now);
+        // Before the answer is there that somebody may wait for.
+        self.note_use();
         moved |= self.write(cx, now);
         self.exchange(now);
         moved |= self.advance(cx, now);

@@ -29,7 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 use file::Files;
 
 /// How long the end of a trace waits for what is queued.
-const FINISH: Duration = Duration::from_secs(1);
+const FINISH: Duration = Duration::from_secs(5);
 
 /// Where a trace goes, and what is in it.
 #[derive(Debug, Clone)]
