@@ -11,6 +11,7 @@ use msrp::role::relay::{
     Peer,
 };
 use msrp::wire::{HeaderName, StatusCode, Uri};
+use msrp::work_so_far;
 use msrp_conformance::covers;
 
 use office_support::*;
@@ -639,6 +640,28 @@ fn uris_are_bounded_in_all_ways() {
     assert_eq!(desk.office.counts().tokens, 0);
     assert!(!full(&mut desk, 3, "bob"));
     assert_eq!(desk.office.counts().auth_full, 3);
+}
+
+#[test]
+fn a_user_who_is_revoked_costs_as_much_as_he_holds() {
+    let mut desk = Desk::new(options());
+    for n in 0..1000 {
+        desk.login(&client(n), "alice");
+    }
+    for n in 1000..1003 {
+        desk.login(&client(n), "bob");
+    }
+    let mut revoke = |user: &str| {
+        let before = work_so_far();
+        let revoked = desk.office.revoke(user);
+        (revoked, work_so_far() - before)
+    };
+    let counted = |steps| if cfg!(debug_assertions) { steps } else { 0 };
+    assert_eq!(revoke("nobody"), (0, 0));
+    assert_eq!(revoke("bob"), (3, counted(3)));
+    assert_eq!(revoke("bob"), (0, 0));
+    assert_eq!(revoke("alice"), (1000, counted(1000)));
+    assert_eq!(desk.office.counts().tokens, 0);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 mod auth;
 mod backoff;
 mod counts;
+mod members;
 mod options;
 mod own;
 mod route;
