@@ -665,6 +665,78 @@ fn a_user_who_is_revoked_costs_as_much_as_he_holds() {
 }
 
 #[test]
+fn what_the_host_knew_before_a_user_was_revoked_gives_nobody_a_uri() {
+    let mut options = options();
+    options.authorise = true;
+    let mut desk = Desk::new(options);
+    let ask = |desk: &mut Desk, link: u64, user: &str, password: &str| {
+        let challenge = desk.challenged_apart(&client(link), &session(link));
+        let line = authorization(&challenge, user, password, DOOR, 1);
+        let head = request("AUTH", DOOR, &session(link), &[line]);
+        assert!(matches!(desk.begin(&client(link), &head).1, AuthStep::Ask));
+        desk.office.poll_event().expect("the host is asked")
+    };
+    let answer = |desk: &mut Desk, event: OfficeEvent| match event {
+        OfficeEvent::Credentials {
+            query,
+            user,
+            realm,
+            algorithm,
+            ..
+        } => {
+            desk.give_secret(query, &user, &realm, algorithm);
+            desk.office.poll_event().expect("what follows")
+        }
+        OfficeEvent::Authorise { query, user, .. } => {
+            let allowed = !desk.banned.iter().any(|banned| **banned == *user);
+            desk.office.authorise(desk.now, query, allowed);
+            desk.office.poll_event().expect("an answer")
+        }
+        OfficeEvent::Answer(..) => event,
+    };
+    let reply = |event: OfficeEvent| match event {
+        OfficeEvent::Answer(_, reply) => reply,
+        other => panic!("no answer: {other:?}"),
+    };
+
+    // Asked for the secret, with a right and a wrong password; asked whether the user may; and another user.
+    let right = ask(&mut desk, 1, "alice", "secret");
+    let wrong = ask(&mut desk, 2, "alice", "wrong");
+    let proved = ask(&mut desk, 3, "alice", "secret");
+    let proved = answer(&mut desk, proved);
+    assert!(matches!(proved, OfficeEvent::Authorise { .. }));
+    let other = ask(&mut desk, 4, "bob", "hidden");
+    assert_eq!(desk.office.revoke("alice"), 0);
+    for event in [right, proved] {
+        let reply = reply(answer(&mut desk, event));
+        assert_eq!(
+            (reply.status, reply.attempt),
+            (StatusCode::UNAUTHORIZED, Attempt::Undecided)
+        );
+        assert!(challenge(&reply).stale);
+    }
+    // Guesses learn nothing from it.
+    let refused = reply(answer(&mut desk, wrong));
+    assert_eq!(refused.attempt, Attempt::Failed);
+    assert!(!challenge(&refused).stale);
+    let other = answer(&mut desk, other);
+    let other = reply(answer(&mut desk, other));
+    use_path(&other);
+    let counts = desk.office.counts();
+    assert_eq!((counts.tokens, counts.auth_stale), (1, 2));
+
+    // What is asked afterwards counts.
+    let after = ask(&mut desk, 1, "alice", "secret");
+    let after = answer(&mut desk, after);
+    use_path(&reply(answer(&mut desk, after)));
+    desk.office.revoke("alice");
+    desk.users.remove("alice").expect("she was there");
+    let gone = ask(&mut desk, 1, "alice", "secret");
+    let gone = reply(answer(&mut desk, gone));
+    assert_eq!(gone.attempt, Attempt::Failed);
+}
+
+#[test]
 fn guessing_makes_that_user_wait_there_and_nobody_else() {
     let mut desk = Desk::new(options());
     let here = client(1);

@@ -34,6 +34,13 @@ impl<K: Eq + Hash, V: Eq + Hash> Members<K, V> {
         self.0.remove(owner).unwrap_or_default()
     }
 
+    pub(super) fn of<Q: Eq + Hash + ?Sized>(&self, owner: &Q) -> impl Iterator<Item = &V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get(owner).into_iter().flatten()
+    }
+
     pub(super) fn count<Q: Eq + Hash + ?Sized>(&self, owner: &Q) -> usize
     where
         K: Borrow<Q>,
