@@ -781,6 +781,37 @@ fn guessing_makes_that_user_wait_there_and_nobody_else() {
 }
 
 #[test]
+fn guesses_at_the_same_time_are_no_more_than_those_one_after_the_other() {
+    for user in ["alice", "nobody"] {
+        let mut desk = Desk::new(options());
+        let place = client(1).address;
+        for n in 0..40 {
+            let from = Party {
+                address: place,
+                ..client(n)
+            };
+            let challenge = desk.challenged_apart(&from, &session(n));
+            let password = if n == 39 { "secret" } else { "wrong" };
+            let line = authorization(&challenge, user, password, DOOR, 1);
+            let head = request("AUTH", DOOR, &session(n), &[line]);
+            assert!(matches!(desk.begin(&from, &head).1, AuthStep::Ask));
+        }
+        let replies = desk.answer_all();
+        assert_eq!(replies.len(), 40);
+        for (_, reply) in replies {
+            assert_eq!(
+                (reply.status, reply.attempt),
+                (StatusCode::UNAUTHORIZED, Attempt::Failed)
+            );
+            assert!(!challenge(&reply).stale);
+        }
+        let counts = desk.office.counts();
+        assert_eq!((counts.auth_wrong, counts.auth_backed_off), (3, 37));
+    }
+    covers!("R-201");
+}
+
+#[test]
 fn a_client_behind_a_relay_locks_none_of_the_others_out() {
     let mut desk = Desk::new(options());
     let trunk = relay(1, INTRA);

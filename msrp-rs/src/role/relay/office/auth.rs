@@ -183,6 +183,11 @@ impl Office {
         let Case {
             auth, is_outdated, ..
         } = case;
+        // Others may have failed while the host thought.
+        if self.backoff.holds(now, &auth.user, auth.place) {
+            let reply = self.backed_off(now, &auth.holder);
+            return self.answer(&auth, reply);
+        }
         let nonces = self.books.of(&auth.holder, &self.digest);
         let (proof, lifetime) = match nonces.check(now, &auth.credentials, &auth.uri, secret) {
             Verdict::Proved(_) if is_outdated => {
@@ -318,8 +323,7 @@ impl Office {
             return Err(self.challenge(now, &holder, false));
         };
         if self.backoff.holds(now, &credentials.username, place) {
-            self.counts.auth_backed_off += 1;
-            return Err(self.failed(now, &holder));
+            return Err(self.backed_off(now, &holder));
         }
         Ok(Auth {
             query,
@@ -455,6 +459,11 @@ impl Office {
             attempt: Attempt::Failed,
             ..self.challenge(now, holder, false)
         }
+    }
+
+    fn backed_off(&mut self, now: Instant, holder: &Holder) -> AuthReply {
+        self.counts.auth_backed_off += 1;
+        self.failed(now, holder)
     }
 
     fn malformed(&mut self) -> AuthReply {
