@@ -826,6 +826,39 @@ fn a_client_behind_a_relay_locks_none_of_the_others_out() {
 }
 
 #[test]
+fn who_has_a_new_uri_of_another_relay_has_no_new_guesses() {
+    let mut desk = Desk::new(options());
+    let trunk = relay(1, INTRA);
+    let path = |token: u32| format!("msrps://intra.example.com:9000/{token};tcp {}", session(9));
+    let guess = |desk: &mut Desk, token: u32, password: &str| {
+        let challenge = desk.challenged(&trunk, DOOR, &path(token));
+        let line = authorization(&challenge, "alice", password, DOOR, 1);
+        desk.auth(&trunk, &request("AUTH", DOOR, &path(token), &[line]))
+    };
+    for token in 0..40 {
+        guess(&mut desk, token, "wrong");
+    }
+    let counts = desk.office.counts();
+    assert_eq!((counts.auth_wrong, counts.auth_backed_off), (20, 20));
+    // The right password is not looked at either; that of others there is, and hers is elsewhere.
+    let reply = guess(&mut desk, 41, "secret");
+    assert_eq!(
+        (reply.status, reply.attempt),
+        (StatusCode::UNAUTHORIZED, Attempt::Failed)
+    );
+    use_path(&desk.login_with(&trunk, "bob", &path(42), &[]));
+    desk.login(&client(2), "alice");
+    // It ends; but that she is in gives nobody else new guesses.
+    desk.pass(Duration::from_secs(1));
+    use_path(&guess(&mut desk, 43, "secret"));
+    for token in 50..60 {
+        guess(&mut desk, token, "wrong");
+    }
+    let counts = desk.office.counts();
+    assert_eq!((counts.auth_wrong, counts.auth_backed_off), (21, 30));
+}
+
+#[test]
 fn a_thousand_failed_auths_leave_nothing_behind() {
     let mut desk = Desk::new(options());
     desk.login(&client(1), "bob");

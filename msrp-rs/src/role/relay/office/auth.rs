@@ -301,7 +301,7 @@ impl Office {
             Peer::Relay(name)
                 if is_called(from_path.first(), name) || mutant::on(Mutant::RelayNameUnchecked) =>
             {
-                let place = self.backoff.behind(from_path.first());
+                let place = self.backoff.behind(name, from_path.first());
                 (Holder::Relay(name.clone()), place)
             }
             // It stands in for clients as only a relay may that proves the name in its URI; or we have connected to it,
