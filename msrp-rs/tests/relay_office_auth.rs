@@ -11,6 +11,7 @@ use msrp::role::relay::{
     Peer,
 };
 use msrp::wire::{HeaderName, StatusCode, Uri};
+use msrp::work_so_far;
 use msrp_conformance::covers;
 
 use office_support::*;
@@ -642,6 +643,100 @@ fn uris_are_bounded_in_all_ways() {
 }
 
 #[test]
+fn a_user_who_is_revoked_costs_as_much_as_he_holds() {
+    let mut desk = Desk::new(options());
+    for n in 0..1000 {
+        desk.login(&client(n), "alice");
+    }
+    for n in 1000..1003 {
+        desk.login(&client(n), "bob");
+    }
+    let mut revoke = |user: &str| {
+        let before = work_so_far();
+        let revoked = desk.office.revoke(user);
+        (revoked, work_so_far() - before)
+    };
+    let counted = |steps| if cfg!(debug_assertions) { steps } else { 0 };
+    assert_eq!(revoke("nobody"), (0, 0));
+    assert_eq!(revoke("bob"), (3, counted(3)));
+    assert_eq!(revoke("bob"), (0, 0));
+    assert_eq!(revoke("alice"), (1000, counted(1000)));
+    assert_eq!(desk.office.counts().tokens, 0);
+}
+
+#[test]
+fn what_the_host_knew_before_a_user_was_revoked_gives_nobody_a_uri() {
+    let mut options = options();
+    options.authorise = true;
+    let mut desk = Desk::new(options);
+    let ask = |desk: &mut Desk, link: u64, user: &str, password: &str| {
+        let challenge = desk.challenged_apart(&client(link), &session(link));
+        let line = authorization(&challenge, user, password, DOOR, 1);
+        let head = request("AUTH", DOOR, &session(link), &[line]);
+        assert!(matches!(desk.begin(&client(link), &head).1, AuthStep::Ask));
+        desk.office.poll_event().expect("the host is asked")
+    };
+    let answer = |desk: &mut Desk, event: OfficeEvent| match event {
+        OfficeEvent::Credentials {
+            query,
+            user,
+            realm,
+            algorithm,
+            ..
+        } => {
+            desk.give_secret(query, &user, &realm, algorithm);
+            desk.office.poll_event().expect("what follows")
+        }
+        OfficeEvent::Authorise { query, user, .. } => {
+            let allowed = !desk.banned.iter().any(|banned| **banned == *user);
+            desk.office.authorise(desk.now, query, allowed);
+            desk.office.poll_event().expect("an answer")
+        }
+        OfficeEvent::Answer(..) => event,
+    };
+    let reply = |event: OfficeEvent| match event {
+        OfficeEvent::Answer(_, reply) => reply,
+        other => panic!("no answer: {other:?}"),
+    };
+
+    // Asked for the secret, with a right and a wrong password; asked whether the user may; and another user.
+    let right = ask(&mut desk, 1, "alice", "secret");
+    let wrong = ask(&mut desk, 2, "alice", "wrong");
+    let proved = ask(&mut desk, 3, "alice", "secret");
+    let proved = answer(&mut desk, proved);
+    assert!(matches!(proved, OfficeEvent::Authorise { .. }));
+    let other = ask(&mut desk, 4, "bob", "hidden");
+    assert_eq!(desk.office.revoke("alice"), 0);
+    for event in [right, proved] {
+        let reply = reply(answer(&mut desk, event));
+        assert_eq!(
+            (reply.status, reply.attempt),
+            (StatusCode::UNAUTHORIZED, Attempt::Undecided)
+        );
+        assert!(challenge(&reply).stale);
+    }
+    // Guesses learn nothing from it.
+    let refused = reply(answer(&mut desk, wrong));
+    assert_eq!(refused.attempt, Attempt::Failed);
+    assert!(!challenge(&refused).stale);
+    let other = answer(&mut desk, other);
+    let other = reply(answer(&mut desk, other));
+    use_path(&other);
+    let counts = desk.office.counts();
+    assert_eq!((counts.tokens, counts.auth_stale), (1, 2));
+
+    // What is asked afterwards counts.
+    let after = ask(&mut desk, 1, "alice", "secret");
+    let after = answer(&mut desk, after);
+    use_path(&reply(answer(&mut desk, after)));
+    desk.office.revoke("alice");
+    desk.users.remove("alice").expect("she was there");
+    let gone = ask(&mut desk, 1, "alice", "secret");
+    let gone = reply(answer(&mut desk, gone));
+    assert_eq!(gone.attempt, Attempt::Failed);
+}
+
+#[test]
 fn guessing_makes_that_user_wait_there_and_nobody_else() {
     let mut desk = Desk::new(options());
     let here = client(1);
@@ -686,6 +781,37 @@ fn guessing_makes_that_user_wait_there_and_nobody_else() {
 }
 
 #[test]
+fn guesses_at_the_same_time_are_no_more_than_those_one_after_the_other() {
+    for user in ["alice", "nobody"] {
+        let mut desk = Desk::new(options());
+        let place = client(1).address;
+        for n in 0..40 {
+            let from = Party {
+                address: place,
+                ..client(n)
+            };
+            let challenge = desk.challenged_apart(&from, &session(n));
+            let password = if n == 39 { "secret" } else { "wrong" };
+            let line = authorization(&challenge, user, password, DOOR, 1);
+            let head = request("AUTH", DOOR, &session(n), &[line]);
+            assert!(matches!(desk.begin(&from, &head).1, AuthStep::Ask));
+        }
+        let replies = desk.answer_all();
+        assert_eq!(replies.len(), 40);
+        for (_, reply) in replies {
+            assert_eq!(
+                (reply.status, reply.attempt),
+                (StatusCode::UNAUTHORIZED, Attempt::Failed)
+            );
+            assert!(!challenge(&reply).stale);
+        }
+        let counts = desk.office.counts();
+        assert_eq!((counts.auth_wrong, counts.auth_backed_off), (3, 37));
+    }
+    covers!("R-201");
+}
+
+#[test]
 fn a_client_behind_a_relay_locks_none_of_the_others_out() {
     let mut desk = Desk::new(options());
     let trunk = relay(1, INTRA);
@@ -697,6 +823,39 @@ fn a_client_behind_a_relay_locks_none_of_the_others_out() {
     }
     assert!(desk.office.counts().auth_backed_off > 0);
     use_path(&desk.login_with(&trunk, "alice", &path("good"), &[]));
+}
+
+#[test]
+fn who_has_a_new_uri_of_another_relay_has_no_new_guesses() {
+    let mut desk = Desk::new(options());
+    let trunk = relay(1, INTRA);
+    let path = |token: u32| format!("msrps://intra.example.com:9000/{token};tcp {}", session(9));
+    let guess = |desk: &mut Desk, token: u32, password: &str| {
+        let challenge = desk.challenged(&trunk, DOOR, &path(token));
+        let line = authorization(&challenge, "alice", password, DOOR, 1);
+        desk.auth(&trunk, &request("AUTH", DOOR, &path(token), &[line]))
+    };
+    for token in 0..40 {
+        guess(&mut desk, token, "wrong");
+    }
+    let counts = desk.office.counts();
+    assert_eq!((counts.auth_wrong, counts.auth_backed_off), (20, 20));
+    // The right password is not looked at either; that of others there is, and hers is elsewhere.
+    let reply = guess(&mut desk, 41, "secret");
+    assert_eq!(
+        (reply.status, reply.attempt),
+        (StatusCode::UNAUTHORIZED, Attempt::Failed)
+    );
+    use_path(&desk.login_with(&trunk, "bob", &path(42), &[]));
+    desk.login(&client(2), "alice");
+    // It ends; but that she is in gives nobody else new guesses.
+    desk.pass(Duration::from_secs(1));
+    use_path(&guess(&mut desk, 43, "secret"));
+    for token in 50..60 {
+        guess(&mut desk, token, "wrong");
+    }
+    let counts = desk.office.counts();
+    assert_eq!((counts.auth_wrong, counts.auth_backed_off), (21, 30));
 }
 
 #[test]

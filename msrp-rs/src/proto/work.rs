@@ -7,7 +7,7 @@ thread_local! {
 }
 
 /// Says that a loop goes through `count` things.
-pub(super) fn steps(count: usize) {
+pub(crate) fn steps(count: usize) {
     #[cfg(any(test, debug_assertions))]
     STEPS.set(STEPS.get().wrapping_add(count as u64));
     #[cfg(not(any(test, debug_assertions)))]

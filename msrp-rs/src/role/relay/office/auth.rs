@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Attempt, AuthReply, AuthStep, Holder, LinkId, Party, Peer, QueryId};
 use super::backoff::Place;
+use super::members::Members;
 use super::route::is_called;
 use super::{HostQuery, Office, OfficeEvent};
 use crate::mutant::{self, Mutant};
@@ -63,7 +64,8 @@ pub(super) struct Asked {
     next: u64,
     cases: HashMap<HostQuery, Case>,
     deadlines: BTreeSet<(Instant, HostQuery)>,
-    per_link: HashMap<LinkId, usize>,
+    of_link: Members<LinkId, HostQuery>,
+    of_user: Members<Arc<str>, HostQuery>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,8 @@ struct Case {
     auth: Auth,
     stage: Stage,
     deadline: Instant,
+    /// Since it was asked its user was revoked: what the host says may be of before.
+    is_outdated: bool,
 }
 
 #[derive(Debug)]
@@ -103,12 +107,9 @@ impl Asked {
         HostQuery(self.next)
     }
 
-    fn of_link(&self, link: LinkId) -> usize {
-        self.per_link.get(&link).copied().unwrap_or(0)
-    }
-
     fn add(&mut self, query: HostQuery, case: Case) {
-        *self.per_link.entry(case.auth.query.link).or_default() += 1;
+        self.of_link.add(case.auth.query.link, query);
+        self.of_user.add(case.auth.user.clone(), query);
         self.deadlines.insert((case.deadline, query));
         self.cases.insert(query, case);
     }
@@ -122,13 +123,8 @@ impl Asked {
     fn take(&mut self, query: HostQuery) -> Option<Case> {
         let case = self.cases.remove(&query)?;
         self.deadlines.remove(&(case.deadline, query));
-        let link = case.auth.query.link;
-        if let Some(count) = self.per_link.get_mut(&link) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_link.remove(&link);
-            }
-        }
+        self.of_link.remove(&case.auth.query.link, &query);
+        self.of_user.remove(&case.auth.user, &query);
         Some(case)
     }
 
@@ -138,17 +134,18 @@ impl Asked {
     }
 
     pub(super) fn link_gone(&mut self, link: LinkId) {
-        if self.per_link.remove(&link).is_none() {
-            return;
+        for query in self.of_link.take(&link) {
+            self.take(query);
         }
-        let deadlines = &mut self.deadlines;
-        self.cases.retain(|query, case| {
-            let stays = case.auth.query.link != link;
-            if !stays {
-                deadlines.remove(&(case.deadline, *query));
+    }
+
+    /// What the host was asked about this user is worth nothing any more.
+    pub(super) fn user_gone(&mut self, user: &str) {
+        for query in self.of_user.of(user) {
+            if let Some(case) = self.cases.get_mut(query) {
+                case.is_outdated = true;
             }
-            stays
-        });
+        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -180,11 +177,23 @@ impl Office {
         {
             return;
         }
-        let Some(Case { auth, .. }) = self.asked.take(query) else {
+        let Some(case) = self.asked.take(query) else {
             return;
         };
+        let Case {
+            auth, is_outdated, ..
+        } = case;
+        // Others may have failed while the host thought.
+        if self.backoff.holds(now, &auth.user, auth.place) {
+            let reply = self.backed_off(now, &auth.holder);
+            return self.answer(&auth, reply);
+        }
         let nonces = self.books.of(&auth.holder, &self.digest);
         let (proof, lifetime) = match nonces.check(now, &auth.credentials, &auth.uri, secret) {
+            Verdict::Proved(_) if is_outdated => {
+                let reply = self.stale(now, &auth.holder);
+                return self.answer(&auth, reply);
+            }
             Verdict::Proved(proof) => {
                 self.backoff.succeeded(&auth.user, auth.place);
                 match self.allowed(&auth) {
@@ -193,8 +202,7 @@ impl Office {
                 }
             }
             Verdict::Stale => {
-                self.counts.auth_stale += 1;
-                let reply = self.challenge(now, &auth.holder, true);
+                let reply = self.stale(now, &auth.holder);
                 return self.answer(&auth, reply);
             }
             Verdict::Refused => {
@@ -223,6 +231,7 @@ impl Office {
             auth,
             stage: Stage::Authorise { proof, lifetime },
             deadline: now + self.options.answer_timeout,
+            is_outdated: false,
         };
         self.asked.add(query, case);
     }
@@ -239,11 +248,13 @@ impl Office {
         let Stage::Authorise { proof, lifetime } = case.stage else {
             return;
         };
-        let reply = if allowed {
-            self.grant(now, &case.auth, proof, lifetime)
-        } else {
+        let reply = if !allowed {
             self.counts.auth_forbidden += 1;
             plain(StatusCode::FORBIDDEN, Attempt::Undecided)
+        } else if case.is_outdated {
+            self.stale(now, &case.auth.holder)
+        } else {
+            self.grant(now, &case.auth, proof, lifetime)
         };
         self.answer(&case.auth, reply);
     }
@@ -290,7 +301,7 @@ impl Office {
             Peer::Relay(name)
                 if is_called(from_path.first(), name) || mutant::on(Mutant::RelayNameUnchecked) =>
             {
-                let place = self.backoff.behind(from_path.first());
+                let place = self.backoff.behind(name, from_path.first());
                 (Holder::Relay(name.clone()), place)
             }
             // It stands in for clients as only a relay may that proves the name in its URI; or we have connected to it,
@@ -312,8 +323,7 @@ impl Office {
             return Err(self.challenge(now, &holder, false));
         };
         if self.backoff.holds(now, &credentials.username, place) {
-            self.counts.auth_backed_off += 1;
-            return Err(self.failed(now, &holder));
+            return Err(self.backed_off(now, &holder));
         }
         Ok(Auth {
             query,
@@ -342,7 +352,9 @@ impl Office {
             Holder::Relay(_) => self.options.questions,
         };
         let link = auth.query.link;
-        if self.asked.of_link(link) >= most || self.asked.cases.len() >= self.options.questions {
+        if self.asked.of_link.count(&link) >= most
+            || self.asked.cases.len() >= self.options.questions
+        {
             self.counts.auth_unanswered += 1;
             return AuthStep::Answer(plain(StatusCode::TIMEOUT, Attempt::Undecided));
         }
@@ -358,6 +370,7 @@ impl Office {
             auth,
             stage: Stage::Credentials,
             deadline: now + self.options.answer_timeout,
+            is_outdated: false,
         };
         self.asked.add(query, case);
         AuthStep::Ask
@@ -434,12 +447,23 @@ impl Office {
         }
     }
 
+    /// The answer to a right password that has to be proved once more: the host is asked anew then.
+    fn stale(&mut self, now: Instant, holder: &Holder) -> AuthReply {
+        self.counts.auth_stale += 1;
+        self.challenge(now, holder, true)
+    }
+
     /// The answer to credentials that are worth nothing: the same for all reasons.
     fn failed(&mut self, now: Instant, holder: &Holder) -> AuthReply {
         AuthReply {
             attempt: Attempt::Failed,
             ..self.challenge(now, holder, false)
         }
+    }
+
+    fn backed_off(&mut self, now: Instant, holder: &Holder) -> AuthReply {
+        self.counts.auth_backed_off += 1;
+        self.failed(now, holder)
     }
 
     fn malformed(&mut self) -> AuthReply {

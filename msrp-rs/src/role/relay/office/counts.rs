@@ -39,7 +39,8 @@ counts! {
     auth_granted,
     /// AUTHs without credentials, that were challenged.
     auth_challenged,
-    /// AUTHs with a right password for a nonce that is no longer good, or that came before.
+    /// AUTHs with a right password for a nonce that is no longer good, or that came before, and those whose user was
+    /// revoked before the host had answered.
     auth_stale,
     /// AUTHs with a wrong user name or password.
     auth_wrong,

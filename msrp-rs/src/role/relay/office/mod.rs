@@ -14,6 +14,7 @@
 mod auth;
 mod backoff;
 mod counts;
+mod members;
 mod options;
 mod own;
 mod route;
@@ -173,8 +174,11 @@ impl Office {
         self.own.has(uri)
     }
 
-    /// Ends all URIs of a user; says how many there were.
+    /// Ends all URIs of a user; says how many there were. Of AUTHs about which the host was asked before and has not
+    /// answered yet, none gets a URI: with the right password they get 401 with a new nonce and `stale=true`, for which
+    /// the host is asked anew.
     pub fn revoke(&mut self, user: &str) -> usize {
+        self.asked.user_gone(user);
         self.tokens.user_gone(user)
     }
 

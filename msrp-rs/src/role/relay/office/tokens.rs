@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::{Holder, LinkId, Validity};
+use super::members::Members;
 use crate::mutant::{self, Mutant};
+use crate::proto::work::steps;
 use crate::wire::{Scheme, Uri};
 
 /// 128 random bits: the session-id of a URI of this relay.
@@ -91,27 +93,16 @@ pub(super) struct Room {
 }
 
 /// All URIs of one relay.
-#[derive(derive_more::Debug)]
+#[derive(Debug)]
 pub(super) struct Tokens {
     room: Room,
     table: HashMap<TokenId, Token>,
     expiries: BTreeSet<(Instant, TokenId)>,
-    #[debug("{}", per_user.len())]
-    per_user: HashMap<Arc<str>, usize>,
-    /// Those that a link holds, and those by which it is known.
-    links: HashMap<LinkId, OfLink>,
-}
-
-#[derive(Debug, Default)]
-struct OfLink {
-    held: Vec<TokenId>,
-    known: Vec<TokenId>,
-}
-
-impl OfLink {
-    fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.known.is_empty()
-    }
+    of_user: Members<Arc<str>, TokenId>,
+    /// Those that a link holds.
+    held: Members<LinkId, TokenId>,
+    /// Those whose holders are reached by somebody over a link.
+    known: Members<LinkId, TokenId>,
 }
 
 impl Tokens {
@@ -120,8 +111,9 @@ impl Tokens {
             room,
             table: HashMap::new(),
             expiries: BTreeSet::new(),
-            per_user: HashMap::new(),
-            links: HashMap::new(),
+            of_user: Members::default(),
+            held: Members::default(),
+            known: Members::default(),
         }
     }
 
@@ -132,11 +124,11 @@ impl Tokens {
     /// Whether this holder and user may have one more.
     pub(super) fn has_room(&self, holder: &Holder, user: &str) -> bool {
         let of_link = match holder {
-            Holder::Link(link) => self.links.get(link).map_or(0, |of| of.held.len()),
+            Holder::Link(link) => self.held.count(link),
             Holder::Relay(_) => 0,
         };
         self.table.len() < self.room.in_all
-            && self.per_user.get(user).copied().unwrap_or(0) < self.room.per_user
+            && self.of_user.count(user) < self.room.per_user
             && of_link < self.room.per_link
     }
 
@@ -154,9 +146,9 @@ impl Tokens {
         }
         let uri = Uri::session(scheme, host, port, &id.text()).ok()?;
         if let Holder::Link(link) = holder {
-            self.links.entry(link).or_default().held.push(id);
+            self.held.add(link, id);
         }
-        *self.per_user.entry(user.clone()).or_default() += 1;
+        self.of_user.add(user.clone(), id);
         self.expiries.insert((expires, id));
         let token = Token {
             uri: uri.clone(),
@@ -213,24 +205,19 @@ impl Tokens {
                 token.reroute();
             }
         }
-        let of_link = self.links.entry(link).or_default();
-        if !of_link.known.contains(&id) {
-            of_link.known.push(id);
-        }
+        self.known.add(link, id);
         token.validity.clone()
     }
 
     /// A link is gone: what it held is void, and nobody is reached over it any more.
     pub(super) fn link_gone(&mut self, link: LinkId) {
-        let Some(of_link) = self.links.remove(&link) else {
-            return;
-        };
+        let held = self.held.take(&link);
         if !mutant::on(Mutant::TokenOutlivesLink) {
-            for id in of_link.held {
+            for id in held {
                 self.remove(id);
             }
         }
-        for id in of_link.known {
+        for id in self.known.take(&link) {
             let Some(token) = self.table.get_mut(&id) else {
                 continue;
             };
@@ -244,8 +231,8 @@ impl Tokens {
 
     /// Ends those of a user; says how many there were.
     pub(super) fn user_gone(&mut self, user: &str) -> usize {
-        let of_user = self.table.iter().filter(|(_, token)| *token.user == *user);
-        let ids: Vec<_> = of_user.map(|(id, _)| *id).collect();
+        let ids = self.of_user.take(user);
+        steps(ids.len());
         for id in &ids {
             self.remove(*id);
         }
@@ -275,27 +262,13 @@ impl Tokens {
         };
         token.validity.revoke();
         self.expiries.remove(&(token.expires, id));
-        if let Some(count) = self.per_user.get_mut(&token.user) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_user.remove(&token.user);
-            }
-        }
+        self.of_user.remove(&token.user, &id);
         if let Holder::Link(link) = token.holder {
-            self.strike(link, |of| of.held.retain(|held| *held != id));
+            self.held.remove(&link, &id);
         }
         for reached in token.peers {
             for link in reached.links {
-                self.strike(link, |of| of.known.retain(|known| *known != id));
-            }
-        }
-    }
-
-    fn strike(&mut self, link: LinkId, change: impl FnOnce(&mut OfLink)) {
-        if let Some(of_link) = self.links.get_mut(&link) {
-            change(of_link);
-            if of_link.is_empty() {
-                self.links.remove(&link);
+                self.known.remove(&link, &id);
             }
         }
     }
