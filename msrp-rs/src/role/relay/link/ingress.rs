@@ -157,6 +157,40 @@ impl Link {
         }
     }
 
+    /// Asks again about the request that is being read, if what was decided of it does not stand any more: nothing more of
+    /// it passes through a URI that is void by now (RFC 4976 §6.3). One that goes another way by now goes on as it began.
+    pub(super) fn review_current(&mut self, now: Instant, office: &mut dyn Switchboard) {
+        let (lane, head) = match &self.current {
+            Current::Send(incoming) | Current::Shed(incoming) => (incoming.lane, &incoming.head),
+            Current::Request(request) => (request.lane, &request.head),
+            Current::Nothing | Current::Discard | Current::Auth(_) => return,
+        };
+        if self.lanes.get(lane).validity.stands(now) {
+            return;
+        }
+        let status = match office.route(now, &self.party, head) {
+            Decision::Forward(leg, validity) => {
+                let lane = self.lanes.get_mut(lane);
+                if lane.leg == leg {
+                    lane.validity = validity;
+                }
+                return;
+            }
+            Decision::Refuse(status) => status,
+            Decision::Serve | Decision::Discard | Decision::Close(_) => StatusCode::NO_SUCH_SESSION,
+        };
+        match std::mem::replace(&mut self.current, Current::Discard) {
+            Current::Request(request) => self.refuse(&request.head, status),
+            current @ Current::Send(_) => {
+                self.current = current;
+                self.refuse_held(lane, status);
+                self.refuse_current(lane, None, status);
+            }
+            // It has its answer.
+            _ => {}
+        }
+    }
+
     /// Asks where requests with these paths go. Gives their lane, if they are handed on.
     pub(super) fn route(
         &mut self,

@@ -185,6 +185,7 @@ impl Link {
         if self.closed.is_some() {
             return;
         }
+        self.review_current(now, office);
         self.parser.push(data);
         loop {
             match self.parser.next() {
