@@ -530,6 +530,86 @@ fn a_decision_stands_until_it_is_revoked() {
     assert!(relay.got(B).is_empty());
 }
 
+/// Of the SEND that the peer of B has in part, or had.
+fn passed(relay: &mut Relay) -> usize {
+    let open = relay.open(B).map_or(0, |got| got.body.len());
+    open + relay.got(B).iter().map(|got| got.body.len()).sum::<usize>()
+}
+
+#[test]
+fn rfc4976_6_3_nothing_more_of_a_chunk_passes_when_its_uri_is_void() {
+    let ends: [fn(&mut Relay); 2] = [
+        |relay| relay.office.validities[0].revoke(),
+        |relay| relay.pass(Duration::from_secs(60)),
+    ];
+    for end in ends {
+        for (headers, lines) in [
+            ("", vec!["481"]),
+            ("Failure-Report: partial\r\n", vec!["481"]),
+            ("Failure-Report: no\r\n", vec![]),
+        ] {
+            let mut relay = Relay::pair();
+            relay.office.until = Some(relay.now + Duration::from_secs(60));
+            relay.say(A, begin("tid1", &format!("Byte-Range: 1-*/*\r\n{headers}")));
+            relay.say(A, [b'x'; 5000]);
+            relay.pass(Duration::from_secs(59));
+            relay.say(A, [b'x'; 5000]);
+            assert!(relay.open(B).is_some_and(|got| got.body.len() == 10_000));
+            end(&mut relay);
+            relay.office.hops.remove(BOB);
+            relay.say(A, [b'x'; 5000]);
+            assert_eq!(relay.lines(A), lines);
+            // What has passed may be resumed through another URI.
+            assert_eq!(relay.lines(B), ["SEND 1-*/* 10000+"]);
+            relay.say(A, [&[b'x'; 5000][..], b"\r\n-------tid1$\r\n"].concat());
+            relay.pass(Duration::from_secs(60));
+            assert!(relay.got(A).is_empty() && relay.got(B).is_empty());
+            assert!(relay.link(A).is_settled() && relay.link(B).is_settled());
+        }
+    }
+    // Nor of a request of another method, which would go on when it is whole.
+    let mut relay = Relay::pair();
+    let foo = request(
+        "tid1",
+        "FOO",
+        &to_bob(),
+        ALICE,
+        "Content-Type: text/plain\r\n\r\nbody\r\n",
+    );
+    let (begin, rest) = foo.split_at(foo.len() - 20);
+    relay.say(A, begin);
+    relay.office.validities[0].revoke();
+    relay.office.hops.remove(BOB);
+    relay.say(A, rest);
+    assert_eq!(relay.lines(A), ["481"]);
+    assert!(relay.got(B).is_empty());
+    covers!("R-108", "R-112", "R-148");
+}
+
+#[test]
+fn a_chunk_whose_way_has_changed_goes_on_as_it_began() {
+    let mut relay = Relay::pair();
+    relay.say(A, begin("tid1", "Byte-Range: 1-*/*\r\n"));
+    relay.say(A, [b'x'; 5000]);
+    // Asked again, and the answer is the same.
+    relay.office.validities[0].revoke();
+    for _ in 0..3 {
+        relay.say(A, [b'x'; 5000]);
+    }
+    assert_eq!(relay.office.asked, 2);
+    // Now it is another one.
+    relay.connect(C, Peer::Host);
+    relay.place(BOB, C);
+    relay.office.validities[1].revoke();
+    relay.say(A, [b'x'; 5000]);
+    relay.say(A, b"\r\n-------tid1$\r\n");
+    assert_eq!(passed(&mut relay), 25_000);
+    assert_eq!(relay.lines(A), ["200"]);
+    relay.say(A, send("tid2", "1-2/2", b"hi", '$'));
+    assert!(relay.got(B).is_empty());
+    assert_eq!(relay.lines(C), ["SEND 1-2/2 2$"]);
+}
+
 #[test]
 fn what_office_says_is_done() {
     for (decision, lines, open) in [
@@ -642,6 +722,44 @@ fn a_message_is_refused_while_it_comes() {
     assert!(relay.got(A).is_empty() && relay.side(B).octets.is_empty());
     assert_eq!(relay.link(A).held_bytes(), 0);
     covers!("R-159", "R-148");
+}
+
+#[test]
+fn a_message_that_waits_for_the_host_does_not_pass_when_its_uri_is_void() {
+    let mut relay = asking();
+    let chunk = message("tid1", "m1", "", &"x".repeat(50_000), '$');
+    relay.say(A, &chunk[..20_000]);
+    let asked = questions(&mut relay);
+    relay.office.validities[0].revoke();
+    relay.office.hops.remove(BOB);
+    relay.say(A, &chunk[20_000..]);
+    assert_eq!(relay.lines(A), ["481"]);
+    decide(&mut relay, &asked[0], Verdict::Allow);
+    assert!(relay.got(A).is_empty() && relay.side(B).octets.is_empty());
+    assert_eq!(relay.link(A).held_bytes(), 0);
+}
+
+#[test]
+fn a_message_that_is_given_up_passes_the_host_too() {
+    let range = "Byte-Range: 2-*/*\r\n";
+    for (verdict, expected) in [
+        (Some(Verdict::Allow), vec!["SEND  1+", "SEND 2-1/* 0#"]),
+        (Some(Verdict::Reject(StatusCode::FORBIDDEN)), vec![]),
+        (None, vec![]),
+    ] {
+        let mut relay = asking();
+        relay.say(A, message("tid1", "m1", "", "x", '+'));
+        let asked = questions(&mut relay);
+        relay.link(A).set_memory_pressure(true);
+        relay.say(A, message("tid2", "m1", range, "more", '#'));
+        relay.say(A, message("tid3", "m2", range, "more", '#'));
+        assert_eq!(relay.lines(A), ["413"; 2]);
+        assert!(questions(&mut relay).is_empty() && relay.got(B).is_empty());
+        if let Some(verdict) = verdict {
+            decide(&mut relay, &asked[0], verdict);
+        }
+        assert_eq!(relay.lines(B), expected);
+    }
 }
 
 #[test]

@@ -264,6 +264,23 @@ fn uris_that_are_revoked_are_void() {
     assert_eq!(status(&alice.peer.frame()), "481");
 }
 
+#[test]
+fn rfc4976_6_3_an_open_chunk_does_not_outlive_its_uri() {
+    let relay = TestRelay::plain();
+    let (mut alice, mut bob) = (relay.client("alice"), relay.client("bob"));
+    let (begin, rest) = half(&alice, &bob.path());
+    alice.peer.write(begin.as_bytes());
+    relay.wait(|stats| stats.decisions.routed >= 1);
+    let revoked = relay.engine.relay_revoke(relay.handle, "alice");
+    assert_eq!(revoked.expect("alive"), 1);
+    alice.peer.write(rest.as_bytes());
+    assert_eq!(status(&alice.peer.frame()), "481");
+    let request = bob.peer.frame();
+    assert!(request.contains("first") && !request.contains("other"));
+    assert!(request.trim_end().ends_with('+'), "{request}");
+    covers!("R-108", "R-112");
+}
+
 /// Never says whether a next hop may be connected to.
 struct Undecided;
 

@@ -45,6 +45,8 @@ pub struct Script {
     pub auth: Vec<AuthStep>,
     /// The next decisions are for one request only.
     pub once: bool,
+    /// The next decisions are good so long.
+    pub until: Option<Instant>,
     pub validities: Vec<Validity>,
 }
 
@@ -72,7 +74,7 @@ impl Switchboard for Script {
         from.extend(from_path.iter().map(Uri::as_str));
         let validity = match self.once {
             true => Validity::once(),
-            false => Validity::new(None),
+            false => Validity::new(self.until),
         };
         self.validities.push(validity.clone());
         Decision::Forward(

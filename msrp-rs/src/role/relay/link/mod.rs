@@ -185,6 +185,7 @@ impl Link {
         if self.closed.is_some() {
             return;
         }
+        self.review_current(now, office);
         self.parser.push(data);
         loop {
             match self.parser.next() {
@@ -438,7 +439,8 @@ impl Link {
     /// Forgets lanes that are not used.
     fn sweep(&mut self, now: Instant) {
         let reading = match &self.current {
-            Current::Send(incoming) | Current::Shed(incoming) => Some(incoming.lane),
+            Current::Send(incoming) => Some(incoming.lane),
+            Current::Shed(shed) => Some(shed.lane),
             Current::Request(request) => Some(request.lane),
             _ => None,
         };
