@@ -2582,6 +2582,10 @@ typedef struct libmsrp_relay_info {
      * For how long they are good; -1 if no relay said.
      */
     int64_t lifetime_ms;
+    /**
+     * The number that libmsrp_session_authenticate() gave; 0 for URIs that came unasked.
+     */
+    uint64_t login;
 } libmsrp_relay_info;
 
 /**
@@ -3223,7 +3227,8 @@ libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
  * Logs in to the relays of the session (libmsrp_session_options.relays), each through those before it, at most timeout_ms
  * milliseconds (negative: without a limit). To be done before there is anything to offer or answer: the session's path
  * begins with the URIs that the relays give, and until then what gives or takes an SDP is LIBMSRP_ERR_INVALID_ARGUMENT.
- * Returns at once; on_relay follows, or on_closed.
+ * Returns at once, with the number of the login in *login, which may be NULL; on_relay with that number follows, or
+ * on_closed. libmsrp_session_cancel_login() gives it up.
  *
  * Before the URIs expire the library gets new ones by itself. Then on_relay comes again, and a new offer is due. When the
  * connection to the relay is lost, the session is over (RFC 4976 §6.3).
@@ -3234,7 +3239,20 @@ libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
  */
 libmsrp_result libmsrp_session_authenticate(struct libmsrp_engine *engine,
                                             libmsrp_session session,
-                                            int64_t timeout_ms);
+                                            int64_t timeout_ms,
+                                            uint64_t *login);
+
+/**
+ * Gives up a login that libmsrp_session_authenticate() began: on_relay does not tell of it, another one may begin, and the
+ * URIs that the session has stay. Nothing happens if it is not under way any more; the on_relay that tells its outcome may
+ * still be on its way then.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the session has no relays; LIBMSRP_ERR_GONE: the
+ * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_cancel_login(struct libmsrp_engine *engine,
+                                            libmsrp_session session,
+                                            uint64_t login);
 
 /**
  * The URIs that the relays of the session gave, in the order in which our requests pass them, with a space between them;
