@@ -976,8 +976,8 @@ typedef struct libmsrp_engine libmsrp_engine;
 typedef struct libmsrp_sdp libmsrp_sdp;
 
 /**
- * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
- * does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
+ * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(), which writes it
+ * over; it does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
  */
 typedef struct libmsrp_text libmsrp_text;
 
@@ -2170,7 +2170,8 @@ typedef struct libmsrp_relay_login {
      */
     struct libmsrp_slice username;
     /**
-     * The password.
+     * The password. The library's copy of it, and of ha1, is written over when no session needs it; the host's own
+     * may be written over when libmsrp_session_new() has returned.
      */
     struct libmsrp_slice password;
     /**
@@ -3394,7 +3395,8 @@ libmsrp_result libmsrp_relay_listen(struct libmsrp_engine *engine,
 
 /**
  * Answers on_credentials: ha1 is the H(A1) of the user in hex digits, 32 for MD5 and 64 for SHA-256 (see libmsrp_ha1());
- * without any the user is unknown.
+ * without any the user is unknown. The library's copy is written over when the AUTH is answered; ha1 is the host's to
+ * write over.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, ha1 is no such text, or query is another question: the
  * query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED;
@@ -3466,7 +3468,8 @@ libmsrp_result libmsrp_relay_close(struct libmsrp_engine *engine,
 
 /**
  * H(A1) of a user's password in a realm, in hex digits, for libmsrp_relay_secret_done() and for files of secrets.
- * algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free().
+ * algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free(), which
+ * writes it over; the library keeps no copy.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, a text is not UTF-8, or algorithm is another one;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -4063,7 +4066,7 @@ const char *libmsrp_text_ptr(const struct libmsrp_text *text);
 size_t libmsrp_text_len(const struct libmsrp_text *text);
 
 /**
- * Ends a text. NULL is allowed and does nothing.
+ * Ends a text, and writes over its octets: it may be a secret. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
  */

@@ -28,7 +28,8 @@ pub struct libmsrp_relay_login {
     pub uri: libmsrp_slice,
     /// The user name. Must be there.
     pub username: libmsrp_slice,
-    /// The password.
+    /// The password. The library's copy of it, and of ha1, is written over when no session needs it; the host's own
+    /// may be written over when libmsrp_session_new() has returned.
     pub password: libmsrp_slice,
     /// Instead of a password: H(user:realm:password) in hex digits, 32 of MD5 or 64 of SHA-256. It needs realm.
     pub ha1: libmsrp_slice,
@@ -116,17 +117,16 @@ impl libmsrp_relay_login {
     /// # Safety
     /// The texts and the TLS configuration are as the header says.
     unsafe fn to_core(self, name: &str) -> Result<RelayLogin> {
+        // Secrets are copied into what writes itself over, and into nothing else.
         // SAFETY: the caller's promise.
-        let text = |slice: libmsrp_slice, field: &str| unsafe {
-            let text = slice.text(&format!("{name}.{field}"))?;
-            Ok::<_, Error>(text.map(str::to_owned))
-        };
+        let text =
+            |slice: libmsrp_slice, field: &str| unsafe { slice.text(&format!("{name}.{field}")) };
         let missing = |field| Error::invalid_argument(format!("{name}.{field} is missing"));
         let uri = text(self.uri, "uri")?.ok_or_else(|| missing("uri"))?;
         let username = text(self.username, "username")?.ok_or_else(|| missing("username"))?;
         let password = match (text(self.password, "password")?, text(self.ha1, "ha1")?) {
             (Some(password), None) => Password::new(password),
-            (None, Some(digits)) => Password::from_ha1(Ha1::from_hex(&digits)?),
+            (None, Some(digits)) => Password::from_ha1(Ha1::from_hex(digits)?),
             _ => {
                 return Err(Error::invalid_argument(format!(
                     "{name}: either password or ha1 is needed"
@@ -134,7 +134,7 @@ impl libmsrp_relay_login {
             }
         };
         Ok(RelayLogin {
-            realm: text(self.realm, "realm")?,
+            realm: text(self.realm, "realm")?.map(str::to_owned),
             expires: time("relays.expires_ms", self.expires_ms)?,
             // SAFETY: the caller's promise.
             tls: unsafe { libmsrp_tls::optional(self.tls) }?,
