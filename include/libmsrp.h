@@ -976,8 +976,8 @@ typedef struct libmsrp_engine libmsrp_engine;
 typedef struct libmsrp_sdp libmsrp_sdp;
 
 /**
- * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
- * does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
+ * A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(), which writes it
+ * over; it does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
  */
 typedef struct libmsrp_text libmsrp_text;
 
@@ -2170,7 +2170,8 @@ typedef struct libmsrp_relay_login {
      */
     struct libmsrp_slice username;
     /**
-     * The password.
+     * The password. The library's copy of it, and of ha1, is written over when no session needs it; the host's own
+     * may be written over when libmsrp_session_new() has returned.
      */
     struct libmsrp_slice password;
     /**
@@ -2582,6 +2583,10 @@ typedef struct libmsrp_relay_info {
      * For how long they are good; -1 if no relay said.
      */
     int64_t lifetime_ms;
+    /**
+     * The number that libmsrp_session_authenticate() gave; 0 for URIs that came unasked.
+     */
+    uint64_t login;
 } libmsrp_relay_info;
 
 /**
@@ -3223,7 +3228,8 @@ libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
  * Logs in to the relays of the session (libmsrp_session_options.relays), each through those before it, at most timeout_ms
  * milliseconds (negative: without a limit). To be done before there is anything to offer or answer: the session's path
  * begins with the URIs that the relays give, and until then what gives or takes an SDP is LIBMSRP_ERR_INVALID_ARGUMENT.
- * Returns at once; on_relay follows, or on_closed.
+ * Returns at once, with the number of the login in *login, which may be NULL; on_relay with that number follows, or
+ * on_closed. libmsrp_session_cancel_login() gives it up.
  *
  * Before the URIs expire the library gets new ones by itself. Then on_relay comes again, and a new offer is due. When the
  * connection to the relay is lost, the session is over (RFC 4976 §6.3).
@@ -3234,7 +3240,20 @@ libmsrp_result libmsrp_engine_set_log(struct libmsrp_engine *engine,
  */
 libmsrp_result libmsrp_session_authenticate(struct libmsrp_engine *engine,
                                             libmsrp_session session,
-                                            int64_t timeout_ms);
+                                            int64_t timeout_ms,
+                                            uint64_t *login);
+
+/**
+ * Gives up a login that libmsrp_session_authenticate() began: on_relay does not tell of it, another one may begin, and the
+ * URIs that the session has stay. Nothing happens if it is not under way any more; the on_relay that tells its outcome may
+ * still be on its way then.
+ *
+ * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the session has no relays; LIBMSRP_ERR_GONE: the
+ * session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+ */
+libmsrp_result libmsrp_session_cancel_login(struct libmsrp_engine *engine,
+                                            libmsrp_session session,
+                                            uint64_t login);
 
 /**
  * The URIs that the relays of the session gave, in the order in which our requests pass them, with a space between them;
@@ -3376,7 +3395,8 @@ libmsrp_result libmsrp_relay_listen(struct libmsrp_engine *engine,
 
 /**
  * Answers on_credentials: ha1 is the H(A1) of the user in hex digits, 32 for MD5 and 64 for SHA-256 (see libmsrp_ha1());
- * without any the user is unknown.
+ * without any the user is unknown. The library's copy is written over when the AUTH is answered; ha1 is the host's to
+ * write over.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, ha1 is no such text, or query is another question: the
  * query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED;
@@ -3448,7 +3468,8 @@ libmsrp_result libmsrp_relay_close(struct libmsrp_engine *engine,
 
 /**
  * H(A1) of a user's password in a realm, in hex digits, for libmsrp_relay_secret_done() and for files of secrets.
- * algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free().
+ * algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free(), which
+ * writes it over; the library keeps no copy.
  *
  * Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, a text is not UTF-8, or algorithm is another one;
  * LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -4045,7 +4066,7 @@ const char *libmsrp_text_ptr(const struct libmsrp_text *text);
 size_t libmsrp_text_len(const struct libmsrp_text *text);
 
 /**
- * Ends a text. NULL is allowed and does nothing.
+ * Ends a text, and writes over its octets: it may be a secret. NULL is allowed and does nothing.
  *
  * Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
  */

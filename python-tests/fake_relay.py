@@ -35,6 +35,10 @@ class FakeRelay:
         self.expires = 900
         self.frames: list[str] = []
         self.connections = 0
+        # AUTHs get no answer.
+        self.is_silent = False
+        # AUTHs get a 403.
+        self.refuses = False
         self.port = 0
         self._tokens: dict[str, asyncio.StreamWriter] = {}
         self._writers: set[asyncio.StreamWriter] = set()
@@ -87,7 +91,12 @@ class FakeRelay:
             writer.write(text.encode())
 
         if method == "AUTH":
-            answer(*self.auth(frame, to.split(" ")[-1], writer))
+            if self.is_silent:
+                return
+            if self.refuses:
+                answer("403 Forbidden")
+            else:
+                answer(*self.auth(frame, to.split(" ")[-1], writer))
         elif method in ("SEND", "REPORT"):
             ours = [uri for uri in to.split(" ") if uri in self._tokens]
             if method == "SEND":

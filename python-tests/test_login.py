@@ -113,6 +113,24 @@ async def test_one_login_at_a_time() -> None:
                 await plain.authenticate()
 
 
+async def test_a_cancelled_login_is_given_up(until: Until) -> None:
+    async with fake_relay() as relay, msrp.Engine() as engine, session(engine, relay) as alice:
+        relay.is_silent = True
+        login = asyncio.create_task(alice.authenticate())
+        await until(lambda: relay.requests("AUTH"))
+        login.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await login
+        # The next one begins anew, and gets its own answer.
+        relay.is_silent = False
+        relay.refuses = True
+        with pytest.raises(msrp.AuthError):
+            await alice.authenticate()
+        relay.refuses = False
+        path = await alice.authenticate()
+        assert alice.relay_path == path
+
+
 async def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="either a password or ha1"):
         msrp.RelayLogin("msrps://relay.example.com;tcp", "alice")

@@ -265,11 +265,17 @@ impl<'a> Dispatcher<'a> {
                 }
             }
             Event::RelayPath {
+                login,
                 path,
                 lifetime,
                 offer_due,
-            } => self.relay(&entry, &RelayView::granted(&path, lifetime, offer_due)),
-            Event::RelayFailed { error } => self.relay(&entry, &RelayView::failed(&error)),
+            } => {
+                let view = RelayView::granted(login, &path, lifetime, offer_due);
+                self.relay(&entry, &view);
+            }
+            Event::RelayFailed { login, error } => {
+                self.relay(&entry, &RelayView::failed(login, &error));
+            }
             Event::DataWanted { transfer, len } => self.engine.stream_wants(transfer.0, len),
             Event::Report {
                 transfer,

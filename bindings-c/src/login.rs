@@ -28,7 +28,8 @@ pub struct libmsrp_relay_login {
     pub uri: libmsrp_slice,
     /// The user name. Must be there.
     pub username: libmsrp_slice,
-    /// The password.
+    /// The password. The library's copy of it, and of ha1, is written over when no session needs it; the host's own
+    /// may be written over when libmsrp_session_new() has returned.
     pub password: libmsrp_slice,
     /// Instead of a password: H(user:realm:password) in hex digits, 32 of MD5 or 64 of SHA-256. It needs realm.
     pub ha1: libmsrp_slice,
@@ -67,6 +68,8 @@ pub struct libmsrp_relay_info {
     pub path: libmsrp_slice,
     /// For how long they are good; -1 if no relay said.
     pub lifetime_ms: i64,
+    /// The number that libmsrp_session_authenticate() gave; 0 for URIs that came unasked.
+    pub login: u64,
 }
 
 sized!(libmsrp_relay_login, libmsrp_relay_info);
@@ -114,17 +117,16 @@ impl libmsrp_relay_login {
     /// # Safety
     /// The texts and the TLS configuration are as the header says.
     unsafe fn to_core(self, name: &str) -> Result<RelayLogin> {
+        // Secrets are copied into what writes itself over, and into nothing else.
         // SAFETY: the caller's promise.
-        let text = |slice: libmsrp_slice, field: &str| unsafe {
-            let text = slice.text(&format!("{name}.{field}"))?;
-            Ok::<_, Error>(text.map(str::to_owned))
-        };
+        let text =
+            |slice: libmsrp_slice, field: &str| unsafe { slice.text(&format!("{name}.{field}")) };
         let missing = |field| Error::invalid_argument(format!("{name}.{field} is missing"));
         let uri = text(self.uri, "uri")?.ok_or_else(|| missing("uri"))?;
         let username = text(self.username, "username")?.ok_or_else(|| missing("username"))?;
         let password = match (text(self.password, "password")?, text(self.ha1, "ha1")?) {
             (Some(password), None) => Password::new(password),
-            (None, Some(digits)) => Password::from_ha1(Ha1::from_hex(&digits)?),
+            (None, Some(digits)) => Password::from_ha1(Ha1::from_hex(digits)?),
             _ => {
                 return Err(Error::invalid_argument(format!(
                     "{name}: either password or ha1 is needed"
@@ -132,7 +134,7 @@ impl libmsrp_relay_login {
             }
         };
         Ok(RelayLogin {
-            realm: text(self.realm, "realm")?,
+            realm: text(self.realm, "realm")?.map(str::to_owned),
             expires: time("relays.expires_ms", self.expires_ms)?,
             // SAFETY: the caller's promise.
             tls: unsafe { libmsrp_tls::optional(self.tls) }?,
@@ -150,26 +152,34 @@ pub(crate) struct RelayView {
     text: String,
     path: String,
     lifetime: Option<Duration>,
+    login: u64,
 }
 
 impl RelayView {
-    pub(crate) fn granted(path: &UriPath, lifetime: Option<Duration>, offer_due: bool) -> Self {
+    pub(crate) fn granted(
+        login: Option<u64>,
+        path: &UriPath,
+        lifetime: Option<Duration>,
+        offer_due: bool,
+    ) -> Self {
         Self {
             result: libmsrp_result::LibmsrpOk,
             offer_due,
             text: String::new(),
             path: path.to_string(),
             lifetime,
+            login: login.unwrap_or_default(),
         }
     }
 
-    pub(crate) fn failed(error: &Error) -> Self {
+    pub(crate) fn failed(login: u64, error: &Error) -> Self {
         Self {
             result: number(error.kind),
             offer_due: false,
             text: error.context.clone(),
             path: String::new(),
             lifetime: None,
+            login,
         }
     }
 
@@ -184,6 +194,7 @@ impl RelayView {
             lifetime_ms: lifetime.map_or(-1, |lifetime| {
                 i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX)
             }),
+            login: self.login,
         }
     }
 }
@@ -191,7 +202,8 @@ impl RelayView {
 /// Logs in to the relays of the session (libmsrp_session_options.relays), each through those before it, at most timeout_ms
 /// milliseconds (negative: without a limit). To be done before there is anything to offer or answer: the session's path
 /// begins with the URIs that the relays give, and until then what gives or takes an SDP is LIBMSRP_ERR_INVALID_ARGUMENT.
-/// Returns at once; on_relay follows, or on_closed.
+/// Returns at once, with the number of the login in *login, which may be NULL; on_relay with that number follows, or
+/// on_closed. libmsrp_session_cancel_login() gives it up.
 ///
 /// Before the URIs expire the library gets new ones by itself. Then on_relay comes again, and a new offer is due. When the
 /// connection to the relay is lost, the session is over (RFC 4976 §6.3).
@@ -204,12 +216,37 @@ pub unsafe extern "C" fn libmsrp_session_authenticate(
     engine: *mut libmsrp_engine,
     session: libmsrp_session,
     timeout_ms: i64,
+    login: *mut u64,
 ) -> libmsrp_result {
     ffi_entry!({
         // SAFETY: the header's contract.
         let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        // SAFETY: the header's contract.
+        let out = unsafe { entry::out(login, "login") };
         let timeout = entry::timeout(timeout_ms);
-        engine.core.authenticate(SessionHandle(session), timeout)?;
+        let number = engine.core.authenticate(SessionHandle(session), timeout)?;
+        if let Ok(out) = out {
+            out.set(number);
+        }
+    })
+}
+
+/// Gives up a login that libmsrp_session_authenticate() began: on_relay does not tell of it, another one may begin, and the
+/// URIs that the session has stay. Nothing happens if it is not under way any more; the on_relay that tells its outcome may
+/// still be on its way then.
+///
+/// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or the session has no relays; LIBMSRP_ERR_GONE: the
+/// session has ended; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libmsrp_session_cancel_login(
+    engine: *mut libmsrp_engine,
+    session: libmsrp_session,
+    login: u64,
+) -> libmsrp_result {
+    ffi_entry!({
+        // SAFETY: the header's contract.
+        let engine = unsafe { libmsrp_engine::borrow(engine) }?;
+        engine.core.cancel_login(SessionHandle(session), login)?;
     })
 }
 

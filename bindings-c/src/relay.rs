@@ -608,7 +608,8 @@ pub unsafe extern "C" fn libmsrp_relay_listen(
 }
 
 /// Answers on_credentials: ha1 is the H(A1) of the user in hex digits, 32 for MD5 and 64 for SHA-256 (see libmsrp_ha1());
-/// without any the user is unknown.
+/// without any the user is unknown. The library's copy is written over when the AUTH is answered; ha1 is the host's to
+/// write over.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, ha1 is no such text, or query is another question: the
 /// query still waits; LIBMSRP_ERR_GONE: nobody waits for the answer any more, or the relay is closed; LIBMSRP_ERR_FORKED;
@@ -774,7 +775,8 @@ pub unsafe extern "C" fn libmsrp_relay_close(
 }
 
 /// H(A1) of a user's password in a realm, in hex digits, for libmsrp_relay_secret_done() and for files of secrets.
-/// algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free().
+/// algorithm is MD5 or SHA-256. It is as good as the password in that realm. out is freed with libmsrp_text_free(), which
+/// writes it over; the library keeps no copy.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: out is NULL, a text is not UTF-8, or algorithm is another one;
 /// LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.
@@ -798,6 +800,6 @@ pub unsafe extern "C" fn libmsrp_ha1(
         // SAFETY: the header's contract.
         let name = unsafe { algorithm_name.text("algorithm") }?.unwrap_or_default();
         let ha1 = Ha1::from_password(algorithm("algorithm", name)?, user, realm, password);
-        out.set(libmsrp_text::into_raw(ha1.to_hex().to_string()));
+        out.set(libmsrp_text::into_raw(ha1.to_hex()));
     })
 }

@@ -1,9 +1,11 @@
 //! Texts and octets across the boundary: borrowed slices, and texts that the host owns.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
+use std::fmt;
 use std::ptr;
 
 use msrp_core::error::{Error, Result};
+use zeroize::Zeroizing;
 
 use crate::entry;
 
@@ -101,23 +103,36 @@ impl libmsrp_header {
     }
 }
 
-/// A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(); it
-/// does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
-#[derive(Debug)]
-pub struct libmsrp_text(CString);
+/// A text that the host owns: what every function gives that makes a text. Ends with libmsrp_text_free(), which writes it
+/// over; it does not depend on the engine that made it. Not changed after it was made, so any thread may read it.
+pub struct libmsrp_text(
+    /// With a NUL at its end.
+    Zeroizing<Vec<u8>>,
+);
+
+impl fmt::Debug for libmsrp_text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "libmsrp_text({} octets)", self.octets().len())
+    }
+}
 
 impl libmsrp_text {
     /// Gives `text` to the host.
-    pub(crate) fn into_raw(text: String) -> *mut Self {
-        // The engine's texts are SDP, URIs and header values, none of which can hold NUL; one that did would
+    pub(crate) fn into_raw(text: impl Into<Zeroizing<String>>) -> *mut Self {
+        let text = text.into();
+        // The engine's texts are SDP, URIs, header values and digits, none of which can hold NUL; one that did would
         // be cut there.
-        let text = CString::new(text).unwrap_or_else(|error| {
-            let end = error.nul_position();
-            let mut octets = error.into_vec();
-            octets.truncate(end);
-            CString::new(octets).unwrap_or_default()
-        });
-        Box::into_raw(Box::new(Self(text)))
+        let end = text.find('\0').unwrap_or(text.len());
+        // In one piece: what grows leaves copies behind.
+        let mut octets = Zeroizing::new(Vec::with_capacity(end + 1));
+        octets.extend_from_slice(&text.as_bytes()[..end]);
+        octets.push(0);
+        Box::into_raw(Box::new(Self(octets)))
+    }
+
+    /// Without the NUL.
+    fn octets(&self) -> &[u8] {
+        self.0.split_last().map_or(&[], |(_, octets)| octets)
     }
 }
 
@@ -127,7 +142,7 @@ impl libmsrp_text {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_text_ptr(text: *const libmsrp_text) -> *const c_char {
     // SAFETY: NULL or a text that was not freed, by this function's contract.
-    unsafe { text.as_ref() }.map_or(ptr::null(), |text| text.0.as_ptr())
+    unsafe { text.as_ref() }.map_or(ptr::null(), |text| text.0.as_ptr().cast())
 }
 
 /// Its length in octets, without the NUL. 0 for NULL.
@@ -136,10 +151,10 @@ pub unsafe extern "C" fn libmsrp_text_ptr(text: *const libmsrp_text) -> *const c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libmsrp_text_len(text: *const libmsrp_text) -> usize {
     // SAFETY: NULL or a text that was not freed, by this function's contract.
-    unsafe { text.as_ref() }.map_or(0, |text| text.0.as_bytes().len())
+    unsafe { text.as_ref() }.map_or(0, |text| text.octets().len())
 }
 
-/// Ends a text. NULL is allowed and does nothing.
+/// Ends a text, and writes over its octets: it may be a secret. NULL is allowed and does nothing.
 ///
 /// Cannot fail; legal in callbacks, from any thread, in a forked child. Call it once.
 #[unsafe(no_mangle)]

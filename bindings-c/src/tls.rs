@@ -383,7 +383,10 @@ pub unsafe extern "C" fn libmsrp_tls_identity(
             PemSource::File(path) => read(&path, name),
         };
         let (chain, secret) = (octets(chain, "certificate")?, octets(secret, "key")?);
-        let text = |pem: Vec<u8>| libmsrp_text::into_raw(String::from_utf8_lossy(&pem).into());
+        let text = |pem: Vec<u8>| {
+            let text = String::from_utf8_lossy(&pem).into_owned();
+            libmsrp_text::into_raw(text)
+        };
         cert.set(text(chain));
         key.set(text(secret));
     })

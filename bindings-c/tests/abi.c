@@ -225,12 +225,13 @@ static void layouts(void) {
     CHECK_OFFSET(libmsrp_relay_login, expires_ms, 96);
     CHECK_OFFSET(libmsrp_relay_login, insecure_plain_auth, 104);
     CHECK_OFFSET(libmsrp_relay_login, accept_unproved, 108);
-    CHECK(sizeof(libmsrp_relay_info) == 56);
+    CHECK(sizeof(libmsrp_relay_info) == 64);
     CHECK_OFFSET(libmsrp_relay_info, result, 8);
     CHECK_OFFSET(libmsrp_relay_info, offer_due, 12);
     CHECK_OFFSET(libmsrp_relay_info, text, 16);
     CHECK_OFFSET(libmsrp_relay_info, path, 32);
     CHECK_OFFSET(libmsrp_relay_info, lifetime_ms, 48);
+    CHECK_OFFSET(libmsrp_relay_info, login, 56);
 
     CHECK(sizeof(libmsrp_sdp_stream) == 16);
     CHECK_OFFSET(libmsrp_sdp_stream, index, 8);

@@ -745,7 +745,13 @@ static libmsrp_result call_session_set_attributes(caller *self) {
 }
 
 static libmsrp_result call_session_authenticate(caller *self) {
-    return libmsrp_session_authenticate(self->engine, self->session, some_time(self));
+    uint64_t login = 0;
+    return libmsrp_session_authenticate(self->engine, self->session, some_time(self),
+                                        MAYBE_NULL(uint64_t *, self, &login));
+}
+
+static libmsrp_result call_session_cancel_login(caller *self) {
+    return libmsrp_session_cancel_login(self->engine, self->session, (uint64_t)some_number(self, 1));
 }
 
 static libmsrp_result call_session_relay_path(caller *self) {
@@ -1213,6 +1219,7 @@ static function functions[] = {
     FUNCTION(sdp_text, ON_NOTHING, 2),
     FUNCTION(sdp_free, ON_NOTHING, 1),
     FUNCTION(session_authenticate, ON_SESSION, 2),
+    FUNCTION(session_cancel_login, ON_SESSION, 2),
     FUNCTION(session_relay_path, ON_SESSION, 2),
     FUNCTION(session_open, ON_SESSION, 10),
     FUNCTION(session_close, ON_SESSION, 2),

@@ -131,7 +131,7 @@ static void finds_a_relay(void) {
         options.relay_count = 1;
         callbacks.on_relay = on_login;
         CHECK_OK(libmsrp_session_new(engine, &options, &callbacks, NULL, &session));
-        CHECK_OK(libmsrp_session_authenticate(engine, session, DEADLINE_MS));
+        CHECK_OK(libmsrp_session_authenticate(engine, session, DEADLINE_MS, NULL));
         RUN_UNTIL(engine, found.told == 1);
         CHECK(found.result == LIBMSRP_ERR_CONNECT && strcmp(found.service, "_msrps._tcp.example.com") == 0);
         if (which == 0) {

@@ -23,7 +23,8 @@ static void check_session_gone(libmsrp_engine *engine, libmsrp_session session) 
     CHECK_GONE(libmsrp_session_offer_due(engine, session, &due));
     CHECK(due == 7);
     CHECK_GONE(libmsrp_session_remote_fingerprints(engine, session, &text));
-    CHECK_GONE(libmsrp_session_authenticate(engine, session, 1000));
+    CHECK_GONE(libmsrp_session_authenticate(engine, session, 1000, NULL));
+    CHECK_GONE(libmsrp_session_cancel_login(engine, session, 1));
     CHECK_GONE(libmsrp_session_relay_path(engine, session, &text));
     CHECK_GONE(libmsrp_session_open(engine, session, 1000));
     CHECK_GONE(libmsrp_session_close(engine, session, 1000));

@@ -12,6 +12,7 @@ static struct {
     int count, offer_due;
     libmsrp_result result;
     int64_t lifetime_ms;
+    uint64_t login;
     char path[TEXT_LEN], text[TEXT_LEN];
 } said;
 
@@ -23,6 +24,7 @@ static void on_relay(libmsrp_engine *engine, libmsrp_session session, const libm
     said.result = info->result;
     said.offer_due = info->offer_due;
     said.lifetime_ms = info->lifetime_ms;
+    said.login = info->login;
     copy_text(said.path, info->path.ptr, info->path.len);
     copy_text(said.text, info->text.ptr, info->text.len);
 }
@@ -114,8 +116,8 @@ static void a_path_and_a_refusal(void) {
     libmsrp_text_free(text);
 
     /* Refused, and tried again. */
-    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS));
-    CHECK_RESULT(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS), LIBMSRP_ERR_BUSY);
+    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, NULL));
+    CHECK_RESULT(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, NULL), LIBMSRP_ERR_BUSY);
     const int relay = accept(listener, NULL, NULL);
     CHECK(relay >= 0);
     read_frame(relay, frame, sizeof(frame));
@@ -125,7 +127,7 @@ static void a_path_and_a_refusal(void) {
     RUN_UNTIL(engine, said.count == 1);
     CHECK(said.result == LIBMSRP_ERR_AUTH && said.text[0] != '\0' && said.path[0] == '\0');
 
-    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS));
+    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, NULL));
     read_frame(relay, frame, sizeof(frame));
     respond(relay, frame, "401 Unauthorized", CHALLENGE);
     read_frame(relay, frame, sizeof(frame));
@@ -148,10 +150,53 @@ static void a_path_and_a_refusal(void) {
     CHECK(close(relay) == 0 && close(listener) == 0);
     RUN_UNTIL(engine, alice.closed_count == 1);
     CHECK(alice.close_reason == LIBMSRP_CLOSE_REASON_CONNECTION_LOST);
-    CHECK_GONE(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS));
+    CHECK_GONE(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, NULL));
     CHECK_GONE(libmsrp_session_relay_path(engine, alice.session, &text));
     CHECK_OK(libmsrp_engine_free(engine));
     COVERS("R-024", "R-030", "R-032", "R-038");
+}
+
+/* What an earlier login came to is told with its number, and one that is given up is told of no more. */
+static void outcomes_are_those_of_their_login(void) {
+    char uri[TEXT_LEN], frame[4096], late[4096];
+    uint16_t port = 0;
+    const int listener = listening(&port);
+    libmsrp_relay_login login = login_at(uri, sizeof(uri), port);
+    libmsrp_engine *engine = new_engine();
+    uint64_t first = 0, second = 0, third = 0;
+    party alice;
+    behind_new(&alice, engine, &login, 1);
+    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, &first));
+    CHECK(first != 0);
+    const int relay = accept(listener, NULL, NULL);
+    CHECK(relay >= 0);
+    read_frame(relay, frame, sizeof(frame));
+    respond(relay, frame, "403 Forbidden", "");
+    /* Refused, and nobody has been told. */
+    libmsrp_result result;
+    do {
+        result = libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, &second);
+    } while (result == LIBMSRP_ERR_BUSY);
+    CHECK_OK(result);
+    CHECK(second != 0 && second != first);
+    read_frame(relay, late, sizeof(late));
+    RUN_UNTIL(engine, said.count == 1);
+    CHECK(said.login == first && said.result == LIBMSRP_ERR_AUTH);
+
+    /* Of another number nothing is given up. */
+    CHECK_OK(libmsrp_session_cancel_login(engine, alice.session, first));
+    CHECK_RESULT(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, NULL), LIBMSRP_ERR_BUSY);
+    CHECK_OK(libmsrp_session_cancel_login(engine, alice.session, second));
+    CHECK_OK(libmsrp_session_authenticate(engine, alice.session, DEADLINE_MS, &third));
+    respond(relay, late, "200 OK", "");
+    const int another = accept(listener, NULL, NULL);
+    CHECK(another >= 0);
+    read_frame(another, frame, sizeof(frame));
+    respond(another, frame, "403 Forbidden", "");
+    RUN_UNTIL(engine, said.count == 2);
+    CHECK(said.login == third && said.result == LIBMSRP_ERR_AUTH);
+    CHECK_OK(libmsrp_engine_free(engine));
+    CHECK(close(relay) == 0 && close(another) == 0 && close(listener) == 0);
 }
 
 static void options(void) {
@@ -193,8 +238,10 @@ static void options(void) {
 
     libmsrp_session_options plain = party_options();
     CHECK_OK(libmsrp_session_new(engine, &plain, NULL, NULL, &session));
-    CHECK_INVALID(libmsrp_session_authenticate(engine, session, DEADLINE_MS));
-    CHECK_INVALID(libmsrp_session_authenticate(NULL, session, DEADLINE_MS));
+    CHECK_INVALID(libmsrp_session_authenticate(engine, session, DEADLINE_MS, NULL));
+    CHECK_INVALID(libmsrp_session_authenticate(NULL, session, DEADLINE_MS, NULL));
+    CHECK_INVALID(libmsrp_session_cancel_login(engine, session, 1));
+    CHECK_INVALID(libmsrp_session_cancel_login(NULL, session, 1));
     CHECK_INVALID(libmsrp_session_relay_path(engine, session, NULL));
     CHECK_OK(libmsrp_engine_free(engine));
     COVERS("R-021");
@@ -202,6 +249,7 @@ static void options(void) {
 
 int main(void) {
     a_path_and_a_refusal();
+    outcomes_are_those_of_their_login();
     options();
     return passed("login");
 }

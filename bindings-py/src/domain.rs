@@ -54,8 +54,8 @@ pub(crate) const EVENT_KINDS: [&str; 30] = [
     "relay",   // 0 for the session, tag, query, kind, what it is about
     "relay_closed", // 0 for the session, tag
     "service", // query, name
-    "relay_path", // [Uri], seconds or None, whether an offer is due
-    "relay_failed", // exception
+    "relay_path", // login or None, [Uri], seconds or None, whether an offer is due
+    "relay_failed", // login, exception
 ];
 
 /// One consumer of events.
@@ -247,14 +247,25 @@ fn to_tuple(py: Python<'_>, session: u64, event: Event) -> PyResult<Bound<'_, Py
         Event::RelayClosed { tag } => (26, session, tag).into_pyobject(py),
         Event::Service { query, name } => (27, session, query.0, name).into_pyobject(py),
         Event::RelayPath {
+            login,
             path,
             lifetime,
             offer_due,
         } => {
             let lifetime = lifetime.map(|lifetime| lifetime.as_secs_f64());
-            (28, session, uri::from_path(&path), lifetime, offer_due).into_pyobject(py)
+            (
+                28,
+                session,
+                login,
+                uri::from_path(&path),
+                lifetime,
+                offer_due,
+            )
+                .into_pyobject(py)
         }
-        Event::RelayFailed { error } => (29, session, exception(py, error)?).into_pyobject(py),
+        Event::RelayFailed { login, error } => {
+            (29, session, login, exception(py, error)?).into_pyobject(py)
+        }
         // A kind that this version does not know: "recovered" carries nothing and disturbs nobody.
         _ => (15, session).into_pyobject(py),
     }

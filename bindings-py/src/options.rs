@@ -15,7 +15,7 @@ use msrp::wire::FailureReport;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::error::{OrRaise, seconds};
 use crate::tls;
@@ -211,10 +211,14 @@ fn relay(object: &Bound<'_, PyAny>) -> PyResult<RelayLogin> {
     let get = |name: &str| object.getattr(name);
     let uri: String = named("relays.uri", &get("uri")?)?;
     let username: String = named("relays.username", &get("username")?)?;
-    let ha1: Option<String> = named("relays.ha1", &get("ha1")?)?;
-    let password = match ha1 {
-        Some(digits) => Password::from_ha1(Ha1::from_hex(&digits).or_raise(object.py())?),
-        None => Password::new(named::<String>("relays.password", &get("password")?)?),
+    // Out of the interpreter's memory at once into what writes itself over, and into nothing else.
+    let (ha1, password) = (get("ha1")?, get("password")?);
+    let password = match ha1.is_none() {
+        false => {
+            let digits = Ha1::from_hex(text("relays.ha1", &ha1)?);
+            Password::from_ha1(digits.or_raise(object.py())?)
+        }
+        true => Password::new(text("relays.password", &password)?),
     };
     let tls = get("tls")?;
     Ok(RelayLogin {
@@ -225,6 +229,18 @@ fn relay(object: &Bound<'_, PyAny>) -> PyResult<RelayLogin> {
         accept_unproved: named("relays.accept_unproved", &get("accept_unproved")?)?,
         ..RelayLogin::new(uri, username, password)
     })
+}
+
+/// The text in a `str`, where it stands.
+fn text<'a>(name: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    match value.cast::<PyString>() {
+        Ok(text) => text.to_str(),
+        Err(_) => {
+            let kind = value.get_type();
+            let text = format!("{name}: a {} is no str", kind.name()?);
+            Err(PyTypeError::new_err(text))
+        }
+    }
 }
 
 /// The keywords of `Session.relocate`.

@@ -9,7 +9,7 @@ use msrp::engine::{
 use msrp::{Algorithm, Ha1, StatusCode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::core::{Core, Owned};
 use crate::domain::Domain;
@@ -190,14 +190,15 @@ fn algorithm(name: &str) -> PyResult<Algorithm> {
 
 /// H(A1) in hex digits.
 #[pyfunction]
-pub(crate) fn ha1(
+pub(crate) fn ha1<'py>(
+    py: Python<'py>,
     user: &str,
     realm: &str,
     password: &str,
     algorithm_name: &str,
-) -> PyResult<String> {
+) -> PyResult<Bound<'py, PyString>> {
     let ha1 = Ha1::from_password(algorithm(algorithm_name)?, user, realm, password);
-    Ok(ha1.to_hex().to_string())
+    Ok(PyString::new(py, &ha1.to_hex()))
 }
 
 /// A question as an event: its kind, and what it is about.

@@ -90,12 +90,20 @@ impl Session {
         self.core.get().session_id(self.handle).or_raise(py)
     }
 
-    /// Begins to log in to the relays; an event tells what becomes of it.
-    fn authenticate(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+    /// Begins to log in to the relays; an event with the number that it gives tells what becomes of it.
+    fn authenticate(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<u64> {
         let timeout = timeout.map(|value| seconds("timeout", value)).transpose()?;
         self.core
             .get()
             .authenticate(self.handle, timeout)
+            .or_raise(py)
+    }
+
+    /// Gives up a login that is under way.
+    fn cancel_login(&self, py: Python<'_>, login: u64) -> PyResult<()> {
+        self.core
+            .get()
+            .cancel_login(self.handle, login)
             .or_raise(py)
     }
 

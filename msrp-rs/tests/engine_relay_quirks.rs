@@ -14,7 +14,7 @@ fn log_in(host: &Host, session: SessionHandle) {
     let login = host.engine.authenticate(session, Some(3 * PATIENCE));
     login.expect("a login");
     host.wait_event(session, "a path of relays", |event| match event {
-        Event::RelayFailed { error } => panic!("no path: {error:?}"),
+        Event::RelayFailed { error, .. } => panic!("no path: {error:?}"),
         event => matches!(event, Event::RelayPath { .. }),
     });
 }

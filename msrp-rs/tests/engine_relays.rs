@@ -24,7 +24,7 @@ fn log_in(host: &Host, session: SessionHandle) -> String {
         .expect("a login");
     host.wait("a path of relays", |seen| {
         seen.has(session, |event| match event {
-            Event::RelayFailed { error } => panic!("no path: {error:?}"),
+            Event::RelayFailed { error, .. } => panic!("no path: {error:?}"),
             Event::RelayPath { .. } => true,
             _ => false,
         })
@@ -49,7 +49,7 @@ fn refused(host: &Host, session: SessionHandle) -> Error {
     });
     host.seen(|seen| {
         seen.events.iter().find_map(|(_, event)| match event {
-            Event::RelayFailed { error } => Some(error.clone()),
+            Event::RelayFailed { error, .. } => Some(error.clone()),
             _ => None,
         })
     })
@@ -543,7 +543,7 @@ fn a_relay_that_does_not_answer_is_given_up() {
     host.wait_event(
         session,
         "too late",
-        |event| matches!(event, Event::RelayFailed { error } if error.kind == ErrorKind::Timeout),
+        |event| matches!(event, Event::RelayFailed { error, .. } if error.kind == ErrorKind::Timeout),
     );
 }
 
@@ -601,7 +601,7 @@ fn rfc4976_9_1_no_auth_stands_behind_one_that_was_given_up() {
     host.wait_event(
         late,
         "too late",
-        |event| matches!(event, Event::RelayFailed { error } if error.kind == ErrorKind::Timeout),
+        |event| matches!(event, Event::RelayFailed { error, .. } if error.kind == ErrorKind::Timeout),
     );
     relay.change(|manners| manners.holds_answers = false);
     log_in(&host, host.session_with(relay.options()));
@@ -1019,4 +1019,109 @@ async fn programs_on_tokio_wait_for_the_path() {
     let error = session.authenticate(PATIENCE).await.expect_err("wrong");
     assert_eq!(error.kind, ErrorKind::Auth);
     engine.shutdown(PATIENCE).await;
+}
+
+/// Polls a login until the relay has so many AUTHs, and no longer.
+async fn until_asked<F: Future>(login: std::pin::Pin<&mut F>, relay: &FakeRelay, auths: usize) {
+    let asked = async {
+        while relay.requests("AUTH").len() < auths {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = login => panic!("a login ended before its AUTH was answered"),
+        () = asked => {}
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_login_that_was_given_up_does_not_decide_the_next_one() {
+    let relay = FakeRelay::new();
+    let engine = msrp::Engine::new(msrp::EngineOptions::default()).expect("an engine");
+    let session = engine.session(relay.options()).expect("a session");
+    // It is given up while the relay thinks about it.
+    relay.change(|manners| manners.holds_answers = true);
+    {
+        let mut login = std::pin::pin!(session.authenticate(PATIENCE));
+        until_asked(login.as_mut(), &relay, 1).await;
+    }
+    relay.change(|manners| {
+        manners.holds_answers = false;
+        manners.answers = vec!["403 Forbidden".into(), "403 Forbidden".into()];
+    });
+    let error = session.authenticate(PATIENCE).await.expect_err("forbidden");
+    assert_eq!(error.kind, ErrorKind::Auth);
+    // The relay was asked anew, over a connection that owes no other answer.
+    assert_eq!(relay.connections(), 2);
+
+    // It is given up with its path given, and nobody told yet.
+    let asked = relay.requests("AUTH").len();
+    relay.change(|manners| manners.holds_answers = true);
+    {
+        let mut login = std::pin::pin!(session.authenticate(PATIENCE));
+        until_asked(login.as_mut(), &relay, asked + 1).await;
+        relay.change(|manners| manners.holds_answers = false);
+        wait_until(|| matches!(session.relay_path(), Ok(Some(_))));
+    }
+    relay.change(|manners| {
+        manners.answers = vec!["403 Forbidden".into(), "403 Forbidden".into()];
+    });
+    let error = session.authenticate(PATIENCE).await.expect_err("forbidden");
+    assert_eq!(error.kind, ErrorKind::Auth);
+    assert!(session.relay_path().expect("alive").is_some());
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_the_same_login_keeps_it() {
+    let relay = FakeRelay::new();
+    let engine = msrp::Engine::new(msrp::EngineOptions::default()).expect("an engine");
+    let session = engine.session(relay.options()).expect("a session");
+    relay.change(|manners| manners.holds_answers = true);
+    let mut second = std::pin::pin!(session.authenticate(PATIENCE));
+    {
+        let mut first = std::pin::pin!(session.authenticate(PATIENCE));
+        until_asked(first.as_mut(), &relay, 1).await;
+        until_asked(second.as_mut(), &relay, 1).await;
+    }
+    relay.change(|manners| manners.holds_answers = false);
+    second.await.expect("a path");
+    assert_eq!(relay.connections(), 1);
+    engine.shutdown(PATIENCE).await;
+}
+
+/// A renewal that comes while a login is under way is none of its outcome, and a login that is given up does not end the
+/// renewals.
+#[test]
+fn a_login_that_is_given_up_leaves_what_the_session_has() {
+    let relay = FakeRelay::new();
+    let host = Host::new();
+    let session = host.session_with(relay.options());
+    let engine = &host.engine;
+    relay.change(|manners| manners.expires = Some(2));
+    let given = log_in(&host, session);
+    relay.change(|manners| manners.holds_answers = true);
+    let asked = relay.requests("AUTH").len();
+    let login = engine
+        .authenticate(session, Some(PATIENCE))
+        .expect("a login");
+    relay.wait_requests("AUTH", asked + 1);
+    host.forget();
+    engine
+        .cancel_login(session, login)
+        .expect("it is under way");
+    engine
+        .cancel_login(session, login)
+        .expect("it was under way");
+    assert_eq!(path(engine, session), given);
+    relay.change(|manners| manners.holds_answers = false);
+    host.wait_event(session, "new URIs", |event| match event {
+        Event::RelayPath { login, .. } => {
+            assert_eq!(*login, None);
+            true
+        }
+        _ => false,
+    });
+    assert_ne!(path(engine, session), given);
 }

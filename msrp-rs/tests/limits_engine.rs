@@ -501,6 +501,10 @@ const TESTED: &[(&str, &str)] = &[
         "tests/relay_office_routing.rs::loops_and_long_ways_are_refused",
     ),
     (
+        "names that count of another relay's certificate",
+        "tests/relay_net_tls.rs::names_of_a_relay_count_up_to_a_bound",
+    ),
+    (
         "nonces that are good at a time at a relay",
         "tests/relay_office_auth.rs::a_connection_holds_few_nonces",
     ),

@@ -438,7 +438,7 @@ fn rfc4976_9_4_a_login_to_a_relay_is_shown_nowhere() {
             .expect("a login");
         host.wait_event(session, "an end of the login", |event| match event {
             Event::RelayPath { .. } => is_right,
-            Event::RelayFailed { error } => {
+            Event::RelayFailed { error, .. } => {
                 print(error);
                 !is_right
             }

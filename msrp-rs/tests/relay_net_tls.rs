@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use engine_support::raw::RawPeer;
-use engine_support::tls_peer::{Authority, client_config, made};
+use engine_support::tls_peer::{Authority, Made, client_config, made};
 use msrp::engine::{RelayListenOptions, TlsConfig};
 use msrp_conformance::covers;
+use rcgen::SanType;
 use relay_net_support::secure::{client, connect, over, relay};
-use relay_net_support::{Client, TestRelay, auth, authorization, exchange, header, status};
+use relay_net_support::{
+    Client, PASSWORD, TestRelay, auth, authorization, exchange, header, status,
+};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureScheme, SupportedProtocolVersion};
@@ -108,7 +111,7 @@ fn rfc4976_6_3_a_chain_of_two_relays() {
         "her transaction id"
     );
     assert_eq!(header(&challenged, "To-Path:"), own);
-    let answer = authorization(&challenged, &to, "alice", relay_net_support::PASSWORD, 1);
+    let answer = authorization(&challenged, &to, "alice", PASSWORD, 1);
     assert!(header(&challenged, "WWW-Authenticate:").contains("extra.example.org"));
     let more = format!("Authorization: {answer}\r\nExpires: 600\r\n");
     let granted = exchange(&mut alice.peer, "outer222", &to, &own, &more);
@@ -192,14 +195,7 @@ fn rfc4976_6_3_a_relay_speaks_for_itself_alone() {
     for (host, expected) in [("fellow.example.org", "200"), ("other.example.org", "403")] {
         let mut peer = connect(&relay, Some(&fellow));
         let from = format!("msrps://{host}:2855/token;tcp {alice}");
-        let answer = auth(
-            &mut peer,
-            &relay.uri("alice"),
-            &from,
-            "alice",
-            relay_net_support::PASSWORD,
-            "",
-        );
+        let answer = auth(&mut peer, &relay.uri("alice"), &from, "alice", PASSWORD, "");
         assert_eq!(status(&answer), expected, "{answer}");
     }
     // Its clients' failures are none of its own.
@@ -210,6 +206,103 @@ fn rfc4976_6_3_a_relay_speaks_for_itself_alone() {
         assert_ne!(status(&answer), "200");
     }
     covers!("R-082", "R-085", "R-094");
+}
+
+/// What a relay that shows this certificate is told when it asks for a client of the relay `host`.
+fn speaks_as(relay: &TestRelay, own: &Made, host: &str) -> String {
+    let mut peer = connect(relay, Some(own));
+    let alice = "msrps://alice.example.org:2855/a;tcp";
+    let from = format!("msrps://{host}:2855/token;tcp {alice}");
+    let to = relay.uri("alice");
+    let answer = auth(&mut peer, &to, &from, "alice", PASSWORD, "");
+    status(&answer).to_owned()
+}
+
+#[test]
+fn rfc4976_6_3_each_name_of_a_relay_counts() {
+    let ca = Authority::new("relays");
+    let numeric = relay(&ca, RELAY, |_| ());
+    let strict = relay(&ca, RELAY, |options| options.numeric_hosts = false);
+    let names = [
+        "*.example.org",
+        "fellow.example.org",
+        "127.0.0.7",
+        "Example.net",
+    ];
+    let fellow = ca.issue(&names, |_| ());
+    for (host, by_number) in [
+        ("fellow.example.org", None),
+        ("example.net", None),
+        ("127.0.0.7", Some("403")),
+    ] {
+        assert_eq!(speaks_as(&numeric, &fellow, host), "200", "{host}");
+        let expected = by_number.unwrap_or("200");
+        assert_eq!(speaks_as(&strict, &fellow, host), expected, "{host}");
+    }
+    for host in ["other.example.org", "127.0.0.8"] {
+        assert_eq!(speaks_as(&numeric, &fellow, host), "403", "{host}");
+    }
+    // An address among the names of hosts is none.
+    let disguised = ca.issue(&["fellow.example.org"], |params| {
+        let text = "127.0.0.7".try_into().expect("text");
+        params.subject_alt_names.push(SanType::DnsName(text));
+    });
+    assert_eq!(speaks_as(&numeric, &disguised, "127.0.0.7"), "403");
+    covers!("R-085");
+}
+
+#[test]
+fn names_of_a_relay_count_up_to_a_bound() {
+    let ca = Authority::new("relays");
+    let relay = relay(&ca, RELAY, |_| ());
+    let names: Vec<String> = (1..=33).map(|n| format!("r{n}.example.org")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fellow = ca.issue(&names, |_| ());
+    assert_eq!(speaks_as(&relay, &fellow, "r32.example.org"), "200");
+    assert_eq!(speaks_as(&relay, &fellow, "r33.example.org"), "403");
+    // A name once more takes no room.
+    let twice = [&names[..20], &names[..32]].concat();
+    let fellow = ca.issue(&twice, |_| ());
+    assert_eq!(speaks_as(&relay, &fellow, "r32.example.org"), "200");
+}
+
+/// Whoever made the connection between two relays, it serves for all names of both.
+#[test]
+fn rfc4976_6_3_a_chain_of_relays_with_several_names() {
+    let ca = Authority::new("relays");
+    let named = |name: &str, others: &[&str]| {
+        let names = [others, &[name]].concat();
+        let tls = TlsConfig {
+            ca: engine_support::tls::text(&ca.pem()),
+            ..ca.issue(&names, |_| ()).config()
+        };
+        TestRelay::secure(name, tls, |options| {
+            options
+                .hosts
+                .extend(others.iter().map(|name| (*name).to_owned()));
+        })
+    };
+    let inner = named("intra.example.org", &["first.example.org"]);
+    let outer = named("extra.example.org", &["example.org", "other.example.org"]);
+    let mut alice = client(&inner, "alice", None);
+    // The outer relay is asked by another of its names than the one in its URIs.
+    let asked = outer.uri("alice").replace("extra.", "other.");
+    let to = format!("{} {asked}", alice.token);
+    let own = alice.own.clone();
+    let granted = auth(&mut alice.peer, &to, &own, "alice", PASSWORD, "");
+    assert_eq!(status(&granted), "200", "{granted}");
+    header(&granted, "Use-Path:").clone_into(&mut alice.token);
+    let mut bob = client(&outer, "bob", None);
+    for round in 0..2 {
+        alice.send(&bob.path(), &format!("there{round}aa"), "there");
+        assert_eq!(status(&alice.peer.frame()), "200");
+        assert!(bob.take().contains("there"));
+        bob.send(&alice.path(), &format!("back{round}aaa"), "back");
+        assert_eq!(status(&bob.peer.frame()), "200");
+        assert!(alice.take().contains("back"));
+    }
+    assert_eq!((inner.stats().dialled, outer.stats().dialled), (1, 0));
+    covers!("R-110");
 }
 
 #[test]
@@ -317,7 +410,7 @@ fn rfc4976_6_1_connections_of_no_use_are_closed() {
         &patient.uri("carol"),
         own,
         "carol",
-        relay_net_support::PASSWORD,
+        PASSWORD,
         "",
     );
     assert_eq!(status(&answer), "200");

@@ -129,7 +129,7 @@ impl Model {
     fn allows(&self, from: &Party, to_path: &[String], leg: &Leg) -> bool {
         let is_holder = |holder: &Holder| match (holder, &from.peer) {
             (Holder::Link(link), _) => *link == from.link,
-            (Holder::Relay(name), Peer::Relay(peer)) => name == peer,
+            (Holder::Relay(name), Peer::Relay(names)) => names.has(name),
             (Holder::Relay(_), _) => false,
         };
         let leads_to = |holder: &Holder, next: &str| match (holder, &leg.hop) {

@@ -4,7 +4,7 @@ mod office_support;
 
 use std::time::Duration;
 
-use msrp::role::relay::{Decision, Hop, LinkId};
+use msrp::role::relay::{Decision, Hop, LinkId, Party, Peer, RelayNames};
 use msrp::wire::{Method, StatusCode};
 use msrp_conformance::covers;
 
@@ -349,6 +349,41 @@ fn rfc4976_6_3_the_uri_of_another_relays_client_is_good_over_each_connection_to_
     let head = send(&format!("{token} {BOB}"), &from_path);
     assert_eq!(desk.refused(&client(6), &head), StatusCode::FORBIDDEN);
     covers!("R-110", "R-111", "R-123");
+}
+
+#[test]
+fn rfc4976_6_3_each_name_of_a_relay_is_its_own() {
+    let mut desk = Desk::new(options());
+    let fellow = |link| Party {
+        peer: Peer::Relay(
+            RelayNames::new(["extra.example.com".into(), "INTRA.example.com".into()])
+                .expect("names"),
+        ),
+        ..client(link)
+    };
+    let inner = "msrps://intra.example.com:9000/t0k;tcp";
+    let from_path = format!("{inner} {}", session(9));
+    let reply = desk.login_with(&fellow(1), "alice", &from_path, &[]);
+    let path = use_path(&reply);
+    let token = path.rsplit(' ').next().unwrap();
+    // From its client: over each connection to a relay that has that name, also beside others.
+    for from in [fellow(2), relay(3, "intra.example.com")] {
+        let (leg, _) = desk.way(&from, &send(&format!("{token} {BOB}"), &from_path));
+        assert_eq!(hop_uri(&leg.hop), (BOB.into(), false));
+    }
+    let head = send(&format!("{token} {BOB}"), &from_path);
+    let other = relay(4, "extra.example.com");
+    assert_eq!(desk.refused(&other, &head), StatusCode::FORBIDDEN);
+    // To its client: to the relay of that name.
+    let head = send(&format!("{token} {inner} {}", session(9)), &session(5));
+    let (leg, _) = desk.way(&client(5), &head);
+    assert_eq!(leg.hop, Hop::Relay("intra.example.com".into()));
+    // It speaks for no other.
+    let from_path = format!("msrps://third.example.com:9000/t0k;tcp {}", session(9));
+    let head = request("AUTH", DOOR, &from_path, &[]);
+    let reply = desk.auth(&fellow(1), &head);
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    covers!("R-085", "R-110");
 }
 
 #[test]

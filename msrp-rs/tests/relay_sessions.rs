@@ -51,7 +51,7 @@ fn behind(host: &Host, ca: &Authority, user: &str, relays: &[&TestRelay]) -> Ses
         .expect("a login");
     host.wait("a path", |seen| {
         seen.has(session, |event| match event {
-            Event::RelayFailed { error } => panic!("no path: {error:?}"),
+            Event::RelayFailed { error, .. } => panic!("no path: {error:?}"),
             Event::RelayPath { .. } => true,
             _ => false,
         })
@@ -168,7 +168,7 @@ fn the_session_ends_with_its_relay_and_a_wrong_password_is_told() {
         .authenticate(wrong, Some(PATIENCE))
         .expect("a login");
     a.wait_event(wrong, "refused", |event| {
-        matches!(event, Event::RelayFailed { error } if error.kind == msrp::ErrorKind::Auth)
+        matches!(event, Event::RelayFailed { error, .. } if error.kind == msrp::ErrorKind::Auth)
     });
     let alice = behind(&a, &ca, "alice", &[&relay]);
     relay

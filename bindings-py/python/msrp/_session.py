@@ -64,7 +64,7 @@ class SessionBase:
         "_flushing",
         "_incoming",
         "_local_path",
-        "_login_waiter",
+        "_login",
         "_lookups",
         "_loop",
         "_open_waiter",
@@ -100,7 +100,8 @@ class SessionBase:
         # Behind relays there is none before they have given theirs.
         self._relayed = relayed
         self._local_path: tuple[Uri, ...] = () if relayed else tuple(core.local_path())
-        self._login_waiter: asyncio.Future[tuple[Uri, ...]] | None = None
+        # The login at the relays that somebody waits for, by its number.
+        self._login: tuple[int, asyncio.Future[tuple[Uri, ...]]] | None = None
         self._remote_path: tuple[Uri, ...] = ()
         # What the peer has shown, since the session is over.
         self._certificate: PeerCertificate | None = None
@@ -335,17 +336,28 @@ class SessionBase:
     def _on_prepared(self, event: tuple[int, int, int]) -> None:
         wake(self._lookups.pop(event[2], None))
 
-    def _on_relay_path(self, event: tuple[int, int, list[Uri], float | None, bool]) -> None:
-        path = tuple(event[2])
+    def _on_relay_path(
+        self, event: tuple[int, int, int | None, list[Uri], float | None, bool]
+    ) -> None:
+        _, _, login, uris, lifetime, offer_due = event
+        path = tuple(uris)
         with contextlib.suppress(SessionClosed):
             self._local_path = tuple(self._core.local_path())
-        self._tell(RelayPath(path, event[3], event[4]))
-        if self._login_waiter is not None and not self._login_waiter.done():
-            self._login_waiter.set_result(path)
+        self._tell(RelayPath(path, lifetime, offer_due))
+        waiter = self._waits_for(login)
+        if waiter is not None:
+            waiter.set_result(path)
 
-    def _on_relay_failed(self, event: tuple[int, int, Exception]) -> None:
-        if self._login_waiter is not None and not self._login_waiter.done():
-            self._login_waiter.set_exception(event[2])
+    def _on_relay_failed(self, event: tuple[int, int, int, Exception]) -> None:
+        _, _, login, error = event
+        waiter = self._waits_for(login)
+        if waiter is not None:
+            waiter.set_exception(error)
+
+    def _waits_for(self, login: int | None) -> asyncio.Future[tuple[Uri, ...]] | None:
+        if self._login is None or self._login[0] != login or self._login[1].done():
+            return None
+        return self._login[1]
 
     def _on_shed(self, event: tuple[int, int]) -> None:
         """The open messages were aborted, which their own events say."""
@@ -409,8 +421,8 @@ class SessionBase:
         waiters = (self._open_waiter, self._receiver, self._writable)
         for waiter in (*waiters, *self._close_waiters, *self._lookups.values()):
             wake(waiter)
-        if self._login_waiter is not None and not self._login_waiter.done():
-            self._login_waiter.set_exception(self._closed_error())
+        if self._login is not None and not self._login[1].done():
+            self._login[1].set_exception(self._closed_error())
         self._close_waiters.clear()
         self._lookups.clear()
 

@@ -17,7 +17,8 @@ class RelayLogin:
     looked up by its service records (``_msrps._tcp``), then at port 2855. ``username`` and
     ``password``: the login. ``ha1`` instead of a password: ``H(user:realm:password)`` in hex
     digits, 32 of MD5 or 64 of SHA-256; it needs ``realm``. ``realm``: the only one whose challenges
-    are answered; None: any.
+    are answered; None: any. The engine writes over its copies of both when no session needs them;
+    these ``str`` objects are in the interpreter's memory and stay there as it likes.
 
     ``expires``: for how many whole seconds the relay's URI is wanted; None: as the relay likes.
     ``tls``: TLS towards it, for the first relay alone; without it that of the session or engine,

@@ -39,7 +39,8 @@ _tags = itertools.count(1)
 
 def ha1(user: str, realm: str, password: str, algorithm: Literal["MD5", "SHA-256"] = "MD5") -> str:
     """H(A1) of a user's password in a realm, in hex digits: what a relay needs instead of the
-    password (RFC 2617 §3.2.2.2, RFC 7616 §3.4.2). It is as good as the password in that realm.
+    password (RFC 2617 §3.2.2.2, RFC 7616 §3.4.2). It is as good as the password in that realm. The
+    text is in the interpreter's memory, which nobody writes over.
     """
     return _msrp.ha1(user, realm, password, algorithm)
 

@@ -112,18 +112,24 @@ class Session(SessionBase):
         `ValueError` without relays, `ConcurrencyError` when another coroutine does it,
         `SessionClosed`.
 
-        Cancellation: the login goes on; `relay_path` tells whether it was of use.
+        Cancellation: the login is given up, and another one may begin at once. A path that the
+        relays have given already stays: see `relay_path`.
         """
         self._check_loop()
         self._check_open()
-        if self._login_waiter is not None:
+        if self._login is not None:
             raise ConcurrencyError(f"another coroutine logs session {self._short_id()} in")
-        self._login_waiter = self._loop.create_future()
+        waiter: asyncio.Future[tuple[Uri, ...]] = self._loop.create_future()
+        login = self._core.authenticate(timeout)
+        self._login = login, waiter
         try:
-            self._core.authenticate(timeout)
-            return await self._login_waiter
+            return await waiter
+        except asyncio.CancelledError:
+            with contextlib.suppress(SessionClosed):
+                self._core.cancel_login(login)
+            raise
         finally:
-            self._login_waiter = None
+            self._login = None
 
     # SDP.
 

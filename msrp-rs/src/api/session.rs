@@ -97,16 +97,17 @@ impl Session {
     ///
     /// Errors: `Auth` (a relay refuses the user, or did not prove itself), `Connect`, `Tls`, `Status` (any other answer of a
     /// relay), `Timeout`, `Protocol` (an answer without a path that can be used), `InvalidArgument` (a session without
-    /// relays), `Busy` (it is under way), `Gone`. After all but the last it may be tried again.
+    /// relays), `Gone`. After all but the last it may be tried again. A call while another one waits joins it.
     ///
     /// # Cancel safety
-    /// Cancelled, the login goes on, and another call waits for what becomes of it.
+    /// Cancelled, the login is given up, unless another call waits for it, too: the next call begins a new one, and is not
+    /// told what an earlier one came to. A path that the relays have given already stays.
     pub async fn authenticate(&self, timeout: impl Into<Option<Duration>>) -> Result<UriPath> {
         let shared = self.shared();
-        shared.authenticate(timeout.into())?;
+        let login = shared.authenticate(timeout.into())?;
         shared
-            .wait(&shared.lived, || match shared.login() {
-                Some(login) => Some(login),
+            .wait(&shared.lived, || match login.outcome() {
+                Some(outcome) => Some(outcome),
                 None => shared.gone().map(Err),
             })
             .await

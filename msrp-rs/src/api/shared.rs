@@ -9,8 +9,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -97,14 +97,75 @@ struct State {
     events: Option<broadcast::Sender<SessionEvent>>,
     /// Lookups of names that are under way.
     lookups: HashSet<u64>,
-    /// What the relays said last.
-    login: Option<Result<UriPath>>,
+    /// The login at the relays that is under way.
+    login: Option<UnderWay>,
     /// What is known of the session since it is over.
     facts: Option<Box<SessionFacts>>,
     /// Credit that the consumer has freed and the engine does not have back yet.
     credit: usize,
     /// Messages that the consumer has taken and the engine does not know of yet.
     taken: Vec<MessageHandle>,
+}
+
+/// A login at the relays, until its outcome is known.
+struct UnderWay {
+    number: u64,
+    /// How many wait for it; the last one that leaves gives it up.
+    waiting: usize,
+    outcome: Arc<OnceLock<Result<UriPath>>>,
+}
+
+/// One who waits for a login at the relays.
+pub(super) struct Login<'a> {
+    shared: &'a Shared,
+    number: u64,
+    outcome: Arc<OnceLock<Result<UriPath>>>,
+}
+
+impl Login<'_> {
+    /// What became of it.
+    pub(super) fn outcome(&self) -> Option<Result<UriPath>> {
+        self.outcome.get().cloned()
+    }
+}
+
+impl Drop for Login<'_> {
+    fn drop(&mut self) {
+        // Until it is given up, nobody begins another one.
+        let order = self.shared.order.lock();
+        let is_abandoned = self.shared.state.lock().leave_login(self.number);
+        if is_abandoned {
+            // A session that is over has none.
+            let _ = self
+                .shared
+                .engine
+                .cancel_login(self.shared.session, self.number);
+        }
+        drop(order);
+    }
+}
+
+impl State {
+    /// One less waits for a login; whether nobody does, and it is under way.
+    fn leave_login(&mut self, number: u64) -> bool {
+        let Some(login) = self.login.as_mut().filter(|it| it.number == number) else {
+            return false;
+        };
+        login.waiting -= 1;
+        let is_abandoned = login.waiting == 0;
+        if is_abandoned {
+            self.login = None;
+        }
+        is_abandoned
+    }
+
+    /// A login has its outcome.
+    fn end_login(&mut self, number: u64, outcome: Result<UriPath>) {
+        if let Some(login) = self.login.take_if(|it| it.number == number) {
+            // Set nowhere else.
+            let _ = login.outcome.set(outcome);
+        }
+    }
 }
 
 /// How far the session has come.
@@ -248,21 +309,27 @@ impl Shared {
         Ok(lookup)
     }
 
-    /// Begins to log in to the relays, or goes on with what is under way; [`login`](Self::login) says what becomes of it.
-    pub(super) fn authenticate(&self, timeout: Option<Duration>) -> Result<()> {
+    /// Begins to log in to the relays, or joins those who wait for a login that is under way.
+    pub(super) fn authenticate(&self, timeout: Option<Duration>) -> Result<Login<'_>> {
         let order = self.order.lock();
-        match self.engine.authenticate(self.session, timeout) {
-            Ok(()) => self.state.lock().login = None,
-            Err(error) if error.kind == ErrorKind::Busy => {}
-            Err(error) => return Err(error),
-        }
+        let under_way = self.state.lock().login.take();
+        let mut login = match under_way {
+            Some(login) => login,
+            None => UnderWay {
+                number: self.engine.authenticate(self.session, timeout)?,
+                waiting: 0,
+                outcome: Arc::default(),
+            },
+        };
+        login.waiting += 1;
+        let waiter = Login {
+            shared: self,
+            number: login.number,
+            outcome: Arc::clone(&login.outcome),
+        };
+        self.state.lock().login = Some(login);
         drop(order);
-        Ok(())
-    }
-
-    /// What the relays said last.
-    pub(super) fn login(&self) -> Option<Result<UriPath>> {
-        self.state.lock().login.clone()
+        Ok(waiter)
     }
 
     /// Whether names are being looked up.
@@ -502,11 +569,14 @@ impl Shared {
             }
             // Asked of hosts of the facade alone: see `Engine::new`.
             Event::RelayPath {
+                login,
                 path,
                 lifetime,
                 offer_due,
             } => {
-                self.state.lock().login = Some(Ok(path.clone()));
+                if let Some(login) = login {
+                    self.state.lock().end_login(login, Ok(path.clone()));
+                }
                 self.note(|| {
                     Some(SessionEvent::RelayPath {
                         path,
@@ -516,8 +586,8 @@ impl Shared {
                 });
                 self.lived.notify_waiters();
             }
-            Event::RelayFailed { error } => {
-                self.state.lock().login = Some(Err(error));
+            Event::RelayFailed { login, error } => {
+                self.state.lock().end_login(login, Err(error));
                 self.lived.notify_waiters();
             }
             Event::Resolve { .. }

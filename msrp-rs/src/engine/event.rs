@@ -184,6 +184,8 @@ pub enum Event {
     /// Later it comes unasked, when the URIs would have expired and there are new ones: a new offer is due, which
     /// has them ([`Engine::offer_due`](super::Engine::offer_due)).
     RelayPath {
+        /// The login that got it, as `authenticate` numbered it; `None` for what came unasked.
+        login: Option<u64>,
         /// In the order in which our requests pass the relays.
         path: UriPath,
         /// For how long it is good: the shortest time of a relay; `None` if none said.
@@ -194,6 +196,8 @@ pub enum Event {
     },
     /// [`Engine::authenticate`](super::Engine::authenticate) came to nothing. It may be tried again.
     RelayFailed {
+        /// Its number, as `authenticate` gave it.
+        login: u64,
         /// Why.
         error: Error,
     },

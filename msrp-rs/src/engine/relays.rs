@@ -83,8 +83,9 @@ impl RelayLogin {
 impl Engine {
     /// Connects to the first relay of the session, or uses the connection to it that is there, and logs in to each relay
     /// in turn, through those before it (RFC 4976 §5.1). To be done before there is anything to offer or answer: the
-    /// session's path begins with the URIs that the relays give. [`Event::RelayPath`](super::Event::RelayPath) or
-    /// [`Event::RelayFailed`](super::Event::RelayFailed) follows; after the latter it may be tried again.
+    /// session's path begins with the URIs that the relays give. Gives the number of the login:
+    /// [`Event::RelayPath`](super::Event::RelayPath) or [`Event::RelayFailed`](super::Event::RelayFailed) with it follows;
+    /// after the latter it may be tried again. [`cancel_login`](Self::cancel_login) gives it up.
     ///
     /// Before the URIs expire the engine gets new ones by itself. Then `RelayPath` comes again, a new offer is due
     /// ([`offer_due`](Self::offer_due), to be looked at after each answer, too: an offer that was open when the new URIs
@@ -93,27 +94,38 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArgument` for a session without relays, `Busy` while it is under way, `Gone`, `Forked`.
-    pub fn authenticate(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<()> {
+    pub fn authenticate(&self, session: SessionHandle, timeout: Option<Duration>) -> Result<u64> {
         let core = self.core()?;
         core.check_running()?;
         let session = core.shared.session(session)?;
         check_alive(&session)?;
-        let Some(behind) = &session.behind else {
-            return Err(Error::invalid_argument(
-                "session has no relays: give them with SessionOptions.relays",
-            ));
-        };
-        let stopped = behind.begin()?;
+        let behind = session.behind.as_ref().ok_or_else(without_relays)?;
         let context = Arc::clone(&core.shared.context);
+        let login = context.number();
+        let (stopped, cancelled) = behind.begin(login)?;
         let timeout = validate::timeout(timeout);
         let session = Arc::clone(&session);
         core.handle.spawn(async move {
             tokio::select! {
                 biased;
                 _ = stopped => {}
-                () = live(&context, &session, timeout) => {}
+                () = live(&context, &session, (login, cancelled), timeout) => {}
             }
         });
+        Ok(login)
+    }
+
+    /// Gives up a login that [`authenticate`](Self::authenticate) began: no event tells of it, another one may begin, and
+    /// the URIs that the session has stay. Nothing happens if it is not under way any more; the event that told its
+    /// outcome may still be on its way then.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a session without relays, `Gone`, `Forked`.
+    pub fn cancel_login(&self, session: SessionHandle, login: u64) -> Result<()> {
+        let session = self.find(session)?;
+        let behind = session.behind.as_ref().ok_or_else(without_relays)?;
+        // Dropped when nothing is locked: the login stops.
+        drop(behind.state.lock().decide(login));
         Ok(())
     }
 
@@ -141,11 +153,25 @@ pub(super) struct Behind {
 struct State {
     /// Dropped when the task that logs in and renews is to stop.
     task: Option<oneshot::Sender<()>>,
-    is_logging_in: bool,
+    login: Option<UnderWay>,
     is_over: bool,
     uplink: Option<Arc<Uplink>>,
     /// What the relays gave last, and before that: the peer may still use it.
     granted: VecDeque<Granted>,
+}
+
+/// A login that somebody waits for.
+struct UnderWay {
+    number: u64,
+    /// Dropped when it is given up.
+    _cancel: oneshot::Sender<()>,
+}
+
+impl State {
+    /// The login has its outcome; `None` if it is not under way any more, and so has one.
+    fn decide(&mut self, login: u64) -> Option<UnderWay> {
+        self.login.take_if(|it| it.number == login)
+    }
 }
 
 impl Behind {
@@ -237,22 +263,27 @@ impl Behind {
         drop(state);
     }
 
-    /// A login begins; what was under way stops. Gives what tells it to stop.
-    fn begin(&self) -> Result<oneshot::Receiver<()>> {
+    /// A login begins; the renewal of what an earlier one got stops. Gives what ends its task, and what tells that it is
+    /// given up.
+    fn begin(&self, number: u64) -> Result<(oneshot::Receiver<()>, oneshot::Receiver<()>)> {
         let mut state = self.state.lock();
         if state.is_over {
             return Err(Error::local(ErrorKind::Gone, "session is closed"));
         }
-        if state.is_logging_in {
+        if state.login.is_some() {
             return Err(Error::local(
                 ErrorKind::Busy,
                 "session is logging in to its relays",
             ));
         }
         let (task, stopped) = oneshot::channel();
-        state.is_logging_in = true;
+        let (cancel, cancelled) = oneshot::channel();
+        state.login = Some(UnderWay {
+            number,
+            _cancel: cancel,
+        });
         state.task = Some(task);
-        Ok(stopped)
+        Ok((stopped, cancelled))
     }
 
     /// The session's own URI, on this connection.
@@ -279,20 +310,47 @@ impl Behind {
         Ok((granted, Some(uplink)))
     }
 
-    /// Takes what the relays gave, and tells the host.
-    fn settle(&self, session: &Session, granted: Granted, uplink: Option<Uplink>) -> Result<()> {
+    /// Takes what the relays gave, and tells the host. `login` is the one that got it, if that was asked for; given up
+    /// meanwhile, it has got nothing.
+    fn settle(
+        &self,
+        session: &Session,
+        login: Option<u64>,
+        granted: Granted,
+        uplink: Option<Uplink>,
+    ) -> Result<()> {
         let path = granted.path.clone();
         let now = Instant::now();
         let lifetime = granted
             .until
             .map(|until| until.saturating_duration_since(now));
+        let uplink = match uplink {
+            Some(uplink) => Some((self.own(session, &uplink)?, Arc::new(uplink))),
+            None => None,
+        };
+        let mut late = None;
+        {
+            let mut state = self.state.lock();
+            if state.is_over {
+                return Err(Error::local(ErrorKind::Gone, "session is closed"));
+            }
+            if let Some(login) = login
+                && state.decide(login).is_none()
+            {
+                return Ok(());
+            }
+            if let Some((_, uplink)) = &uplink {
+                state.uplink = Some(Arc::clone(uplink));
+            }
+            state.granted.push_back(granted);
+            if state.granted.len() > KEPT {
+                late = state.granted.pop_front();
+            }
+        }
+        drop(late);
         let mut negotiation = session.negotiation.lock();
-        let own = match &uplink {
-            Some(uplink) => {
-                let own = own_at(
-                    negotiation.uri(),
-                    uplink.local.filter(|_| self.takes_address),
-                )?;
+        let own = match uplink {
+            Some((own, uplink)) => {
                 session.entry.set_relay(uplink.hold.inbox());
                 session.entry.set_uri(own.clone());
                 own
@@ -304,25 +362,14 @@ impl Behind {
         negotiation.set_relays(path.clone(), own);
         let offer_due = negotiation.is_offer_due();
         drop(negotiation);
-        let late = {
-            let mut state = self.state.lock();
-            if state.is_over {
-                return Err(Error::local(ErrorKind::Gone, "session is closed"));
-            }
-            if let Some(uplink) = uplink {
-                state.uplink = Some(Arc::new(uplink));
-            }
-            state.granted.push_back(granted);
-            match state.granted.len() > KEPT {
-                true => state.granted.pop_front(),
-                false => None,
-            }
-        };
-        drop(late);
-        let was_asked = std::mem::take(&mut self.state.lock().is_logging_in);
         // A relay that gives the same URI again has prolonged it: nobody has to know.
-        if is_first || was_asked || !is_same {
-            let said = Item::RelayPath(path, lifetime, offer_due);
+        if is_first || login.is_some() || !is_same {
+            let said = Item::RelayPath {
+                login,
+                path,
+                lifetime,
+                offer_due,
+            };
             session.mailbox().relays_said(said);
         }
         Ok(())
@@ -336,22 +383,38 @@ impl Behind {
     }
 }
 
-/// Logs in, and sees that the session has URIs of its relays as long as it lives.
-async fn live(context: &Arc<Context>, session: &Arc<Session>, timeout: Duration) {
+/// Logs in, and sees that the session has URIs of its relays as long as it lives. A login that is `cancelled` leaves it as
+/// it was.
+async fn live(
+    context: &Arc<Context>,
+    session: &Arc<Session>,
+    (login, cancelled): (u64, oneshot::Receiver<()>),
+    timeout: Duration,
+) {
     let Some(behind) = &session.behind else {
         return;
     };
-    let login = tokio::time::timeout(timeout, behind.log_in(context, session)).await;
+    let attempt = tokio::time::timeout(timeout, behind.log_in(context, session));
+    let outcome = tokio::select! {
+        biased;
+        _ = cancelled => None,
+        outcome = attempt => Some(outcome),
+    };
     let late = |_| {
         let text = format!("relays did not give a path within {timeout:?}");
         Err(Error::remote(ErrorKind::Timeout, text))
     };
-    let settled = login
-        .unwrap_or_else(late)
-        .and_then(|(granted, uplink)| behind.settle(session, granted, uplink));
-    if let Err(error) = settled {
-        behind.state.lock().is_logging_in = false;
-        session.mailbox().relays_said(Item::RelayFailed(error));
+    if let Some(outcome) = outcome {
+        let settled = outcome
+            .unwrap_or_else(late)
+            .and_then(|(granted, uplink)| behind.settle(session, Some(login), granted, uplink));
+        if let Err(error) = settled {
+            let decided = behind.state.lock().decide(login);
+            if decided.is_some() {
+                let said = Item::RelayFailed { login, error };
+                session.mailbox().relays_said(said);
+            }
+        }
     }
     let Some(uplink) = behind.uplink() else {
         return;
@@ -386,7 +449,8 @@ async fn renew(context: &Arc<Context>, session: &Arc<Session>, behind: &Behind) 
             let late = || Error::remote(ErrorKind::Timeout, "they did not answer");
             let renewed = tokio::time::timeout(left, behind.log_in(context, session)).await;
             let renewed = renewed.unwrap_or_else(|_| Err(late()));
-            let settled = renewed.and_then(|(granted, _)| behind.settle(session, granted, None));
+            let settled =
+                renewed.and_then(|(granted, _)| behind.settle(session, None, granted, None));
             let Err(error) = settled else { break };
             context.log.write(
                 LogLevel::Warn,
@@ -419,6 +483,10 @@ fn fail(context: &Arc<Context>, session: &Session, text: String, error: Option<E
 fn margin(lifetime: Duration) -> Duration {
     let least = (lifetime / 2).min(Duration::from_secs(60));
     (lifetime / 4).clamp(least, Duration::from_secs(300).max(least))
+}
+
+fn without_relays() -> Error {
+    Error::invalid_argument("session has no relays: give them with SessionOptions.relays")
 }
 
 /// `uri` at this address.

@@ -58,12 +58,18 @@ pub(super) fn event(SessionKey(session): SessionKey, item: Item) -> Option<Event
             query: QueryHandle(query),
             name,
         },
-        Item::RelayPath(path, lifetime, offer_due) => Event::RelayPath {
+        Item::RelayPath {
+            login,
+            path,
+            lifetime,
+            offer_due,
+        } => Event::RelayPath {
+            login,
             path,
             lifetime,
             offer_due,
         },
-        Item::RelayFailed(error) => Event::RelayFailed { error },
+        Item::RelayFailed { login, error } => Event::RelayFailed { login, error },
         Item::Service(query, name) => Event::Service {
             query: QueryHandle(query),
             name,

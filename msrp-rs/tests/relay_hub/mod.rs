@@ -315,7 +315,7 @@ impl Hub {
     fn target(&mut self, hop: &Hop) -> Option<u64> {
         let relay_of = |ports: &BTreeMap<u64, Port>, name: &str| {
             let mut ports = ports.iter().filter(|(_, port)| !port.left);
-            let is_it = |peer: &Peer| matches!(peer, Peer::Relay(peer) if **peer == *name);
+            let is_it = |peer: &Peer| matches!(peer, Peer::Relay(names) if names.has(name));
             ports.find_map(|(id, port)| is_it(&port.link.party().peer).then_some(*id))
         };
         match hop {

@@ -57,10 +57,18 @@ pub(crate) enum Item {
     ReportsLost(u64),
     /// The names of an SDP were looked up.
     Prepared(u64),
-    /// The relays gave this path, good for so long, and whether a new offer is due.
-    RelayPath(UriPath, Option<Duration>, bool),
-    /// The relays gave none.
-    RelayFailed(Error),
+    /// The relays gave a path.
+    RelayPath {
+        /// The login that got it, if that was asked for.
+        login: Option<u64>,
+        path: UriPath,
+        /// For how long it is good.
+        lifetime: Option<Duration>,
+        /// Whether a new offer is due.
+        offer_due: bool,
+    },
+    /// The relays gave this login none.
+    RelayFailed { login: u64, error: Error },
     /// The host is asked for the addresses of a name.
     Resolve(u64, String),
     /// The host is asked for the service records of a name.

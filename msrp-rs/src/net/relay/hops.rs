@@ -29,7 +29,7 @@ use crate::net::resolve::SystemResolver;
 use crate::net::socket::PeerSocket;
 use crate::net::tls::handshake;
 use crate::net::transport::Transport;
-use crate::role::relay::{Hop, Leg, LinkId, Peer};
+use crate::role::relay::{Hop, Leg, LinkId, Peer, RelayNames};
 use crate::wire::{Host, StatusCode, Uri};
 
 /// How long a next hop that could not be reached is not dialled again.
@@ -62,7 +62,7 @@ pub(super) struct Hops {
 struct State {
     /// Connections that we made, also those that are being made.
     made: HashMap<Key, Arc<Gate>>,
-    /// Connections to relays, whoever made them, oldest first.
+    /// Connections to relays by each of their names, whoever made them, oldest first.
     relays: HashMap<Arc<str>, Vec<Arc<Gate>>>,
     failed: HashMap<Key, (Instant, StatusCode)>,
     /// By the link for which they are made.
@@ -79,30 +79,35 @@ pub(super) enum Found {
 
 impl Hops {
     /// A link to a relay is there.
-    pub(super) fn relay_came(&self, name: &Arc<str>, gate: &Arc<Gate>) {
+    pub(super) fn relay_came(&self, names: &RelayNames, gate: &Arc<Gate>) {
         let mut state = self.state.lock();
-        let gates = state.relays.entry(Arc::clone(name)).or_default();
-        gates.push(Arc::clone(gate));
+        for name in names.iter() {
+            let gates = state.relays.entry(Arc::clone(name)).or_default();
+            gates.push(Arc::clone(gate));
+        }
     }
 
-    /// A link is gone. Says whether it was the last one to its relay.
-    pub(super) fn gone(&self, peer: &Peer, key: Option<&Key>, gate: &Arc<Gate>) -> bool {
+    /// A link is gone. Gives the names of relays to which it was the last one.
+    pub(super) fn gone(&self, peer: &Peer, key: Option<&Key>, gate: &Arc<Gate>) -> Vec<Arc<str>> {
         let mut state = self.state.lock();
         if let Some(key) = key {
             state.forget(key, gate);
         }
-        let Peer::Relay(name) = peer else {
-            return false;
+        let Peer::Relay(names) = peer else {
+            return Vec::new();
         };
-        let Some(gates) = state.relays.get_mut(name) else {
-            return false;
-        };
-        gates.retain(|other| !Arc::ptr_eq(other, gate));
-        let is_last = gates.is_empty();
-        if is_last {
-            state.relays.remove(name);
+        let mut lost = Vec::new();
+        for name in names.iter() {
+            let Some(gates) = state.relays.get_mut(name) else {
+                continue;
+            };
+            gates.retain(|other| !Arc::ptr_eq(other, gate));
+            if gates.is_empty() {
+                state.relays.remove(name);
+                lost.push(Arc::clone(name));
+            }
         }
-        is_last
+        lost
     }
 }
 
@@ -313,11 +318,16 @@ impl Secure for Dial {
         let tls = tls.recent(&context.log).await;
         let limit = context.limits.tls_handshake;
         let established = handshake::connect(&tls, target.named, None, stream, limit).await?;
-        let peer = match key.relay {
-            true => Peer::Relay(key.host.to_string().into()),
-            false => Peer::Host,
-        };
-        Ok((Transport::tls(established.stream), peer))
+        let proof = established.proof;
+        let transport = Transport::tls(established.stream);
+        let certificate = transport.peer_certificate();
+        let names = key.relay.then(|| {
+            let id = self.gate.id().0;
+            self.relay
+                .proved(id, Some(&key.host), certificate.as_deref(), proof)
+        });
+        let peer = names.flatten().map_or(Peer::Host, Peer::Relay);
+        Ok((transport, peer))
     }
 }
 

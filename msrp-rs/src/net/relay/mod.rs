@@ -32,13 +32,13 @@ use super::log::LogLevel;
 use super::port::{Port, Waiting};
 use super::registry::Origin;
 use super::tls::Configured;
-use super::tls::certificate::{PeerProof, host_names};
+use super::tls::certificate::{PeerProof, hosts};
 use super::transport::Transport;
 use crate::role::relay::{
     Answer, Backward, Forward, LinkCounts, LinkId, LinkOptions, Office, OfficeCounts, Parked, Peer,
-    QueryId, site,
+    QueryId, RelayNames, site,
 };
-use crate::wire::StatusCode;
+use crate::wire::{Host, StatusCode};
 
 /// What is brought to a link.
 #[derive(Debug)]
@@ -247,33 +247,52 @@ impl Relay {
             return;
         }
         self.counts.accepted.fetch_add(1, Relaxed);
-        let peer = self.identify(&connected, origin);
+        let certificate = origin.certificate.as_deref();
+        let peer = self.identify(connected.inbox.id(), certificate, origin.proof);
         let gate = Arc::new(Gate::new(LinkId(connected.inbox.id())));
         task::Task::spawn(self, connected, transport, peer, gate, task::Way::Accepted);
     }
 
-    /// Who a certificate says that a peer is (RFC 4976 §6.3).
-    fn identify(&self, connected: &Connected, origin: &Origin) -> Peer {
-        let certificate = match origin.proof {
-            PeerProof::Ca | PeerProof::CaAndName => origin.certificate.as_deref(),
-            PeerProof::Fingerprint | PeerProof::Nothing => None,
-        };
-        let mut names = certificate.map(host_names).unwrap_or_default().into_iter();
-        match names.next() {
-            Some(name) => {
-                let (log, id) = (&self.context.log, connected.inbox.id());
-                log.connection(LogLevel::Info, id, format_args!("is the relay {name}"));
-                let others: Vec<_> = names.collect();
-                if !others.is_empty() {
-                    let others = others.join(", ");
-                    let text =
-                        format_args!("further names of its certificate do not count: {others}");
-                    log.connection(LogLevel::Info, id, text);
-                }
-                Peer::Relay(name.into())
-            }
+    /// Who a certificate says that a peer is (RFC 4976 §6.3): the relay of all names that it proves, if there are some.
+    fn identify(&self, connection: u64, certificate: Option<&[u8]>, proof: PeerProof) -> Peer {
+        match self.proved(connection, None, certificate, proof) {
+            Some(names) => Peer::Relay(names),
             None => Peer::Client,
         }
+    }
+
+    /// What names of a relay are proved: each dNSName of its certificate that is one host's, after the one that we
+    /// connected to. Addresses count where relays may be named by them.
+    fn proved(
+        &self,
+        connection: u64,
+        dialled: Option<&Host>,
+        certificate: Option<&[u8]>,
+        proof: PeerProof,
+    ) -> Option<RelayNames> {
+        let certificate = match proof {
+            PeerProof::Ca | PeerProof::CaAndName => certificate,
+            PeerProof::Fingerprint | PeerProof::Nothing => None,
+        };
+        let takes_addresses = self.office.lock().options().numeric_hosts;
+        let mut certified = certificate.map(hosts).unwrap_or_default();
+        certified.retain(|host| takes_addresses || host.ip().is_none());
+        let all = dialled.into_iter().chain(&certified).map(Host::to_string);
+        let names = RelayNames::new(all)?;
+        let (log, relay) = (&self.context.log, &names);
+        log.connection(
+            LogLevel::Info,
+            connection,
+            format_args!("is the relay {relay}"),
+        );
+        if let Some(further) = certified.iter().find(|host| !names.has(&host.to_string())) {
+            let text = format_args!(
+                "{} names of its certificate count, {further} and what follows do not",
+                RelayNames::MOST
+            );
+            log.connection(LogLevel::Warn, connection, text);
+        }
+        Some(names)
     }
 
     /// Microseconds from the relay's start to then.
@@ -299,8 +318,8 @@ impl Relay {
             used: AtomicU64::new(self.uptime(Instant::now())),
             counts: Mutex::default(),
         });
-        if let Peer::Relay(name) = peer {
-            self.hops.relay_came(name, gate);
+        if let Peer::Relay(names) = peer {
+            self.hops.relay_came(names, gate);
         }
         let is_crowded = place.is_some_and(|place| self.is_crowded(place));
         let least = {
@@ -333,14 +352,12 @@ impl Relay {
 
     /// A link is gone.
     fn gone(&self, gate: &Arc<Gate>, peer: &Peer, key: Option<&Key>, counts: LinkCounts) {
-        let is_last = self.hops.gone(peer, key, gate);
+        let lost = self.hops.gone(peer, key, gate);
         *self.past.lock() += counts;
         {
             let mut office = self.office.lock();
             office.link_gone(gate.id());
-            if let Peer::Relay(name) = peer
-                && is_last
-            {
+            for name in &lost {
                 office.relay_gone(name);
             }
         }

@@ -29,6 +29,8 @@ const TEXT: usize = 800;
 const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
 /// Most names of a certificate in a text.
 const NAMES: usize = 8;
+/// Most octets of a name in the DNS (RFC 1035 §2.3.4).
+const DNS_NAME: usize = 253;
 
 /// What the peer of a session has shown, and what of it was proven.
 ///
@@ -168,17 +170,8 @@ pub(super) fn certifies(der: &[u8], hosts: &[Host]) -> bool {
     let Some(alternatives) = alternatives(&certificate) else {
         return false;
     };
-    alternatives.iter().any(|name| {
-        let host = match name {
-            GeneralName::DNSName(name) if !name.contains('*') => Host::Name((*name).to_owned()),
-            GeneralName::IPAddress(octets) => match address(octets) {
-                Some(address) => address.into(),
-                None => return false,
-            },
-            _ => return false,
-        };
-        hosts.contains(&host)
-    })
+    let mut named = alternatives.iter().filter_map(host);
+    named.any(|host| hosts.contains(&host))
 }
 
 /// The hash function of a certificate's own signature, as far as a fingerprint can be made with it (RFC 8122 §5.1).
@@ -232,22 +225,27 @@ fn sha256(der: &[u8]) -> Fingerprint {
         .expect("a digest has the length of its function")
 }
 
-/// The dNSNames of a certificate that name one host each, in lower case.
-pub(crate) fn host_names(der: &[u8]) -> Vec<String> {
+/// The hosts that a certificate names: each dNSName that is one host's, and each iPAddress, in their order.
+pub(crate) fn hosts(der: &[u8]) -> Vec<Host> {
     let Some(certificate) = parse(der) else {
         return Vec::new();
     };
-    let alternatives =
-        alternatives(&certificate)
-            .into_iter()
-            .flatten()
-            .filter_map(|name| match name {
-                GeneralName::DNSName(name) if !name.contains('*') => {
-                    Some(name.to_ascii_lowercase())
-                }
-                _ => None,
-            });
-    alternatives.collect()
+    let alternatives = alternatives(&certificate).into_iter().flatten();
+    alternatives.filter_map(host).collect()
+}
+
+/// The host of a name in a certificate, if it is one: no wildcard, and no address that stands where names do.
+fn host(name: &GeneralName<'_>) -> Option<Host> {
+    match name {
+        GeneralName::DNSName(name) => {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            let is_name = (1..=DNS_NAME).contains(&name.len()) && name.chars().all(is_part);
+            let host = Host::parse(name).ok().filter(|_| is_name)?;
+            host.ip().is_none().then_some(host)
+        }
+        GeneralName::IPAddress(octets) => address(octets).map(Host::from),
+        _ => None,
+    }
 }
 
 fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {

@@ -1,5 +1,6 @@
 //! What links of a relay say to each other: a chunk on its way, and what became of it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,10 +18,67 @@ pub struct LinkId(pub u64);
 pub enum Peer {
     /// Connected to us and showed no certificate that we trust: an endpoint (RFC 4976 §6.1).
     Client,
-    /// A relay: mutual TLS proved this name (RFC 4976 §6.3, §9.2).
-    Relay(Arc<str>),
+    /// A relay: TLS proved these names (RFC 4976 §6.3, §9.2).
+    Relay(RelayNames),
     /// Not a relay of ours: we connected to it as the next hop.
     Host,
+}
+
+/// The names of a relay: what is to be found in its URIs, and each of them proved by its certificate. In lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RelayNames(Arc<[Arc<str>]>);
+
+impl RelayNames {
+    /// So many count; further ones of a certificate are passed over.
+    pub const MOST: usize = 32;
+
+    /// The first [`MOST`](Self::MOST) of these names, each once; `None` if there is none.
+    pub fn new(names: impl IntoIterator<Item = String>) -> Option<Self> {
+        let mut kept: Vec<Arc<str>> = Vec::new();
+        for mut name in names {
+            name.make_ascii_lowercase();
+            if !kept.iter().any(|other| **other == *name) {
+                kept.push(name.into());
+            }
+            if kept.len() == Self::MOST {
+                break;
+            }
+        }
+        (!kept.is_empty()).then(|| Self(kept.into()))
+    }
+
+    /// All of them; there is at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.iter()
+    }
+
+    /// Whether this is one of them.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Which of them the host of a URI is.
+    pub(super) fn called(&self, uri: &Uri) -> Option<&Arc<str>> {
+        let host = uri.host().to_string();
+        self.0.iter().find(|own| own.eq_ignore_ascii_case(&host))
+    }
+}
+
+impl fmt::Display for RelayNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            f.write_str(if index > 0 { ", " } else { "" })?;
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for RelayNames {
+    /// A relay with one name.
+    fn from(name: &str) -> Self {
+        Self([Arc::from(name.to_ascii_lowercase())].into())
+    }
 }
 
 /// One link and its other end, as far as decisions depend on it.
@@ -41,7 +99,7 @@ pub struct Party {
 pub enum Holder {
     /// A client: the URI is worth something on this connection alone.
     Link(LinkId),
-    /// A client behind this relay: on each connection to it.
+    /// A client behind the relay of this name: on each connection to it.
     Relay(Arc<str>),
 }
 

@@ -11,7 +11,7 @@ mod office;
 
 pub use hop::{
     Backward, Chunk, FlowId, Forward, Holder, Hop, LaneId, Leg, Lines, LinkId, Outcome, Party,
-    Peer, Request, Response,
+    Peer, RelayNames, Request, Response,
 };
 pub use link::{
     Answer, Attempt, AuthReply, AuthStep, Decision, Link, LinkCounts, LinkEvent, LinkOptions,

@@ -12,6 +12,10 @@ use super::{Decision, Link, Switchboard, Validity};
 use crate::wire::{Continuation, FailureReport, Frame, Head, MessageId, Method, StatusCode};
 
 /// The request or response that is being read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a link has one, and a box would be made for each SEND"
+)]
 #[derive(Debug)]
 pub(super) enum Current {
     Nothing,

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{Attempt, AuthReply, AuthStep, Holder, LinkId, Party, Peer, QueryId};
+use super::super::{
+    Attempt, AuthReply, AuthStep, Holder, LinkId, Party, Peer, QueryId, RelayNames,
+};
 use super::backoff::Place;
 use super::members::Members;
-use super::route::is_called;
 use super::{HostQuery, Office, OfficeEvent};
 use crate::mutant::{self, Mutant};
 use crate::proto::auth::{DigestOptions, Ha1, Nonces, Proof, Verdict};
@@ -298,18 +299,15 @@ impl Office {
             Peer::Client if from_path.len() == 1 || !from.secure => {
                 (Holder::Link(from.link), Place::of_address(from.address))
             }
-            Peer::Relay(name)
-                if is_called(from_path.first(), name) || mutant::on(Mutant::RelayNameUnchecked) =>
-            {
-                let place = self.backoff.behind(name, from_path.first());
-                (Holder::Relay(name.clone()), place)
-            }
-            // It stands in for clients as only a relay may that proves the name in its URI; or we have connected to it,
-            // which no relay does to a client.
-            Peer::Client | Peer::Relay(_) | Peer::Host => {
-                self.counts.auth_insecure += 1;
-                return Err(plain(StatusCode::FORBIDDEN, Attempt::Failed));
-            }
+            Peer::Relay(names) => match speaks_as(names, from_path.first()) {
+                Some(name) => {
+                    let place = self.backoff.behind(name, from_path.first());
+                    (Holder::Relay(name.clone()), place)
+                }
+                None => return Err(self.not_a_relay()),
+            },
+            // Or we have connected to it, which no relay does to a client.
+            Peer::Client | Peer::Host => return Err(self.not_a_relay()),
         };
         let (Ok(credentials), Ok(expires)) = (head.credentials(), head.expires()) else {
             return Err(self.malformed());
@@ -337,6 +335,12 @@ impl Office {
             from_path,
             expires,
         })
+    }
+
+    /// It stands in for clients as only a relay may that proves the name in its URI.
+    fn not_a_relay(&mut self) -> AuthReply {
+        self.counts.auth_insecure += 1;
+        plain(StatusCode::FORBIDDEN, Attempt::Failed)
     }
 
     /// Asks the host for the secret.
@@ -474,6 +478,14 @@ impl Office {
     fn answer(&mut self, auth: &Auth, reply: AuthReply) {
         self.events
             .push_back(OfficeEvent::Answer(auth.query, reply));
+    }
+}
+
+/// The name by which a relay speaks in a URI of its own, if it has proved that one.
+fn speaks_as<'a>(names: &'a RelayNames, uri: &Uri) -> Option<&'a Arc<str>> {
+    match mutant::on(Mutant::RelayNameUnchecked) {
+        true => names.iter().next(),
+        false => names.called(uri),
     }
 }
 

@@ -83,7 +83,7 @@ impl Office {
         let next = to_path.get(1).ok_or(Stop::Malformed)?;
         let is_from_holder = match &token.holder {
             Holder::Link(holder) => *holder == from.link || mutant::on(Mutant::AnybodyIsHolder),
-            Holder::Relay(name) => matches!(&from.peer, Peer::Relay(peer) if peer == name),
+            Holder::Relay(name) => matches!(&from.peer, Peer::Relay(names) if names.has(name)),
         };
         if !is_from_holder {
             // Other clients' AUTHs are none of the holder's business (RFC 4976 §5.1).
@@ -182,7 +182,7 @@ impl Office {
 }
 
 /// Whether the host of a URI is this name, proved by a certificate.
-pub(super) fn is_called(uri: &Uri, name: &str) -> bool {
+fn is_called(uri: &Uri, name: &str) -> bool {
     uri.host().to_string().eq_ignore_ascii_case(name)
 }
 
