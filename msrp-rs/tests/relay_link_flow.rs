@@ -471,6 +471,110 @@ fn a_message_that_was_shed_may_be_given_up() {
     covers!("R-156", "R-148");
 }
 
+/// A SEND without a body that ends its message.
+fn given_up(tid: &str, message: &str) -> String {
+    format!(
+        "MSRP {tid} SEND\r\nTo-Path: {}\r\nFrom-Path: {ALICE}\r\nMessage-ID: {message}\r\n\
+         Byte-Range: 1-0/0\r\n-------{tid}#\r\n",
+        to_bob()
+    )
+}
+
+/// How the chunks of a message end that a peer gets.
+fn flags(got: &[Got], message: &str) -> String {
+    got.iter()
+        .filter(|got| got.text("Message-ID") == message)
+        .map(|got| char::from(got.end.as_octet()))
+        .collect()
+}
+
+/// The receiver takes nothing, and three chunks of m0 wait for it; in the fourth one the lane is shed.
+fn clog(relay: &mut Relay, patience: Duration) {
+    relay.side(B).takes = Some(0);
+    for n in 0..3 {
+        let range = format!("{}-*/*", n * 400_000 + 1);
+        relay.say(
+            A,
+            chunk("tid0", ALICE, "m0", &range, &pattern(400_000), '+'),
+        );
+    }
+    assert_eq!(relay.lines(A), ["200"; 3]);
+    let range = "1200001-*/*";
+    let text = chunk("tid0", ALICE, "m0", range, &pattern(400_000), '+');
+    let end = text.len() - 16;
+    relay.say(A, &text[..end]);
+    relay.pass(patience);
+    relay.say(A, &text[end..]);
+    assert_eq!(relay.lines(A), ["413"]);
+}
+
+#[test]
+fn a_message_that_was_shed_may_be_given_up_by_another_chunk() {
+    // Of m0 and m1 the receiver has something, of m2 nothing.
+    for after in [false, true] {
+        let mut relay = Relay::new();
+        relay.connect(A, Peer::Relay("other.example".into()));
+        relay.connect(B, Peer::Host);
+        relay.place(BOB, B);
+        relay.say(A, chunk("tid1", ALICE, "m1", "1-*/*", b"one", '+'));
+        relay.answer(B, 200);
+        assert_eq!(relay.lines(A), ["200"]);
+        clog(&mut relay, Duration::from_secs(3));
+        relay.say(A, chunk("tid3", ALICE, "m2", "1-*/*", b"two", '#'));
+        let mut expected = vec!["413"];
+        if after {
+            relay.side(B).takes = None;
+            relay.pump();
+            // Not shed any more: what was refused stays so.
+            relay.say(A, chunk("tid4", ALICE, "m1", "4-*/*", b"more", '#'));
+            expected.push("200");
+        } else {
+            relay.say(A, chunk("tid4", ALICE, "m1", "4-*/*", b"more", '#'));
+            expected.push("413");
+        }
+        relay.say(A, given_up("tid5", "m0"));
+        expected.push("413");
+        assert_eq!(relay.lines(A), expected);
+        relay.side(B).takes = None;
+        relay.pump();
+        let got = relay.got(B);
+        assert_eq!(flags(&got, "m0"), "+++#");
+        assert_eq!(flags(&got, "m1"), "#");
+        assert_eq!(flags(&got, "m2"), "");
+        let last = got.last().expect("an end");
+        assert!(last.body.is_empty() && last.text("Content-Type").is_empty());
+        // It has been said that it failed: not again.
+        relay.say(B, response(last, 413));
+        assert!(relay.got(A).is_empty());
+    }
+    covers!("R-156", "R-148");
+}
+
+#[test]
+fn a_receiver_that_is_slow_gets_no_more_for_messages_that_are_given_up() {
+    let mut relay = Relay::pair();
+    clog(&mut relay, Duration::from_secs(20));
+    let held = relay.link(B).held_bytes();
+    let long = format!("X-Long: {}\r\nByte-Range: 9-*/*\r\n", "x".repeat(4000));
+    for n in 0..1000 {
+        let mut chunk = begin_from("tid2", &to_bob(), ALICE, &format!("n{n}"), &long);
+        chunk.extend_from_slice(b"more\r\n-------tid2#\r\n");
+        relay.say(A, chunk);
+    }
+    assert_eq!(relay.lines(A), vec!["413"; 1000]);
+    assert!(relay.link(B).held_bytes() < held + 20 * 5000);
+    relay.side(B).takes = None;
+    relay.pump();
+    let got = relay.got(B);
+    assert_eq!(flags(&got, "n0") + &flags(&got, "n15"), "##");
+    assert_eq!(flags(&got, "n16"), "");
+    // When it goes on, the next one has its turn.
+    relay.link(A).set_memory_pressure(true);
+    relay.say(A, chunk("tid3", ALICE, "n16", "9-*/*", b"more", '#'));
+    assert_eq!(relay.lines(A), ["413"]);
+    assert_eq!(flags(&relay.got(B), "n16"), "#");
+}
+
 #[test]
 fn a_session_alone_on_its_connection_is_waited_for_longer_than_one_of_two() {
     for (others, patience) in [(false, 20_000), (true, 2000)] {

@@ -740,6 +740,29 @@ fn a_message_that_waits_for_the_host_does_not_pass_when_its_uri_is_void() {
 }
 
 #[test]
+fn a_message_that_is_given_up_passes_the_host_too() {
+    let range = "Byte-Range: 2-*/*\r\n";
+    for (verdict, expected) in [
+        (Some(Verdict::Allow), vec!["SEND  1+", "SEND 2-1/* 0#"]),
+        (Some(Verdict::Reject(StatusCode::FORBIDDEN)), vec![]),
+        (None, vec![]),
+    ] {
+        let mut relay = asking();
+        relay.say(A, message("tid1", "m1", "", "x", '+'));
+        let asked = questions(&mut relay);
+        relay.link(A).set_memory_pressure(true);
+        relay.say(A, message("tid2", "m1", range, "more", '#'));
+        relay.say(A, message("tid3", "m2", range, "more", '#'));
+        assert_eq!(relay.lines(A), ["413"; 2]);
+        assert!(questions(&mut relay).is_empty() && relay.got(B).is_empty());
+        if let Some(verdict) = verdict {
+            decide(&mut relay, &asked[0], verdict);
+        }
+        assert_eq!(relay.lines(B), expected);
+    }
+}
+
+#[test]
 fn a_message_is_shown_to_the_host() {
     let mut relay = asking();
     let body = "y".repeat(100_000);

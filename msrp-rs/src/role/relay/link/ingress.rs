@@ -12,6 +12,10 @@ use super::{Decision, Link, Switchboard, Validity};
 use crate::wire::{Continuation, FailureReport, Frame, Head, MessageId, Method, StatusCode};
 
 /// The request or response that is being read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a link has one, and a box would be made for each SEND"
+)]
 #[derive(Debug)]
 pub(super) enum Current {
     Nothing,
@@ -19,9 +23,9 @@ pub(super) enum Current {
     Discard,
     /// A SEND that is handed on.
     Send(Incoming),
-    /// The rest of a SEND that was given up for its receiver is slow: if its sender gives the message up, the receiver
-    /// has to know.
-    Shed(Incoming),
+    /// The rest of a SEND that is refused for its receiver is slow: if its sender gives the message up, the receiver has
+    /// to know.
+    Shed(Shed),
     /// A request of another method that is handed on when it is whole.
     Request(Box<Gathered>),
     /// An AUTH for this relay.
@@ -43,12 +47,25 @@ pub(super) struct Incoming {
     standing: Standing,
 }
 
+/// A SEND that is refused, perhaps of a message that its receiver has in part.
+#[derive(Debug)]
+pub(super) struct Shed {
+    pub(super) lane: usize,
+    head: Head,
+    /// 1-based position of the next octet that its receiver would get.
+    next: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) lane: usize,
     pub(super) head: Head,
     pub(super) body: Option<BytesMut>,
 }
+
+/// Refused messages of a lane whose ends by `#` are passed on until half of its window is free. Beyond: their receiver
+/// waits until they have been idle for too long.
+const ABORTS: usize = 16;
 
 /// Positions beyond this are nobody's: what counts from them must not overflow.
 const MAX_START: u64 = u64::MAX / 2;
@@ -72,8 +89,8 @@ impl Link {
                     Current::Send(incoming) => self.end_send(incoming, continuation),
                     Current::Request(request) => self.end_request(now, *request, continuation),
                     Current::Auth(head) => self.serve_auth(now, &head, office),
-                    Current::Shed(incoming) if continuation == Continuation::Abort => {
-                        self.pass_abort(&incoming);
+                    Current::Shed(shed) if continuation == Continuation::Abort => {
+                        self.pass_abort(&shed);
                     }
                     Current::Shed(_) | Current::Nothing | Current::Discard => {}
                 }
@@ -161,7 +178,8 @@ impl Link {
     /// it passes through a URI that is void by now (RFC 4976 §6.3). One that goes another way by now goes on as it began.
     pub(super) fn review_current(&mut self, now: Instant, office: &mut dyn Switchboard) {
         let (lane, head) = match &self.current {
-            Current::Send(incoming) | Current::Shed(incoming) => (incoming.lane, &incoming.head),
+            Current::Send(incoming) => (incoming.lane, &incoming.head),
+            Current::Shed(shed) => (shed.lane, &shed.head),
             Current::Request(request) => (request.lane, &request.head),
             Current::Nothing | Current::Discard | Current::Auth(_) => return,
         };
@@ -297,6 +315,9 @@ impl Link {
         };
         if let Some(status) = refusal {
             self.refuse(&head, status);
+            if status == StatusCode::STOP_SENDING && self.may_be_known(lane, &head, start) {
+                self.shed_current(lane, head, start);
+            }
             return;
         }
         let standing = self.standing(lane, &head);
@@ -465,25 +486,47 @@ impl Link {
             }
             self.bring(forward);
             if status == StatusCode::STOP_SENDING && self.lanes.get(lane).shed {
-                self.current = Current::Shed(incoming);
+                self.shed_current(lane, incoming.head, incoming.next);
             }
         }
     }
 
-    /// The sender of a message that was given up here gives it up, too. Nothing is told of what becomes of that.
-    pub(super) fn pass_abort(&mut self, incoming: &Incoming) {
-        let flow = self.next_flow(incoming.lane);
+    /// The SEND that is being read was refused: its end is waited for.
+    fn shed_current(&mut self, lane: usize, mut head: Head, next: u64) {
+        head.detach();
+        self.current = Current::Shed(Shed { lane, head, next });
+    }
+
+    /// Whether the receiver may have something of the message of this SEND, which is refused: not if it is the first
+    /// one. One without a body may be the last word on a message.
+    fn may_be_known(&self, lane: usize, head: &Head, start: u64) -> bool {
+        let lane = self.lanes.get(lane);
+        start > 1 || head.content_type().is_none() || lane.has_refused(head.message_id())
+    }
+
+    /// The sender of a message that was refused here gives it up, too: the receiver is told, if there is room for that.
+    /// Nothing is told of what becomes of it.
+    pub(super) fn pass_abort(&mut self, shed: &Shed) {
+        let standing = match self.known_standing(shed.lane, &shed.head) {
+            Some(Standing::Rejected(_)) | None => return,
+            Some(standing) => standing,
+        };
+        let lane = self.lanes.get_mut(shed.lane);
+        if lane.aborts >= ABORTS {
+            return;
+        }
+        lane.aborts += 1;
+        let leg = lane.leg.clone();
+        let flow = self.next_flow(shed.lane);
         self.refused_flows.insert(flow.number, ());
-        let leg = self.lanes.get(incoming.lane).leg.clone();
+        let message = shed.head.message_id();
         let forward = Forward::Whole {
             flow,
-            chunk: chunk(&incoming.head, leg, incoming.next),
+            chunk: chunk(&shed.head, leg, shed.next),
             body: Bytes::new(),
             continuation: Continuation::Abort,
         };
-        let window = self.limits.receive_window;
-        self.lanes.charge(incoming.lane, forward.cost(), window);
-        self.bring(forward);
+        self.hand_on(shed.lane, standing, message, forward);
     }
 
     pub(super) fn next_flow(&mut self, lane: usize) -> FlowId {

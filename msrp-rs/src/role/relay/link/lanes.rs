@@ -33,6 +33,8 @@ pub(super) struct Lane {
     /// New SENDs are refused until the next hop has caught up.
     pub(super) shed: bool,
     pub(super) refused: VecDeque<(MessageId, StatusCode)>,
+    /// Ends of refused messages that were handed on since half of the window was free.
+    pub(super) aborts: usize,
     /// Waits for the host's word on a message; in order.
     pub(super) held: VecDeque<Held>,
     pub(super) last_used: Instant,
@@ -48,6 +50,12 @@ impl Lane {
         let mut refused = self.refused.iter();
         let (_, status) = refused.find(|(other, _)| *other == message)?;
         Some(*status)
+    }
+
+    /// Whether a chunk of this message was refused, as far as that is remembered.
+    pub(super) fn has_refused(&self, message: Option<MessageId>) -> bool {
+        let mut refused = self.refused.iter();
+        refused.any(|(other, _)| Some(*other) == message)
     }
 
     /// Further chunks of this message are refused.
@@ -152,6 +160,7 @@ impl Lanes {
             outstanding: 0,
             shed: false,
             refused: VecDeque::new(),
+            aborts: 0,
             held: VecDeque::new(),
             last_used: now,
         });
@@ -188,9 +197,11 @@ impl Lanes {
         lane.outstanding = lane.outstanding.saturating_sub(cost);
         self.slack_used -= before.0 - lane.excess(window);
         self.outstanding -= before.1 - lane.counted();
-        if lane.shed && lane.outstanding < window / 2 {
-            lane.shed = false;
-            self.outstanding += lane.outstanding;
+        if lane.outstanding < window / 2 {
+            lane.aborts = 0;
+            if std::mem::take(&mut lane.shed) {
+                self.outstanding += lane.outstanding;
+            }
         }
     }
 

@@ -439,7 +439,8 @@ impl Link {
     /// Forgets lanes that are not used.
     fn sweep(&mut self, now: Instant) {
         let reading = match &self.current {
-            Current::Send(incoming) | Current::Shed(incoming) => Some(incoming.lane),
+            Current::Send(incoming) => Some(incoming.lane),
+            Current::Shed(shed) => Some(shed.lane),
             Current::Request(request) => Some(request.lane),
             _ => None,
         };

@@ -81,15 +81,26 @@ impl Verdicts {
 }
 
 impl Link {
+    /// What is known of what the host says to the message of a SEND.
+    pub(super) fn known_standing(&self, lane: usize, head: &Head) -> Option<Standing> {
+        match self.key(lane, head) {
+            Some(key) => self.verdicts.standing(&key),
+            None => Some(Standing::Allowed),
+        }
+    }
+
+    /// The message of a SEND, if the host has a word in it.
+    fn key(&self, lane: usize, head: &Head) -> Option<Key> {
+        let is_asked = self.options.ask && head.content_type().is_some();
+        let message_id = head.message_id().filter(|_| is_asked)?;
+        Some((self.lanes.get(lane).number, message_id))
+    }
+
     /// What the host says to the message of a SEND; it is asked if it was not.
     pub(super) fn standing(&mut self, lane: usize, head: &Head) -> Standing {
-        let Some(message_id) = head.message_id().filter(|_| self.options.ask) else {
+        let Some(key) = self.key(lane, head) else {
             return Standing::Allowed;
         };
-        if head.content_type().is_none() {
-            return Standing::Allowed;
-        }
-        let key = (self.lanes.get(lane).number, message_id);
         if let Some(standing) = self.verdicts.standing(&key) {
             return standing;
         }
@@ -102,7 +113,7 @@ impl Link {
         self.events.push_back(LinkEvent::Message(Box::new(Question {
             query,
             leg: self.lanes.get(lane).leg.clone(),
-            message_id,
+            message_id: key.1,
             content_type: head.content_type().map(str::to_owned),
             total: head.byte_range().and_then(|range| range.total),
         })));
