@@ -321,6 +321,23 @@ fn malformed_requests_are_answered_and_the_connection_lives() {
 }
 
 #[test]
+fn what_cannot_be_answered_closes_no_connection_that_others_use() {
+    for (peer, is_open) in [
+        (Peer::Client, false),
+        (Peer::Host, true),
+        (Peer::Relay("other.example".into()), true),
+    ] {
+        let mut relay = Relay::pair();
+        relay.connect(C, peer);
+        relay.say(C, request("tid1", "SEND", &to_bob(), "nobody", ""));
+        assert_eq!(relay.close_reason(C).is_none(), is_open);
+        assert_eq!(relay.link(C).counts().discarded, u64::from(is_open));
+        assert!(relay.got(B).is_empty() && relay.got(C).is_empty());
+    }
+    covers!("R-120");
+}
+
+#[test]
 fn an_auth_for_this_relay_is_answered_now_or_later() {
     let mut relay = Relay::pair();
     let reply = |status, attempt| AuthReply {

@@ -81,6 +81,17 @@ impl From<&str> for RelayNames {
     }
 }
 
+impl Peer {
+    /// Whether the connection may be used for several clients of ours: that of another relay, and one that we made, since
+    /// there is one to each next hop. What one request on it has wrong is not to end the sessions of others.
+    pub(super) fn is_shared(&self) -> bool {
+        match self {
+            Self::Client => false,
+            Self::Relay(_) | Self::Host => true,
+        }
+    }
+}
+
 /// One link and its other end, as far as decisions depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Party {

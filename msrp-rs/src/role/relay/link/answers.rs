@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::super::{Outcome, Peer};
+use super::super::Outcome;
 use super::ingress::Current;
 use super::lanes::first_uri;
 use super::pending::Waiting;
@@ -79,8 +79,8 @@ impl Link {
             self.counts.refused += 1;
         } else if head.from_path().is_ok() {
             self.refuse(head, StatusCode::BAD_REQUEST);
-        } else if matches!(self.party.peer, Peer::Relay(_)) {
-            // Nothing can be answered, and others are on that connection.
+        } else if self.party.peer.is_shared() {
+            // Nothing can be answered.
             self.counts.discarded += 1;
         } else {
             self.close("From-Path of a request cannot be read");

@@ -164,11 +164,9 @@ impl Office {
             Stop::Auth => return Decision::Serve,
             Stop::NotOurs => {
                 counts.not_ours += 1;
-                // Others use the connection of a relay too.
-                return match peer {
-                    Peer::Relay(_) => Decision::Discard,
-                    _ if mutant::on(Mutant::OthersRequestsDropped) => Decision::Discard,
-                    Peer::Client | Peer::Host => Decision::Close("a request for another host"),
+                return match peer.is_shared() || mutant::on(Mutant::OthersRequestsDropped) {
+                    true => Decision::Discard,
+                    false => Decision::Close("a request for another host"),
                 };
             }
             Stop::BadToken => (&mut counts.bad_token, StatusCode::NO_SUCH_SESSION),
