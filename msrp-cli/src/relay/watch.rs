@@ -96,6 +96,7 @@ async fn watch(
         let news = match spawn_blocking(move || file.look(now)).await {
             Ok(Changed::Users(now)) => News::Users { before, now },
             Ok(Changed::Unusable(texts)) => News::NoUsers(texts),
+            // After a panic the next look reads it.
             Ok(Changed::No) | Err(_) => continue,
         };
         if told.send(news).await.is_err() {

@@ -143,8 +143,8 @@ impl Config {
         let path = self.users_file();
         match users::read(&path, &self.realm()) {
             Ok(users) => self.judge_users(&users, &path, findings),
-            Err(Unusable::Unreadable(text)) => {
-                let text = format!("cannot read {}: {text}", path.display());
+            Err(Unusable::Unreadable(error)) => {
+                let text = format!("cannot read {}: {error}", path.display());
                 findings.push(self.error(&self.users.file, "users.file", text));
             }
             Err(Unusable::Lines(lines)) => {

@@ -1,7 +1,8 @@
 //! The file of users while the relay runs: it is read again when it has changed.
 //!
 //! A change is seen by time, length and number of the file. Whoever writes it in place is given time: it is read when
-//! two looks in a row have seen the same. If it cannot be used, the users of before stay.
+//! two looks in a row have seen the same. If it cannot be used, the users of before stay; if it could not be read, the
+//! next look tries again.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -27,10 +28,12 @@ pub(crate) struct UsersFile {
 #[derive(Debug)]
 struct State {
     users: Arc<Users>,
-    /// The file as it was when it was read.
-    read: Stamp,
+    /// The file as it was when it was read; `None` if the last try did not come to an end.
+    read: Option<Stamp>,
     /// As it was at the last look.
     seen: Stamp,
+    /// Why it could not be read, as it was told last.
+    told: Option<String>,
 }
 
 /// A file as it was; `None` where it cannot be looked at.
@@ -39,7 +42,7 @@ type Stamp = Option<(Option<SystemTime>, u64, u64)>;
 /// Why a file of users cannot be used.
 #[derive(Debug)]
 pub(crate) enum Unusable {
-    Unreadable(String),
+    Unreadable(io::Error),
     Lines(Vec<BadLine>),
 }
 
@@ -50,7 +53,7 @@ pub(crate) enum Changed {
     No,
     /// Other users.
     Users(Arc<Users>),
-    /// It cannot be used: a text for each line of a log. The users of before stay.
+    /// It cannot be used: a text for each line of a log, told once. The users of before stay.
     Unusable(Vec<String>),
 }
 
@@ -64,8 +67,9 @@ impl UsersFile {
             realm: realm.to_owned(),
             state: Mutex::new(State {
                 users,
-                read: stamp,
+                read: Some(stamp),
                 seen: stamp,
+                told: None,
             }),
         })
     }
@@ -77,20 +81,42 @@ impl UsersFile {
 
     /// Looks whether the file has changed, and reads it then; with `now` whatever it looks like. It blocks.
     pub(crate) fn look(&self, now: bool) -> Changed {
+        self.look_by(now, text)
+    }
+
+    /// The same, with what reads the file.
+    fn look_by(&self, now: bool, text: impl FnOnce(&Path) -> io::Result<String>) -> Changed {
         let stamp = stamp(&self.path);
         {
             let mut state = self.state();
             let is_settled = std::mem::replace(&mut state.seen, stamp) == stamp;
-            if !now && (stamp == state.read || !is_settled) {
+            if !now && (state.read == Some(stamp) || !is_settled) {
                 return Changed::No;
             }
-            // What cannot be used is told once.
-            state.read = stamp;
+            // Until it is read: who else would try again?
+            state.read = None;
         }
-        match read(&self.path, &self.realm) {
+        let read = text(&self.path).map_err(Unusable::Unreadable);
+        let read = read
+            .and_then(|text| parse(&text, &self.realm))
+            .map(Arc::new);
+        let mut state = self.state();
+        if let Err(Unusable::Unreadable(error)) = &read
+            && is_of_the_system(error)
+        {
+            let text = error.to_string();
+            let is_known = state.told.as_ref() == Some(&text);
+            state.told = Some(text);
+            if is_known && !now {
+                return Changed::No;
+            }
+        } else {
+            state.read = Some(stamp);
+            state.told = None;
+        }
+        match read {
             Ok(users) => {
-                let users = Arc::new(users);
-                self.state().users = Arc::clone(&users);
+                state.users = Arc::clone(&users);
                 Changed::Users(users)
             }
             Err(unusable) => Changed::Unusable(unusable.texts(&self.path)),
@@ -107,7 +133,7 @@ impl Unusable {
     pub(crate) fn texts(&self, path: &Path) -> Vec<String> {
         let file = path.display();
         let lines = match self {
-            Self::Unreadable(text) => return vec![format!("{file}: {text}")],
+            Self::Unreadable(error) => return vec![format!("{file}: {error}")],
             Self::Lines(lines) => lines,
         };
         let mut texts: Vec<_> = lines
@@ -124,8 +150,12 @@ impl Unusable {
 
 /// Reads the users of a realm.
 pub(crate) fn read(path: &Path, realm: &str) -> Result<Users, Unusable> {
-    let text = text(path).map_err(|error| Unusable::Unreadable(error.to_string()))?;
-    Users::parse(&text, realm).map_err(Unusable::Lines)
+    let text = text(path).map_err(Unusable::Unreadable)?;
+    parse(&text, realm)
+}
+
+fn parse(text: &str, realm: &str) -> Result<Users, Unusable> {
+    Users::parse(text, realm).map_err(Unusable::Lines)
 }
 
 fn text(path: &Path) -> io::Result<String> {
@@ -133,9 +163,14 @@ fn text(path: &Path) -> io::Result<String> {
     let read = File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
     if read as u64 > MOST {
         let wrong = format!("it has more than {MOST} octets");
-        return Err(io::Error::other(wrong));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, wrong));
     }
     Ok(text)
+}
+
+/// Whether the same file may be read the next time.
+fn is_of_the_system(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::InvalidData
 }
 
 fn stamp(path: &Path) -> Stamp {
@@ -227,6 +262,49 @@ mod tests {
         fs::write(&path, format!("bob:here:{MD5}\n")).expect("written");
         assert!(matches!(file.look(true), Changed::Users(_)));
         assert!(has(&file, "bob") && !has(&file, "alice"));
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_tried_again_and_told_once() {
+        let folder = Folder::new("users-again");
+        let path = folder.0.join("users");
+        fs::write(&path, format!("alice:here:{MD5}\n")).expect("written");
+        let file = UsersFile::open(&path, "here").expect("users");
+        fs::write(&path, format!("bobby:here:{MD5}\n#\n")).expect("written");
+        assert!(matches!(file.look(false), Changed::No), "it may go on");
+
+        let failing = |text: &'static str| move |_: &Path| Err(io::Error::other(text));
+        let changed = file.look_by(false, failing("too many open files"));
+        let Changed::Unusable(texts) = changed else {
+            panic!("it is unusable");
+        };
+        assert_eq!(texts, [format!("{}: too many open files", path.display())]);
+        let again = |now, text| file.look_by(now, failing(text));
+        assert!(matches!(again(false, "too many open files"), Changed::No));
+        assert!(matches!(
+            again(true, "too many open files"),
+            Changed::Unusable(_)
+        ));
+        assert!(matches!(
+            again(false, "a fault of the disk"),
+            Changed::Unusable(_)
+        ));
+        assert!(has(&file, "alice"));
+        assert!(matches!(file.look(false), Changed::Users(_)));
+        assert!(has(&file, "bobby") && !has(&file, "alice"));
+        assert!(matches!(file.look(false), Changed::No));
+
+        // The same where it is read although it looks as before, and where reading panics.
+        assert!(matches!(
+            again(true, "a fault of the disk"),
+            Changed::Unusable(_)
+        ));
+        assert!(matches!(file.look(false), Changed::Users(_)));
+        let panicking = || file.look_by(true, |_: &Path| panic!("while it is read"));
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking));
+        assert!(caught.is_err());
+        assert!(matches!(file.look(false), Changed::Users(_)));
+        assert!(matches!(file.look(false), Changed::No));
     }
 
     #[test]

@@ -109,17 +109,20 @@ impl Users {
         known.as_ref().map(|known| known.ha1.clone())
     }
 
-    /// The users who are not in `now`, or have another secret there.
+    /// The users who are not in `now`, or have another password there: a secret differs, or none is left of the same
+    /// algorithm. Secrets that come beside one that stays, and those that go, are of the same password.
     pub(crate) fn changed<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a str> {
-        let same = |user: &str, algorithm| {
-            let digits = |users: &Self| {
-                let ha1 = users.find(user, algorithm)?;
-                Some(ha1.to_hex())
-            };
-            digits(self) == digits(now)
+        let stays = |name: &str, old: &Secrets| {
+            let new = now.by_name.get(name)?;
+            let same = [(&old.md5, &new.md5), (&old.sha256, &new.sha256)]
+                .into_iter()
+                .filter_map(|(old, new)| old.as_ref().zip(new.as_ref()))
+                .map(|(old, new)| old.ha1.to_hex() == new.ha1.to_hex());
+            same.reduce(|one, other| one && other)
         };
-        let names = self.by_name.keys().map(|name| &**name);
-        names.filter(move |user| !same(user, Algorithm::Md5) || !same(user, Algorithm::Sha256))
+        let users = self.by_name.iter();
+        let changed = users.filter(move |(name, old)| stays(name, old) != Some(true));
+        changed.map(|(name, _)| &**name)
     }
 
     /// How many users there are.
@@ -217,10 +220,39 @@ mod tests {
         assert_eq!(format!("{users:?}"), "2 users");
 
         assert_eq!(users.changed(&users).count(), 0);
-        let later = format!("alice:here:{SHA256}\nbob:here:{SHA256}\ncarol:here:{SHA256}\n");
-        let later = Users::parse(&later, "here").expect("users");
-        assert_eq!(users.changed(&later).collect::<Vec<_>>(), ["alice"]);
-        assert_eq!(later.changed(&Users::default()).count(), 3);
+        assert_eq!(users.changed(&Users::default()).count(), 2);
+    }
+
+    #[test]
+    fn who_has_another_password_is_changed_and_who_has_another_line_is_not() {
+        let other = |digits: &str| digits.replace('0', "1");
+        let (other_md5, other_sha256) = (&other(MD5), &other(SHA256));
+        for (before, now, is_changed) in [
+            (vec![MD5], vec![MD5], false),
+            (vec![MD5], vec![other_md5], true),
+            // A line comes, and a line goes.
+            (vec![MD5], vec![MD5, SHA256], false),
+            (vec![SHA256], vec![MD5, SHA256], false),
+            (vec![MD5, SHA256], vec![SHA256], false),
+            (vec![MD5, SHA256], vec![MD5], false),
+            // What is left says that it is another one, or nothing.
+            (vec![MD5], vec![other_md5, SHA256], true),
+            (vec![MD5, SHA256], vec![other_md5, SHA256], true),
+            (vec![MD5, SHA256], vec![MD5, other_sha256], true),
+            (vec![MD5, SHA256], vec![other_sha256], true),
+            (vec![MD5], vec![SHA256], true),
+            (vec![MD5], vec![], true),
+        ] {
+            let users = |digits: &[&str]| {
+                let lines = digits.iter().map(|digits| format!("alice:here:{digits}\n"));
+                let text = lines.collect::<String>() + "carol:here:" + MD5;
+                Users::parse(&text, "here").expect("users")
+            };
+            let (old, new) = (users(&before), users(&now));
+            let changed: Vec<_> = old.changed(&new).collect();
+            let expected: &[&str] = if is_changed { &["alice"] } else { &[] };
+            assert_eq!(changed, expected, "{before:?} to {now:?}");
+        }
     }
 
     #[test]
