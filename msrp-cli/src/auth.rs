@@ -50,6 +50,11 @@ pub(crate) struct Args {
     #[arg(long)]
     insecure_plain_auth: bool,
 
+    /// Accept a relay that does not prove that it knows the password, too, where one has to: it is behind another one, or
+    /// TLS has not proven it.
+    #[arg(long)]
+    accept_unproved: bool,
+
     /// Stay logged in until Ctrl-C, and print each path that comes in the stead of one that expires.
     #[arg(long)]
     hold: bool,
@@ -76,6 +81,7 @@ impl Args {
             password_files: ("--password-file", &self.password_file),
             ca: self.ca.as_ref(),
             insecure_plain_auth: self.insecure_plain_auth,
+            accept_unproved: self.accept_unproved,
             expires: self
                 .expires
                 .map(|expires| Duration::from_secs(expires.into())),

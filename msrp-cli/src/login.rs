@@ -36,6 +36,11 @@ pub(crate) struct Args {
     /// Log in without TLS, to a relay of this machine: for tests. Its URI begins with msrp:.
     #[arg(long, requires = "relays")]
     relay_insecure_plain_auth: bool,
+
+    /// Accept a relay that does not prove that it knows the password, too, where one has to: it is behind another one, or
+    /// TLS has not proven it.
+    #[arg(long, requires = "relays")]
+    relay_accept_unproved: bool,
 }
 
 impl Args {
@@ -54,6 +59,7 @@ impl Args {
             password_files: ("--relay-password-file", &self.relay_password_file),
             ca: self.relay_ca.as_ref(),
             insecure_plain_auth: self.relay_insecure_plain_auth,
+            accept_unproved: self.relay_accept_unproved,
             expires: None,
             realm: None,
             asks: password::ask_on_terminal,
@@ -70,6 +76,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) password_files: (&'a str, &'a [PathBuf]),
     pub(crate) ca: Option<&'a PathBuf>,
     pub(crate) insecure_plain_auth: bool,
+    pub(crate) accept_unproved: bool,
     pub(crate) expires: Option<Duration>,
     pub(crate) realm: Option<&'a str>,
     /// How a password is asked for that no file has.
@@ -114,6 +121,7 @@ impl Wanted<'_> {
                     ..TlsConfig::default()
                 }),
                 insecure_plain_auth: self.insecure_plain_auth && at == 0,
+                accept_unproved: self.accept_unproved,
                 ..RelayLogin::new(relay, user.as_str(), password)
             });
         }

@@ -396,6 +396,56 @@ fn rfc4976_3_1_a_relay_with_one_uri_per_connection_gets_more_connections() {
     covers!("R-031", "R-199", "T-46");
 }
 
+/// Each expires in its time, or as its connection does.
+#[test]
+fn rfc4976_3_1_a_relay_with_one_uri_leaves_it_to_the_session_that_has_it() {
+    for expires in [Some(900), None] {
+        let relay = FakeRelay::new();
+        relay.change(|manners| (manners.one_for_all, manners.expires) = (true, expires));
+        let host = Host::new();
+        host.engine.set_log(Some(LogLevel::Warn)).expect("alive");
+        let (alice, bob) = (
+            host.session_with(relay.options()),
+            host.session_with(relay.options()),
+        );
+        let given = log_in(&host, alice);
+        let error = refused(&host, bob);
+        assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
+        assert!(error.context.contains("one URI to two sessions"), "{error}");
+        let token = given.rsplit('/').next().expect("a session-id");
+        assert!(!error.context.contains(token), "{error}");
+        // Another connection was tried, and got the same: no other will do.
+        assert_eq!(relay.connections(), 2);
+        let count = |connection: usize| {
+            let auths = relay.requests("AUTH");
+            let of = auths.iter().filter(|auth| auth.connection == connection);
+            of.count()
+        };
+        // The relay takes it for bob's, until alice asks for it again: of these one had a challenge, one was bob's.
+        wait_until(|| count(0) > 3);
+        let (log, _) = host.engine.take_log(1 << 20);
+        let mut warned = log.iter().filter(|it| it.level == LogLevel::Warn);
+        let warned = warned.find(|record| record.text.contains("on two connections"));
+        let warned = warned.expect("a record");
+        assert!(!warned.text.contains(token), "{warned:?}");
+        assert_eq!(path(&host.engine, alice), given);
+
+        relay.change(|manners| manners.one_for_all = false);
+        host.forget();
+        log_in(&host, bob);
+        exchange(&host, (alice, bob));
+        let engine = &host.engine;
+        engine.open(alice, Some(PATIENCE)).expect("connects");
+        engine.open(bob, Some(PATIENCE)).expect("connects");
+        host.wait_opened(alice);
+        host.wait_opened(bob);
+        let transfer = host.send(bob, "for alice");
+        host.wait_acknowledged(transfer);
+        assert_eq!(host.wait_messages(alice, 1)[0].body, b"for alice");
+    }
+    covers!("R-031", "R-199");
+}
+
 #[test]
 fn a_session_may_have_a_connection_to_the_relay_of_its_own() {
     let relay = FakeRelay::new();

@@ -1,6 +1,8 @@
 //! `msrp auth`, and sessions behind a relay.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
@@ -133,8 +135,6 @@ fn each_way_not_to_log_in_has_its_exit_code() {
 #[cfg(unix)]
 #[test]
 fn auth_holds_the_path_until_it_is_interrupted() {
-    use std::io::{BufRead, BufReader};
-
     let (daemon, folder, uri) = relay("auth-hold");
     let (ca, file) = (folder.path("relay.pem"), folder.path("password"));
     let login = ["auth", &uri, "--user", "alice", "--ca", &ca, "--hold"];
@@ -214,4 +214,91 @@ fn a_password_and_a_rendezvous_cannot_both_come_by_standard_input() {
     let (code, _, err) = run(&["recv", "--relay", "msrps://localhost:1;tcp"], "");
     assert_eq!(code, Some(2));
     assert!(err.contains("--relay-user"), "{err}");
+}
+
+/// Answers each request: an AUTH with a challenge, then with a URI, and with no word of the password; all else with 200.
+fn serve_unproved(stream: TcpStream, port: u16) -> std::io::Result<()> {
+    let mut answers = stream.try_clone()?;
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(start) = lines.next().transpose()? {
+        let (id, method) = start
+            .strip_prefix("MSRP ")
+            .and_then(|rest| rest.split_once(' '))
+            .expect("a request");
+        let mut request = Vec::new();
+        while let Some(line) = lines.next().transpose()? {
+            if line.starts_with(&format!("-------{id}")) {
+                break;
+            }
+            request.push(line);
+        }
+        let header = |name: &str| {
+            let mut values = request.iter().filter_map(|line| line.strip_prefix(name));
+            values.next().map(str::to_owned)
+        };
+        let (status, more) = match (method, header("Authorization: ")) {
+            ("AUTH", None) => {
+                let challenge = "Digest realm=\"here\", nonce=\"n1\", qop=\"auth\"";
+                (
+                    "401 Unauthorized",
+                    format!("WWW-Authenticate: {challenge}\r\n"),
+                )
+            }
+            ("AUTH", Some(_)) => (
+                "200 OK",
+                format!("Use-Path: msrp://127.0.0.1:{port}/token;tcp\r\n"),
+            ),
+            _ => ("200 OK", String::new()),
+        };
+        let to = header("From-Path: ").expect("a path");
+        let from = header("To-Path: ").expect("a path");
+        let from = from.split(' ').next().expect("a URI");
+        write!(
+            answers,
+            "MSRP {id} {status}\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\n{more}-------{id}$\r\n"
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_relay_that_proves_nothing_is_accepted_when_that_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // It ends with the command.
+            std::thread::spawn(move || serve_unproved(stream, port));
+        }
+    });
+    let folder = folder("unproved", SECURE);
+    let file = folder.path("password");
+    fs::write(&file, PASSWORD).expect("written");
+    let uri = format!("msrp://127.0.0.1:{port};tcp");
+    let auth = ["auth", &uri, "--user", "alice", "--insecure-plain-auth"];
+    let auth = [&auth[..], &["--password-file", &file]].concat();
+    let send = ["send", "hello", "--to", "msrp://127.0.0.1:9/peer;tcp"];
+    let relay = ["--relay", &uri, "--relay-user", "alice"];
+    let plain = [
+        "--relay-insecure-plain-auth",
+        "--relay-password-file",
+        &file,
+    ];
+    let path_out = folder.path("path");
+    let send = [&send[..], &["--path-out", &path_out], &relay, &plain].concat();
+    for (args, option) in [
+        (auth, "--accept-unproved"),
+        (send, "--relay-accept-unproved"),
+    ] {
+        let (code, out, err) = run(&args, "");
+        assert_eq!(code, Some(4), "{out}{err}");
+        assert!(err.contains("prove"), "{err}");
+        let (code, out, err) = run(&[&args[..], &[option]].concat(), "");
+        assert_eq!(code, Some(0), "{out}{err}");
+    }
+    let path = fs::read_to_string(&path_out).expect("a path");
+    assert!(
+        path.starts_with(&format!("msrp://127.0.0.1:{port}/token;tcp ")),
+        "{path}"
+    );
 }

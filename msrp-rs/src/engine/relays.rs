@@ -231,6 +231,7 @@ impl Behind {
                     ConnectionSharing::Peer => Sharing::Shared,
                     ConnectionSharing::Session => Sharing::Alone,
                 },
+                contested: Arc::default(),
             },
             takes_address: options.advertise.is_none()
                 && host.is_ok_and(|host| host.is_loopback() || host.is_unspecified()),
@@ -435,14 +436,23 @@ async fn live(
     }
 }
 
-/// Gets new URIs each time before those that there are expire. Ends when it cannot.
+/// Gets new URIs each time before those that there are expire, and when a relay gave one of them to another session, too: a
+/// relay that has one URI for a user leads it to who asked last. Ends when it cannot.
 async fn renew(context: &Arc<Context>, session: &Arc<Session>, behind: &Behind) -> Error {
     loop {
-        let Some((at, until)) = behind.renewal() else {
-            // They are good as long as the connection.
-            return std::future::pending().await;
+        let renewal = behind.renewal();
+        let due = async {
+            match renewal {
+                Some((at, _)) => tokio::time::sleep_until(at.into()).await,
+                // They are good as long as the connection.
+                None => std::future::pending().await,
+            }
         };
-        tokio::time::sleep_until(at.into()).await;
+        tokio::select! {
+            () = due => {}
+            () = behind.relays.contested.notified() => {}
+        }
+        let until = renewal.map_or_else(|| Instant::now() + UNTOLD, |(_, until)| until);
         let mut pause = FIRST_PAUSE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -457,6 +467,9 @@ async fn renew(context: &Arc<Context>, session: &Arc<Session>, behind: &Behind) 
                 format_args!("relay gives no further URI: {}", error.context),
             );
             if Instant::now() + pause >= until {
+                if renewal.is_none() {
+                    break;
+                }
                 tokio::time::sleep_until(until.into()).await;
                 return error;
             }
@@ -579,6 +592,9 @@ fn for_relay(config: &TlsConfig) -> TlsConfig {
 
 /// Paths of relays that are held: the one of now, and the one before.
 const KEPT: usize = 2;
+
+/// How long it is tried to keep URIs of which no relay has said how long they are good.
+const UNTOLD: Duration = Duration::from_secs(60);
 
 /// After a renewal that came to nothing; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);

@@ -29,6 +29,8 @@ pub(crate) struct Manners {
     pub(crate) answers: Vec<String>,
     /// One URI for all that come over one connection.
     pub(crate) one_per_connection: bool,
+    /// One URI for everybody, good on the connection on which it was given last.
+    pub(crate) one_for_all: bool,
     /// One URI for each client, however often it asks.
     pub(crate) prolongs: bool,
     /// What stands before the session-id of its URIs, where not the usual.
@@ -50,6 +52,7 @@ impl Default for Manners {
             outer_expires: None,
             answers: Vec::new(),
             one_per_connection: false,
+            one_for_all: false,
             prolongs: false,
             authority: None,
             holds_answers: false,
@@ -383,7 +386,8 @@ impl<S: Read + Write> Link<S> {
             .iter()
             .find(|(token, (link, client))| {
                 let is_of_relay = token.contains("outer") == relay.contains("outer");
-                let is_same = state.manners.one_per_connection && *link == self.number;
+                let is_same = (state.manners.one_per_connection && *link == self.number)
+                    || state.manners.one_for_all;
                 is_of_relay && (is_same || (state.manners.prolongs && *client == own))
             })
             .map(|(token, _)| token.clone());

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as Turn, MutexGuard};
+use tokio::sync::{Mutex as Turn, MutexGuard, Notify};
 
 use crate::proto::auth::{ClientAuth, ClientAuthOptions, Login};
 use crate::proto::{IdSource, SessionKey};
@@ -51,8 +51,7 @@ type Key = (bool, Host, Option<u16>, String);
 #[derive(Default)]
 pub(crate) struct Accounts {
     known: Mutex<HashMap<Key, Vec<Weak<Account>>>>,
-    /// By URI whose it is, and by how many paths.
-    tokens: Arc<Mutex<HashMap<Uri, (SessionKey, usize)>>>,
+    tokens: Arc<Mutex<Tokens>>,
     /// The host was told that a login goes without TLS.
     pub(super) warned: AtomicBool,
 }
@@ -95,27 +94,80 @@ impl Accounts {
         account
     }
 
-    /// The URIs of `path` are this session's; `None` if one is another's.
-    pub(super) fn claim(&self, path: &UriPath, session: SessionKey) -> Option<Claim> {
+    /// The URIs of `path` are this session's.
+    ///
+    /// # Errors
+    /// One is another's.
+    pub(super) fn claim(&self, path: &UriPath, owner: &Owner<'_>) -> Result<Claim, Taken> {
         let mut tokens = self.tokens.lock();
-        let is_free = |uri: &Uri| tokens.get(uri).is_none_or(|(owner, _)| *owner == session);
-        if !path.iter().all(is_free) {
-            return None;
+        let mut taken: Option<Taken> = None;
+        for uri in path {
+            let Some(token) = tokens.get(uri).filter(|it| it.session != owner.session) else {
+                continue;
+            };
+            let is_elsewhere = token.connection != owner.connection;
+            if is_elsewhere {
+                token.contested.notify_one();
+            }
+            if is_elsewhere || taken.is_none() {
+                taken = Some(Taken {
+                    uri: uri.clone(),
+                    is_elsewhere,
+                });
+            }
+        }
+        if let Some(taken) = taken {
+            return Err(taken);
         }
         for uri in path {
-            tokens.entry(uri.clone()).or_insert((session, 0)).1 += 1;
+            let token = tokens.entry(uri.clone()).or_insert_with(|| Token {
+                session: owner.session,
+                connection: owner.connection,
+                contested: Arc::clone(owner.contested),
+                paths: 0,
+            });
+            token.paths += 1;
         }
-        Some(Claim {
+        Ok(Claim {
             path: path.clone(),
             tokens: Arc::clone(&self.tokens),
         })
     }
 }
 
+/// The URIs that relays gave to sessions.
+type Tokens = HashMap<Uri, Token>;
+
+/// Whose a URI of a relay is.
+struct Token {
+    session: SessionKey,
+    connection: u64,
+    contested: Arc<Notify>,
+    /// In how many paths of the session it is.
+    paths: usize,
+}
+
+/// Who wants the URIs of a path.
+pub(super) struct Owner<'a> {
+    pub(super) session: SessionKey,
+    /// The number of the connection over which they were given.
+    pub(super) connection: u64,
+    /// Told when the relay gives one of them over another connection, too.
+    pub(super) contested: &'a Arc<Notify>,
+}
+
+/// A URI that a relay gave is that of another session already.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) uri: Uri,
+    /// That session got it over another connection, for which the relay may have forgotten it now.
+    pub(super) is_elsewhere: bool,
+}
+
 /// That the URIs of a path are a session's, as long as this lives.
 pub(crate) struct Claim {
     path: UriPath,
-    tokens: Arc<Mutex<HashMap<Uri, (SessionKey, usize)>>>,
+    tokens: Arc<Mutex<Tokens>>,
 }
 
 impl fmt::Debug for Claim {
@@ -129,8 +181,8 @@ impl Drop for Claim {
         let mut tokens = self.tokens.lock();
         for uri in &self.path {
             if let Entry::Occupied(mut entry) = tokens.entry(uri.clone()) {
-                entry.get_mut().1 -= 1;
-                if entry.get().1 == 0 {
+                entry.get_mut().paths -= 1;
+                if entry.get().paths == 0 {
                     entry.remove();
                 }
             }

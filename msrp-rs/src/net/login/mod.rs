@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 pub(crate) use accounts::{Account, Accounts, Claim};
+use accounts::{Owner, Taken};
 
 use super::context::Context;
 use super::dial::{self, Sharing, Source, Target, Uplink};
@@ -44,6 +45,9 @@ pub(crate) struct Relays {
     pub(crate) tls: Option<Arc<Tls>>,
     /// Whether the connection is for this session alone.
     pub(crate) sharing: Sharing,
+    /// A relay gave a URI of this session to another one, over another connection: only a further AUTH makes sure that it
+    /// is still good on this one.
+    pub(crate) contested: Arc<Notify>,
 }
 
 /// What relays gave a session.
@@ -83,8 +87,8 @@ impl From<Error> for Trouble {
 impl Relays {
     /// Logs in to all relays. `uri` makes the session's own URI, when our address is known; it is the From-Path.
     ///
-    /// A relay that gives a URI that another session has gets a further connection (RFC 4976 §3.1), and so does one that
-    /// does not answer on the first.
+    /// A relay that gives a URI that another session has on the same connection gets a further one (RFC 4976 §3.1), and so
+    /// does one that does not answer on the first. One that gives a URI of another connection has no other for us.
     ///
     /// # Errors
     /// As [`dial::uplink`] and [`AuthFailure`](crate::proto::auth::AuthFailure).
@@ -176,18 +180,33 @@ impl Relays {
         let Some(path) = through else {
             return Err(Error::local(ErrorKind::Internal, "session has no relay").into());
         };
-        match context.accounts.claim(&path, entry.mailbox().key()) {
-            Some(claim) => Ok(Granted {
+        let owner = Owner {
+            session: entry.mailbox().key(),
+            connection: uplink.hold.inbox().id(),
+            contested: &self.contested,
+        };
+        match context.accounts.claim(&path, &owner) {
+            Ok(claim) => Ok(Granted {
                 path,
                 until,
                 _claim: claim,
             }),
-            None => Err(Trouble::Connection(Error::remote(
-                ErrorKind::Protocol,
-                "relay gives one URI to two sessions (RFC 4976 §3.1)",
-            ))),
+            Err(taken) => Err(shared(context, &taken)),
         }
     }
+}
+
+/// A URI that was given is another session's.
+fn shared(context: &Context, taken: &Taken) -> Trouble {
+    let failed = |text| named(&taken.uri, Error::remote(ErrorKind::Protocol, text));
+    if !taken.is_elsewhere {
+        let text = "relay gives one URI to two sessions (RFC 4976 §3.1)";
+        return Trouble::Connection(failed(text));
+    }
+    let error = failed("relay gives one URI to two sessions, on two connections (RFC 4976 §3.1)");
+    let text = format_args!("{}: the first logs in again, to keep it", error.context);
+    context.log.write(LogLevel::Warn, text);
+    Trouble::Final(error)
 }
 
 impl Relay {
@@ -205,7 +224,7 @@ impl Relay {
             // Whoever had the turn before got no answer: another AUTH would stand behind that one.
             let text = "connection to the relay owes an answer to another session";
             let error = Error::remote(ErrorKind::Timeout, text);
-            return Err(Trouble::Connection(self.named(error)));
+            return Err(Trouble::Connection(named(&self.uri, error)));
         }
         let asked_at = Instant::now();
         let mut headers = auth.begin(&self.uri, through, self.expires);
@@ -239,7 +258,7 @@ impl Relay {
                     (auth.handle_silence(), true)
                 }
             };
-            let named = |error: Error| self.named(error);
+            let named = |error: Error| named(&self.uri, error);
             let lost = || {
                 let text = "connection to the relay was lost before it answered AUTH";
                 named(Error::transport(ErrorKind::Connect, text))
@@ -272,16 +291,16 @@ impl Relay {
             }
         }
     }
+}
 
-    /// An error that says which relay it is about.
-    fn named(&self, mut error: Error) -> Error {
-        let host = self.uri.host();
-        error.context = match self.uri.port() {
-            Some(port) => format!("{host}:{port}: {}", error.context),
-            None => format!("{host}: {}", error.context),
-        };
-        error
-    }
+/// An error that says which relay it is about.
+fn named(relay: &Uri, mut error: Error) -> Error {
+    let host = relay.host();
+    error.context = match relay.port() {
+        Some(port) => format!("{host}:{port}: {}", error.context),
+        None => format!("{host}: {}", error.context),
+    };
+    error
 }
 
 /// An AUTH that has no answer yet. A connection that still owes it when this is dropped, for whatever reason, is not for
