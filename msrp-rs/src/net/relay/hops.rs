@@ -241,7 +241,7 @@ impl Dial {
         } = self;
         relay.hops.state.lock().dial_ended(from);
         match made {
-            Ok((transport, peer)) if !relay.is_draining() => {
+            Ok((transport, peer)) => {
                 let text = format_args!("dialled {key} as next hop");
                 let log = &relay.context.log;
                 log.connection(LogLevel::Debug, connected.inbox.id(), text);
@@ -250,12 +250,10 @@ impl Dial {
                 let way = Way::Dialled { key, from };
                 Task::spawn(&relay, connected, transport, peer, gate, way);
             }
-            made => {
-                if let Err(error) = made {
-                    let log = &relay.context.log;
-                    let text = format_args!("next hop: {}", error.context);
-                    log.connection(LogLevel::Info, connected.inbox.id(), text);
-                }
+            Err(error) => {
+                let log = &relay.context.log;
+                let text = format_args!("next hop: {}", error.context);
+                log.connection(LogLevel::Info, connected.inbox.id(), text);
                 relay.counts.dials_failed.fetch_add(1, Relaxed);
                 let status = match is_refused {
                     true => StatusCode::FORBIDDEN,

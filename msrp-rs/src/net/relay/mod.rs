@@ -107,7 +107,7 @@ pub(crate) struct Relay {
     office: Mutex<Office>,
     /// Work for the clerk.
     bell: Arc<Notify>,
-    links: RwLock<HashMap<LinkId, Arc<Member>>>,
+    links: RwLock<Links>,
     /// Connections, by whose account they are on.
     places: Mutex<HashMap<Place, usize>>,
     hops: Hops,
@@ -120,11 +120,19 @@ pub(crate) struct Relay {
     pub(crate) counts: Counts,
     /// What links that are gone have done.
     past: Mutex<LinkCounts>,
-    draining: AtomicBool,
     ended: AtomicBool,
     /// Links that have something to do, while it drains.
     busy: AtomicUsize,
     settled: Notify,
+}
+
+/// The links that are there.
+#[derive(Default)]
+struct Links {
+    members: HashMap<LinkId, Arc<Member>>,
+    /// The relay is to end: no link comes any more. Said together with the last that came, so that who ends the relay
+    /// sees all of them.
+    draining: bool,
 }
 
 /// A link that is there, as others see it.
@@ -216,7 +224,6 @@ impl Relay {
             runtime: Handle::current(),
             counts: Counts::default(),
             past: Mutex::default(),
-            draining: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             settled: Notify::new(),
@@ -243,9 +250,6 @@ impl Relay {
         origin: &Origin,
         transport: Transport,
     ) {
-        if self.is_draining() {
-            return;
-        }
         self.counts.accepted.fetch_add(1, Relaxed);
         let peer = self.identify(&connected, origin);
         let gate = Arc::new(Gate::new(LinkId(connected.inbox.id())));
@@ -285,11 +289,14 @@ impl Relay {
     /// The port of a link.
     fn gate(&self, link: LinkId) -> Option<Arc<Gate>> {
         let links = self.links.read();
-        links.get(&link).map(|member| Arc::clone(&member.gate))
+        links
+            .members
+            .get(&link)
+            .map(|member| Arc::clone(&member.gate))
     }
 
-    /// A link is there.
-    fn came(&self, peer: &Peer, gate: &Arc<Gate>, place: Option<Place>) -> Arc<Member> {
+    /// A link is there. None when the relay is to end: it does not count, and has to go.
+    fn came(&self, peer: &Peer, gate: &Arc<Gate>, place: Option<Place>) -> Option<Arc<Member>> {
         let member = Arc::new(Member {
             gate: Arc::clone(gate),
             place,
@@ -299,20 +306,24 @@ impl Relay {
             used: AtomicU64::new(self.uptime(Instant::now())),
             counts: Mutex::default(),
         });
-        if let Peer::Relay(name) = peer {
-            self.hops.relay_came(name, gate);
-        }
         let is_crowded = place.is_some_and(|place| self.is_crowded(place));
         let least = {
             let mut links = self.links.write();
+            if links.draining {
+                drop(links);
+                if let Some(place) = place {
+                    self.leave(place);
+                }
+                return None;
+            }
             let least = |among: &dyn Fn(&Member) -> bool| {
                 let stays = |member: &Member| !member.is_leaving.load(Relaxed);
-                let members = links.values().filter(|it| stays(it) && among(it));
+                let members = links.members.values().filter(|it| stays(it) && among(it));
                 members.min_by_key(|member| member.worth()).cloned()
             };
             let least = if is_crowded {
                 least(&|member| member.place == place)
-            } else if links.len() >= self.options.connections {
+            } else if links.members.len() >= self.options.connections {
                 least(&|_| true)
             } else {
                 None
@@ -320,7 +331,7 @@ impl Relay {
             if let Some(least) = &least {
                 least.is_leaving.store(true, Relaxed);
             }
-            links.insert(gate.id(), Arc::clone(&member));
+            links.members.insert(gate.id(), Arc::clone(&member));
             least
         };
         if let Some(least) = least {
@@ -328,7 +339,10 @@ impl Relay {
             let text = "unused longest, it makes room for others".to_owned();
             least.gate.push(&mut vec![Item::Close(text)]);
         }
-        member
+        if let Peer::Relay(name) = peer {
+            self.hops.relay_came(name, gate);
+        }
+        Some(member)
     }
 
     /// A link is gone.
@@ -344,7 +358,7 @@ impl Relay {
                 office.relay_gone(name);
             }
         }
-        let member = self.links.write().remove(&gate.id());
+        let member = self.links.write().members.remove(&gate.id());
         if let Some(place) = member.and_then(|member| member.place) {
             self.leave(place);
         }
@@ -355,7 +369,7 @@ impl Relay {
     fn is_crowded(&self, place: Place) -> bool {
         let most = match place {
             Place::Address(_) => self.options.connections_per_address,
-            Place::Link(from) => match self.links.read().get(&from) {
+            Place::Link(from) => match self.links.read().members.get(&from) {
                 Some(member) if member.is_relay => HOPS_OF_RELAY,
                 _ => HOPS,
             },
@@ -399,12 +413,12 @@ impl Relay {
 
     /// Whether it is to end.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.links.read().draining
     }
 
     /// Takes nothing new from now on.
     pub(crate) fn stop(&self) {
-        self.draining.store(true, Relaxed);
+        self.links.write().draining = true;
     }
 
     /// Ends the relay: no new URIs and connections from now on, what is under way is finished until the deadline, then
@@ -471,7 +485,7 @@ impl Relay {
     async fn wait_disconnected(&self) {
         loop {
             let settled = self.settled.notified();
-            if self.links.read().is_empty() {
+            if self.links.read().members.is_empty() {
                 return;
             }
             settled.await;
@@ -481,6 +495,7 @@ impl Relay {
     fn gates(&self) -> Vec<Arc<Gate>> {
         let links = self.links.read();
         links
+            .members
             .values()
             .map(|member| Arc::clone(&member.gate))
             .collect()
@@ -500,7 +515,7 @@ impl Relay {
 
     /// What its links have done, how many there are, and what its office has decided.
     pub(crate) fn figures(&self) -> (LinkCounts, usize, OfficeCounts) {
-        let links: Vec<_> = self.links.read().values().cloned().collect();
+        let links: Vec<_> = self.links.read().members.values().cloned().collect();
         let mut counts = *self.past.lock();
         for member in &links {
             counts += *member.counts.lock();
@@ -525,7 +540,10 @@ impl Drop for Relay {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Relay")
-            .field("links", &self.links.read().len())
+            .field("links", &self.links.read().members.len())
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
