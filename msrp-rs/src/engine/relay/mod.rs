@@ -251,8 +251,8 @@ impl Engine {
         }
     }
 
-    /// Ends a relay: it accepts no connection, gives out no URI and connects to nobody from now on; what is under way is
-    /// finished until the deadline. Then its connections are closed. Returns at once; the handle ends with the last
+    /// Ends a relay: it accepts no connection, gives out no URI and connects to nobody new from now on; what is under way
+    /// is finished until the deadline. Then its connections are closed. Returns at once; the handle ends with the last
     /// connection.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use super::host::{self, RelayAnswer, RelayNextHop};
 use super::network;
 use super::task::{Task, Way};
-use super::{Gate, Relay};
+use super::{Gate, Item, Relay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::{Connected, Context};
 use crate::net::dial::race::interleave;
@@ -103,6 +103,18 @@ impl Hops {
             state.relays.remove(name);
         }
         is_last
+    }
+
+    /// Whether connections are being made.
+    pub(super) fn are_dialled(&self) -> bool {
+        self.state.lock().dials > 0
+    }
+
+    /// Nothing waits any more for connections that are being made; gives what has.
+    pub(super) fn give_up(&self) -> Vec<Item> {
+        let state = self.state.lock();
+        let gates = state.made.values();
+        gates.flat_map(|gate| gate.give_up()).collect()
     }
 }
 
@@ -239,7 +251,6 @@ impl Dial {
             from,
             gate,
         } = self;
-        relay.hops.state.lock().dial_ended(from);
         match made {
             Ok((transport, peer)) => {
                 let text = format_args!("dialled {key} as next hop");
@@ -271,6 +282,9 @@ impl Dial {
                 relay.send_back(gate.close(), Some(status));
             }
         }
+        // Now the link is there that it was for, or those who wait know.
+        relay.hops.state.lock().dial_ended(from);
+        relay.settled.notify_waiters();
     }
 
     async fn connect(&self, asked: &Asked<'_>) -> Result<(Transport, Peer)> {

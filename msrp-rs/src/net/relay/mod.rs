@@ -130,9 +130,19 @@ pub(crate) struct Relay {
 #[derive(Default)]
 struct Links {
     members: HashMap<LinkId, Arc<Member>>,
-    /// The relay is to end: no link comes any more. Said together with the last that came, so that who ends the relay
-    /// sees all of them.
-    draining: bool,
+    /// Goes on under the same lock, so that who ends the relay sees all that came before.
+    stage: Stage,
+}
+
+/// How far a relay is with its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    #[default]
+    Running,
+    /// Nothing new begins. Connections come that are being made.
+    Draining,
+    /// All connections are closed, and none comes.
+    Closing,
 }
 
 /// A link that is there, as others see it.
@@ -295,8 +305,15 @@ impl Relay {
             .map(|member| Arc::clone(&member.gate))
     }
 
-    /// A link is there. None when the relay is to end: it does not count, and has to go.
-    fn came(&self, peer: &Peer, gate: &Arc<Gate>, place: Option<Place>) -> Option<Arc<Member>> {
+    /// A link is there. None when the relay is to end: it does not count, and has to go; but one that was being dialled
+    /// is waited for, with what it is to send.
+    fn came(
+        &self,
+        peer: &Peer,
+        gate: &Arc<Gate>,
+        place: Option<Place>,
+        is_dialled: bool,
+    ) -> Option<Arc<Member>> {
         let member = Arc::new(Member {
             gate: Arc::clone(gate),
             place,
@@ -307,9 +324,14 @@ impl Relay {
             counts: Mutex::default(),
         });
         let is_crowded = place.is_some_and(|place| self.is_crowded(place));
-        let least = {
+        let (least, stage) = {
             let mut links = self.links.write();
-            if links.draining {
+            let is_late = match links.stage {
+                Stage::Running => false,
+                Stage::Draining => !is_dialled,
+                Stage::Closing => true,
+            };
+            if is_late {
                 drop(links);
                 if let Some(place) = place {
                     self.leave(place);
@@ -332,8 +354,14 @@ impl Relay {
                 least.is_leaving.store(true, Relaxed);
             }
             links.members.insert(gate.id(), Arc::clone(&member));
-            least
+            if links.stage == Stage::Draining {
+                self.busy.fetch_add(1, Relaxed);
+            }
+            (least, links.stage)
         };
+        if stage == Stage::Draining {
+            gate.push(&mut vec![Item::Drain]);
+        }
         if let Some(least) = least {
             self.counts.evicted.fetch_add(1, Relaxed);
             let text = "unused longest, it makes room for others".to_owned();
@@ -413,22 +441,22 @@ impl Relay {
 
     /// Whether it is to end.
     pub(crate) fn is_draining(&self) -> bool {
-        self.links.read().draining
+        self.links.read().stage > Stage::Running
     }
 
     /// Takes nothing new from now on.
     pub(crate) fn stop(&self) {
-        self.links.write().draining = true;
+        drop(self.enter(Stage::Draining));
     }
 
-    /// Ends the relay: no new URIs and connections from now on, what is under way is finished until the deadline, then
+    /// Ends the relay: no new URIs and connections from now on, what is under way, and connections that are being
+    /// made, is finished until the deadline, then
     /// all connections are closed. Said again, the earliest deadline counts.
     ///
     /// # Cancel safety
     /// The relay stays as it is: it takes nothing new.
     pub(crate) async fn drain(&self, deadline: Instant) {
-        self.stop();
-        let links = self.gates();
+        let links = self.enter(Stage::Draining);
         // Counted down by each that has nothing to do.
         self.busy.fetch_add(links.len() + 1, Relaxed);
         for gate in &links {
@@ -442,7 +470,8 @@ impl Relay {
         let quiet = async {
             loop {
                 let settled = self.settled.notified();
-                if self.busy.load(Relaxed) == 0 {
+                // A link that was dialled is busy before its dial has ended.
+                if !self.hops.are_dialled() && self.busy.load(Relaxed) == 0 {
                     return;
                 }
                 settled.await;
@@ -470,10 +499,11 @@ impl Relay {
         }
     }
 
-    /// Closes all connections.
+    /// Closes all connections. Who waits for one that is being made is told before.
     fn close(&self) {
-        self.stop();
-        for gate in self.gates() {
+        let gates = self.enter(Stage::Closing);
+        self.send_back(self.hops.give_up(), Some(StatusCode::TIMEOUT));
+        for gate in gates {
             gate.push(&mut vec![Item::Close("the relay ends".to_owned())]);
         }
     }
@@ -492,8 +522,10 @@ impl Relay {
         }
     }
 
-    fn gates(&self) -> Vec<Arc<Gate>> {
-        let links = self.links.read();
+    /// Goes on to this stage, if it was not reached before. Gives the ports of the links that have come until then.
+    fn enter(&self, stage: Stage) -> Vec<Arc<Gate>> {
+        let mut links = self.links.write();
+        links.stage = links.stage.max(stage);
         links
             .members
             .values()

@@ -158,11 +158,11 @@ impl Task {
         let secure = transport.is_secure();
         let address = Relay::address(&transport);
         let place = Place::new(&peer, address, &way);
-        let member = relay.came(&peer, &gate, place)?;
         let (accepted, key) = match way {
             Way::Accepted => (true, None),
             Way::Dialled { key, .. } => (false, Some(key)),
         };
+        let member = relay.came(&peer, &gate, place, !accepted)?;
         let party = Party {
             link: gate.id(),
             peer: peer.clone(),
