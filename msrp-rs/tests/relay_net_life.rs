@@ -13,8 +13,8 @@ use engine_support::raw::RawPeer;
 use engine_support::{PATIENCE, wait_until};
 use msrp::Ha1;
 use msrp::engine::{
-    RelayAnswer, RelayAuthorisation, RelayCredentials, RelayMessage, RelayNextHop,
-    RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
+    RelayAnswer, RelayAuthorisation, RelayCredentials, RelayListenOptions, RelayMessage,
+    RelayNextHop, RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
 };
 use msrp::error::ErrorKind;
 use msrp::wire::StatusCode;
@@ -60,6 +60,13 @@ fn a_relay_that_ends_finishes_what_is_under_way() {
         .expect("alive");
     // Nobody new, and no URI.
     wait_until(|| std::net::TcpStream::connect(relay.address).is_err());
+    let another = RelayListenOptions {
+        host: "127.0.0.1".into(),
+        secure: false,
+        ..RelayListenOptions::default()
+    };
+    let another = relay.engine.relay_listen(relay.handle, another);
+    assert_eq!(another.expect_err("it ends").kind, ErrorKind::Gone);
     let own = "msrp://127.0.0.1:9/late;tcp";
     let answer = exchange(&mut late, "late1111", &relay.uri("late"), own, "");
     assert_eq!(status(&answer), "403", "{answer}");
