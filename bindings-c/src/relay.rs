@@ -751,7 +751,7 @@ pub unsafe extern "C" fn libmsrp_relay_revoke(
     })
 }
 
-/// Ends a relay: it accepts no connection, gives out no URI and connects to nobody from now on; what is under way is
+/// Ends a relay: it accepts no connection, gives out no URI and connects to nobody new from now on; what is under way is
 /// finished in deadline_ms, then its connections are closed. Returns at once; on_closed follows.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or deadline_ms is negative; LIBMSRP_ERR_GONE: the relay

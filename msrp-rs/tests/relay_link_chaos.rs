@@ -216,10 +216,34 @@ proptest! {
             arrived.extend(relay.got(receiver));
             prop_assert!(relay.link(receiver).held_bytes() == 0);
         }
+        // Who has said all, and got the host's word on all of it, has nothing under way any more.
+        for sender in 10..13 {
+            let rest = streams.remove(&sender).unwrap_or_default();
+            relay.say(sender, rest);
+        }
+        loop {
+            questions.extend(relay.events.drain(..).filter_map(|event| match event {
+                LinkEvent::Message(question) => Some(question.query),
+                LinkEvent::Observed(..) => None,
+            }));
+            let Some(query) = questions.pop() else { break };
+            let now = relay.now;
+            let answer = Answer::Message(Verdict::Allow);
+            relay.link(query.link.0).handle_answer(now, query, answer);
+            relay.pass(Duration::from_secs(10));
+        }
+        relay.pass(Duration::from_secs(200));
+        for receiver in 20..22 {
+            arrived.extend(relay.got(receiver));
+        }
         for sender in 10..13 {
             let told = told.entry(sender).or_default();
             for got in relay.got(sender) {
                 told.tell(&got);
+            }
+            let is_open = relay.close_reason(sender).is_none();
+            if is_open && !tainted.contains(&sender) {
+                prop_assert!(relay.link(sender).is_settled(), "link {}", sender);
             }
             relay.lose(sender);
         }

@@ -440,6 +440,40 @@ fn on_a_shared_trunk_the_slow_one_is_shed_and_the_others_go_on() {
 }
 
 #[test]
+fn a_link_is_settled_when_what_it_received_has_left() {
+    let mut relay = Relay::new();
+    relay.connect(A, Peer::Relay("other.example".into()));
+    relay.connect(B, Peer::Host);
+    relay.place(BOB, B);
+    relay.side(B).takes = Some(0);
+    relay.say(A, chunk("tid1", ALICE, "m1", "1-2/2", b"hi", '$'));
+    assert_eq!(relay.lines(A), ["200"]);
+    assert!(!relay.link(A).is_settled(), "it waits at Bob's");
+    relay.side(B).takes = None;
+    relay.pump();
+    assert!(relay.link(A).is_settled());
+    assert!(!relay.link(B).is_settled(), "no answer yet");
+    relay.answer(B, 200);
+    assert!(relay.link(B).is_settled());
+    // In a lane that was shed it waits likewise.
+    relay.side(B).takes = Some(10_000);
+    relay.say(
+        A,
+        chunk("tid2", ALICE, "m2", "1-*/*", &pattern(3_000_000), '+'),
+    );
+    relay.pass(Duration::from_secs(3));
+    assert_eq!(relay.lines(A), ["413"]);
+    assert_eq!(relay.link(A).counts().shed, 1);
+    assert!(!relay.link(A).is_settled());
+    relay.side(B).takes = None;
+    relay.pump();
+    assert!(relay.link(A).is_settled());
+    relay.lose(B);
+    assert!(relay.link(A).is_settled());
+    covers!("R-146");
+}
+
+#[test]
 fn a_message_that_was_shed_may_be_given_up() {
     let mut relay = Relay::new();
     relay.connect(A, Peer::Relay("other.example".into()));

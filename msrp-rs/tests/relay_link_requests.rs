@@ -682,6 +682,20 @@ fn message(tid: &str, id: &str, headers: &str, body: &str, end: char) -> String 
 }
 
 #[test]
+fn a_link_is_not_settled_before_the_host_has_said_its_word() {
+    for verdict in [Verdict::Allow, Verdict::Reject(StatusCode::FORBIDDEN)] {
+        let mut relay = asking();
+        relay.say(A, message("tid1", "m1", "", "one", '$'));
+        assert!(relay.got(A).is_empty());
+        assert!(!relay.link(A).is_settled());
+        let asked = questions(&mut relay);
+        decide(&mut relay, &asked[0], verdict);
+        assert_eq!(relay.got(A).len(), 1);
+        assert!(relay.link(A).is_settled());
+    }
+}
+
+#[test]
 fn messages_wait_for_the_hosts_word_in_their_order() {
     let mut relay = asking();
     relay.say(A, message("tid1", "m1", "", "one", '+'));

@@ -13,8 +13,8 @@ use engine_support::raw::RawPeer;
 use engine_support::{PATIENCE, wait_until};
 use msrp::Ha1;
 use msrp::engine::{
-    RelayAnswer, RelayAuthorisation, RelayCredentials, RelayMessage, RelayNextHop,
-    RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
+    RelayAnswer, RelayAuthorisation, RelayCredentials, RelayListenOptions, RelayMessage,
+    RelayNextHop, RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
 };
 use msrp::error::ErrorKind;
 use msrp::wire::StatusCode;
@@ -60,6 +60,13 @@ fn a_relay_that_ends_finishes_what_is_under_way() {
         .expect("alive");
     // Nobody new, and no URI.
     wait_until(|| std::net::TcpStream::connect(relay.address).is_err());
+    let another = RelayListenOptions {
+        host: "127.0.0.1".into(),
+        secure: false,
+        ..RelayListenOptions::default()
+    };
+    let another = relay.engine.relay_listen(relay.handle, another);
+    assert_eq!(another.expect_err("it ends").kind, ErrorKind::Gone);
     let own = "msrp://127.0.0.1:9/late;tcp";
     let answer = exchange(&mut late, "late1111", &relay.uri("late"), own, "");
     assert_eq!(status(&answer), "403", "{answer}");
@@ -287,6 +294,121 @@ struct Undecided;
 impl RelayPolicy for Undecided {
     fn next_hop(&self, _: &RelayNextHop) -> RelayAnswer<bool> {
         RelayAnswer::later(pending())
+    }
+}
+
+/// Thinks about each next hop and message until it is told to go on.
+struct Held {
+    asked: AtomicUsize,
+    go_on: Arc<tokio::sync::Semaphore>,
+}
+
+impl Held {
+    fn later<T: Send + 'static>(&self, answer: T) -> RelayAnswer<T> {
+        self.asked.fetch_add(1, Relaxed);
+        let go_on = Arc::clone(&self.go_on);
+        RelayAnswer::later(async move {
+            go_on.acquire().await.expect("open").forget();
+            answer
+        })
+    }
+}
+
+impl RelayPolicy for Held {
+    fn next_hop(&self, _: &RelayNextHop) -> RelayAnswer<bool> {
+        self.later(true)
+    }
+
+    fn message(&self, _: &RelayMessage) -> RelayAnswer<RelayVerdict> {
+        self.later(RelayVerdict::Allow)
+    }
+}
+
+fn held(ask_messages: bool) -> (TestRelay, Arc<Held>) {
+    let held = Arc::new(Held {
+        asked: AtomicUsize::new(0),
+        go_on: Arc::new(tokio::sync::Semaphore::new(0)),
+    });
+    let relay = TestRelay::plain_with(|options| {
+        options.policy = Arc::<Held>::clone(&held);
+        options.answer_timeout = PATIENCE;
+        options.ask_messages = ask_messages;
+    });
+    (relay, held)
+}
+
+/// Ends a relay, and sees that the end has begun.
+fn end(relay: &TestRelay, late: &mut RawPeer, deadline: Duration) {
+    relay
+        .engine
+        .relay_close(relay.handle, deadline)
+        .expect("alive");
+    let own = "msrp://127.0.0.1:9/late;tcp";
+    let answer = exchange(late, "late1111", &relay.uri("late"), own, "");
+    assert_eq!(status(&answer), "403", "{answer}");
+}
+
+#[test]
+fn a_relay_that_ends_waits_for_connections_that_are_being_made() {
+    let (relay, held) = held(false);
+    let (mut alice, mut late) = (relay.client("alice"), relay.connect());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let uri = format!("msrp://127.0.0.1:{port}/x;tcp");
+    alice.send(&uri, "wait1111", "it waits");
+    assert_eq!(status(&alice.peer.frame()), "200");
+    wait_until(|| held.asked.load(Relaxed) == 1);
+    end(&relay, &mut late, PATIENCE);
+    // Nobody else is called now.
+    alice.send("msrp://127.0.0.1:9/y;tcp", "late2222", "too late");
+    assert_eq!(status(&alice.peer.frame()), "200");
+    let report = alice.peer.frame();
+    assert!(header(&report, "Status:").starts_with("000 408"));
+    held.go_on.add_permits(1);
+    let mut hop = RawPeer::from_stream(listener.accept().expect("dialled").0);
+    assert!(take(&mut hop).contains("it waits"));
+    for peer in [&mut alice.peer, &mut late, &mut hop] {
+        assert!(peer.read_to_end().is_empty());
+    }
+    wait_until(|| relay.engine.relay_stats(relay.handle).is_err());
+    assert_eq!(held.asked.load(Relaxed), 1);
+    covers!("R-146");
+}
+
+#[test]
+fn a_relay_that_ends_says_what_had_no_connection_in_time() {
+    let (relay, held) = held(false);
+    let mut alice = relay.client("alice");
+    alice.send("msrp://127.0.0.1:9/x;tcp", "wait1111", "it waits");
+    assert_eq!(status(&alice.peer.frame()), "200");
+    wait_until(|| held.asked.load(Relaxed) == 1);
+    relay
+        .engine
+        .relay_close(relay.handle, Duration::ZERO)
+        .expect("alive");
+    let report = alice.peer.frame();
+    assert!(
+        header(&report, "Status:").starts_with("000 408"),
+        "{report}"
+    );
+    assert!(alice.peer.read_to_end().is_empty());
+    wait_until(|| relay.engine.relay_stats(relay.handle).is_err());
+    covers!("R-146");
+}
+
+#[test]
+fn a_relay_that_ends_waits_for_the_hosts_word() {
+    let (relay, held) = held(true);
+    let (mut alice, mut bob) = (relay.client("alice"), relay.client("bob"));
+    let mut late = relay.connect();
+    alice.send(&bob.path(), "wait1111", "it waits");
+    wait_until(|| held.asked.load(Relaxed) == 1);
+    end(&relay, &mut late, PATIENCE);
+    held.go_on.add_permits(1);
+    assert!(bob.take().contains("it waits"));
+    assert_eq!(status(&alice.peer.frame()), "200");
+    for peer in [&mut alice.peer, &mut bob.peer, &mut late] {
+        assert!(peer.read_to_end().is_empty());
     }
 }
 

@@ -230,9 +230,9 @@ class Relay:
         return self._core.revoke(user)
 
     async def aclose(self, timeout: float = _GRACE) -> None:
-        """Ends the relay: it accepts no connection, gives out no URI and connects to nobody from
-        now on; what is under way is finished in `timeout` seconds, then its connections are closed.
-        Returns when they are.
+        """Ends the relay: it accepts no connection, gives out no URI and connects to nobody
+        new from now on; what is under way is finished in `timeout` seconds, then its connections
+        are closed. Returns when they are.
 
         Cancellation: the relay ends all the same.
         """

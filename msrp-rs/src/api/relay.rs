@@ -93,8 +93,8 @@ impl Relay {
         revoked.unwrap_or_default()
     }
 
-    /// Ends the relay in order: it accepts no connection, gives out no URI and connects to nobody from now on, what is
-    /// under way is finished until the deadline, then its connections are closed. Returns when they are.
+    /// Ends the relay in order: it accepts no connection, gives out no URI and connects to nobody new from now on,
+    /// what is under way is finished until the deadline, then its connections are closed. Returns when they are.
     ///
     /// # Cancel safety
     /// Cancelled, the relay ends at once.

@@ -117,6 +117,17 @@ impl<T: Waiting> Port<T> {
         }
     }
 
+    /// Closes it if the connection is still being made; gives what has waited for it.
+    #[cfg(not(loom))]
+    pub(crate) fn give_up(&self) -> Vec<T> {
+        let mut state = self.state.lock();
+        if state.stage != Stage::Dialling {
+            return Vec::new();
+        }
+        state.stage = Stage::Closed;
+        std::mem::take(&mut state.items)
+    }
+
     /// Nothing gets in from now on; gives what has.
     pub(crate) fn close(&self) -> Vec<T> {
         let mut state = self.state.lock();

@@ -340,6 +340,8 @@ impl Relay {
                 }
             }
             moved |= self.transmit(id);
+            // What it counts is compared with what there is.
+            self.link(id).is_settled();
         }
         let held = self.links.values().map(|side| side.link.held_bytes()).sum();
         self.most_held = self.most_held.max(held);

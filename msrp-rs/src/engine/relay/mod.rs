@@ -43,7 +43,8 @@ pub(super) struct Served {
     relay: Arc<Relay>,
     events: Option<Arc<RelayEvents>>,
     has_ended: AtomicBool,
-    listeners: Mutex<Vec<ListenerHandle>>,
+    /// None: it ends, and has none any more.
+    listeners: Mutex<Option<Vec<ListenerHandle>>>,
 }
 
 impl Served {
@@ -51,6 +52,18 @@ impl Served {
     pub(super) async fn drain(&self, until: Instant) {
         self.relay.drain(until).await;
         self.tell_end();
+    }
+
+    /// Gives a listener of its own its handle. One that was bound while the relay ended is closed.
+    fn adopt(&self, core: &Core, listener: Listener) -> Result<ListenerHandle> {
+        let handle = Engine::add_listener(core, listener)?;
+        if let Some(listeners) = &mut *self.listeners.lock() {
+            listeners.push(handle);
+            return Ok(handle);
+        }
+        let late = core.listeners.lock().remove(handle.0, None);
+        drop(late);
+        Err(gone())
     }
 
     fn tell_end(&self) {
@@ -163,7 +176,7 @@ impl Engine {
             relay: Relay::start(context, parts),
             events: options.events,
             has_ended: AtomicBool::new(false),
-            listeners: Mutex::default(),
+            listeners: Mutex::new(Some(Vec::new())),
         };
         let mut relays = core.relays.lock();
         let reserved = relays.reserve()?;
@@ -175,7 +188,8 @@ impl Engine {
     /// [`close_listener`](Self::close_listener).
     ///
     /// # Errors
-    /// `Connect` if it cannot be bound, `InvalidArgument` (a secure listener needs a certificate), `Gone`, `Forked`.
+    /// `Connect` if it cannot be bound, `InvalidArgument` (a secure listener needs a certificate), `Gone` also while the
+    /// relay ends, `Forked`.
     pub fn relay_listen(
         &self,
         relay: RelayHandle,
@@ -184,6 +198,9 @@ impl Engine {
         let core = self.core()?;
         core.check_running()?;
         let found = find(core, relay)?;
+        if found.listeners.lock().is_none() {
+            return Err(gone());
+        }
         let speaks = match (options.secure, found.relay.tls()) {
             (false, _) => Speaks::Plain,
             (true, Some(tls)) => Speaks::Current(Arc::clone(tls)),
@@ -204,9 +221,8 @@ impl Engine {
         let listener = Listener::open_for_relay(core, place, speaks, sockets, &found.relay)?;
         let bound = listener.address.port();
         let port = options.advertise_port.unwrap_or(bound);
+        let handle = found.adopt(core, listener)?;
         found.relay.listens(port, options.secure);
-        let handle = Self::add_listener(core, listener)?;
-        found.listeners.lock().push(handle);
         Ok(handle)
     }
 
@@ -251,8 +267,8 @@ impl Engine {
         }
     }
 
-    /// Ends a relay: it accepts no connection, gives out no URI and connects to nobody from now on; what is under way is
-    /// finished until the deadline. Then its connections are closed. Returns at once; the handle ends with the last
+    /// Ends a relay: it accepts no connection, gives out no URI and connects to nobody new from now on; what is under way
+    /// is finished until the deadline. Then its connections are closed. Returns at once; the handle ends with the last
     /// connection.
     ///
     /// # Errors
@@ -261,7 +277,8 @@ impl Engine {
         let core = self.core()?;
         let found = find(core, relay)?;
         found.relay.stop();
-        for listener in std::mem::take(&mut *found.listeners.lock()) {
+        let listeners = found.listeners.lock().take();
+        for listener in listeners.into_iter().flatten() {
             // One that is closed is none.
             let _ = self.close_listener(listener);
         }
@@ -283,6 +300,48 @@ impl Engine {
 }
 
 fn find(core: &Core, relay: RelayHandle) -> Result<Arc<Served>> {
-    let gone = || Error::local(ErrorKind::Gone, "relay is closed");
     core.relays.lock().get(relay.0).cloned().ok_or_else(gone)
+}
+
+fn gone() -> Error {
+    Error::local(ErrorKind::Gone, "relay is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::engine::EngineOptions;
+    use crate::net::listener::Ports;
+    use crate::proto::auth::Ha1;
+
+    /// There are no users.
+    struct Nobody;
+
+    impl RelayUsers for Nobody {
+        fn credentials(&self, _: &RelayCredentials) -> RelayAnswer<Option<Ha1>> {
+            RelayAnswer::Now(None)
+        }
+    }
+
+    #[test]
+    fn a_listener_that_is_bound_while_its_relay_ends_is_closed() {
+        let engine = Engine::new(EngineOptions::default()).expect("an engine");
+        let options = RelayOptions::new("relay.example.com", Arc::new(Nobody));
+        let relay = engine.relay(options).expect("a relay");
+        let core = engine.core().expect("alive");
+        // As far as `relay_listen` goes before others see the listener.
+        let found = find(core, relay).expect("alive");
+        let place = ("127.0.0.1", Ports::One(0));
+        let sockets = SocketOptions::default();
+        let listener = Listener::open_for_relay(core, place, Speaks::Plain, sockets, &found.relay);
+        let listener = listener.expect("a port");
+        let address = listener.address;
+        engine.relay_close(relay, Duration::ZERO).expect("alive");
+        let late = found.adopt(core, listener).expect_err("the relay ends");
+        assert_eq!(late.kind, ErrorKind::Gone);
+        assert_eq!(core.listeners.lock().iter().count(), 0);
+        TcpStream::connect(address).expect_err("nobody listens");
+    }
 }

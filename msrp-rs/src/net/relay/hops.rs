@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use super::host::{self, RelayAnswer, RelayNextHop};
 use super::network;
 use super::task::{Task, Way};
-use super::{Gate, Relay};
+use super::{Gate, Item, Relay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::context::{Connected, Context};
 use crate::net::dial::race::interleave;
@@ -108,6 +108,18 @@ impl Hops {
             }
         }
         lost
+    }
+
+    /// Whether connections are being made.
+    pub(super) fn are_dialled(&self) -> bool {
+        self.state.lock().dials > 0
+    }
+
+    /// Nothing waits any more for connections that are being made; gives what has.
+    pub(super) fn give_up(&self) -> Vec<Item> {
+        let state = self.state.lock();
+        let gates = state.made.values();
+        gates.flat_map(|gate| gate.give_up()).collect()
     }
 }
 
@@ -244,9 +256,8 @@ impl Dial {
             from,
             gate,
         } = self;
-        relay.hops.state.lock().dial_ended(from);
         match made {
-            Ok((transport, peer)) if !relay.is_draining() => {
+            Ok((transport, peer)) => {
                 let text = format_args!("dialled {key} as next hop");
                 let log = &relay.context.log;
                 log.connection(LogLevel::Debug, connected.inbox.id(), text);
@@ -255,12 +266,10 @@ impl Dial {
                 let way = Way::Dialled { key, from };
                 Task::spawn(&relay, connected, transport, peer, gate, way);
             }
-            made => {
-                if let Err(error) = made {
-                    let log = &relay.context.log;
-                    let text = format_args!("next hop: {}", error.context);
-                    log.connection(LogLevel::Info, connected.inbox.id(), text);
-                }
+            Err(error) => {
+                let log = &relay.context.log;
+                let text = format_args!("next hop: {}", error.context);
+                log.connection(LogLevel::Info, connected.inbox.id(), text);
                 relay.counts.dials_failed.fetch_add(1, Relaxed);
                 let status = match is_refused {
                     true => StatusCode::FORBIDDEN,
@@ -278,6 +287,9 @@ impl Dial {
                 relay.send_back(gate.close(), Some(status));
             }
         }
+        // Now the link is there that it was for, or those who wait know.
+        relay.hops.state.lock().dial_ended(from);
+        relay.settled.notify_waiters();
     }
 
     async fn connect(&self, asked: &Asked<'_>) -> Result<(Transport, Peer)> {

@@ -107,7 +107,7 @@ pub(crate) struct Relay {
     office: Mutex<Office>,
     /// Work for the clerk.
     bell: Arc<Notify>,
-    links: RwLock<HashMap<LinkId, Arc<Member>>>,
+    links: RwLock<Links>,
     /// Connections, by whose account they are on.
     places: Mutex<HashMap<Place, usize>>,
     hops: Hops,
@@ -120,11 +120,29 @@ pub(crate) struct Relay {
     pub(crate) counts: Counts,
     /// What links that are gone have done.
     past: Mutex<LinkCounts>,
-    draining: AtomicBool,
     ended: AtomicBool,
     /// Links that have something to do, while it drains.
     busy: AtomicUsize,
     settled: Notify,
+}
+
+/// The links that are there.
+#[derive(Default)]
+struct Links {
+    members: HashMap<LinkId, Arc<Member>>,
+    /// Goes on under the same lock, so that who ends the relay sees all that came before.
+    stage: Stage,
+}
+
+/// How far a relay is with its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    #[default]
+    Running,
+    /// Nothing new begins. Connections come that are being made.
+    Draining,
+    /// All connections are closed, and none comes.
+    Closing,
 }
 
 /// A link that is there, as others see it.
@@ -216,7 +234,6 @@ impl Relay {
             runtime: Handle::current(),
             counts: Counts::default(),
             past: Mutex::default(),
-            draining: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             settled: Notify::new(),
@@ -243,9 +260,6 @@ impl Relay {
         origin: &Origin,
         transport: Transport,
     ) {
-        if self.is_draining() {
-            return;
-        }
         self.counts.accepted.fetch_add(1, Relaxed);
         let certificate = origin.certificate.as_deref();
         let peer = self.identify(connected.inbox.id(), certificate, origin.proof);
@@ -304,11 +318,21 @@ impl Relay {
     /// The port of a link.
     fn gate(&self, link: LinkId) -> Option<Arc<Gate>> {
         let links = self.links.read();
-        links.get(&link).map(|member| Arc::clone(&member.gate))
+        links
+            .members
+            .get(&link)
+            .map(|member| Arc::clone(&member.gate))
     }
 
-    /// A link is there.
-    fn came(&self, peer: &Peer, gate: &Arc<Gate>, place: Option<Place>) -> Arc<Member> {
+    /// A link is there. None when the relay is to end: it does not count, and has to go; but one that was being dialled
+    /// is waited for, with what it is to send.
+    fn came(
+        &self,
+        peer: &Peer,
+        gate: &Arc<Gate>,
+        place: Option<Place>,
+        is_dialled: bool,
+    ) -> Option<Arc<Member>> {
         let member = Arc::new(Member {
             gate: Arc::clone(gate),
             place,
@@ -318,20 +342,29 @@ impl Relay {
             used: AtomicU64::new(self.uptime(Instant::now())),
             counts: Mutex::default(),
         });
-        if let Peer::Relay(names) = peer {
-            self.hops.relay_came(names, gate);
-        }
         let is_crowded = place.is_some_and(|place| self.is_crowded(place));
-        let least = {
+        let (least, stage) = {
             let mut links = self.links.write();
+            let is_late = match links.stage {
+                Stage::Running => false,
+                Stage::Draining => !is_dialled,
+                Stage::Closing => true,
+            };
+            if is_late {
+                drop(links);
+                if let Some(place) = place {
+                    self.leave(place);
+                }
+                return None;
+            }
             let least = |among: &dyn Fn(&Member) -> bool| {
                 let stays = |member: &Member| !member.is_leaving.load(Relaxed);
-                let members = links.values().filter(|it| stays(it) && among(it));
+                let members = links.members.values().filter(|it| stays(it) && among(it));
                 members.min_by_key(|member| member.worth()).cloned()
             };
             let least = if is_crowded {
                 least(&|member| member.place == place)
-            } else if links.len() >= self.options.connections {
+            } else if links.members.len() >= self.options.connections {
                 least(&|_| true)
             } else {
                 None
@@ -339,15 +372,24 @@ impl Relay {
             if let Some(least) = &least {
                 least.is_leaving.store(true, Relaxed);
             }
-            links.insert(gate.id(), Arc::clone(&member));
-            least
+            links.members.insert(gate.id(), Arc::clone(&member));
+            if links.stage == Stage::Draining {
+                self.busy.fetch_add(1, Relaxed);
+            }
+            (least, links.stage)
         };
+        if stage == Stage::Draining {
+            gate.push(&mut vec![Item::Drain]);
+        }
         if let Some(least) = least {
             self.counts.evicted.fetch_add(1, Relaxed);
             let text = "unused longest, it makes room for others".to_owned();
             least.gate.push(&mut vec![Item::Close(text)]);
         }
-        member
+        if let Peer::Relay(names) = peer {
+            self.hops.relay_came(names, gate);
+        }
+        Some(member)
     }
 
     /// A link is gone.
@@ -361,7 +403,7 @@ impl Relay {
                 office.relay_gone(name);
             }
         }
-        let member = self.links.write().remove(&gate.id());
+        let member = self.links.write().members.remove(&gate.id());
         if let Some(place) = member.and_then(|member| member.place) {
             self.leave(place);
         }
@@ -372,7 +414,7 @@ impl Relay {
     fn is_crowded(&self, place: Place) -> bool {
         let most = match place {
             Place::Address(_) => self.options.connections_per_address,
-            Place::Link(from) => match self.links.read().get(&from) {
+            Place::Link(from) => match self.links.read().members.get(&from) {
                 Some(member) if member.is_relay => HOPS_OF_RELAY,
                 _ => HOPS,
             },
@@ -416,22 +458,22 @@ impl Relay {
 
     /// Whether it is to end.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.links.read().stage > Stage::Running
     }
 
     /// Takes nothing new from now on.
     pub(crate) fn stop(&self) {
-        self.draining.store(true, Relaxed);
+        drop(self.enter(Stage::Draining));
     }
 
-    /// Ends the relay: no new URIs and connections from now on, what is under way is finished until the deadline, then
+    /// Ends the relay: no new URIs and connections from now on, what is under way, and connections that are being
+    /// made, is finished until the deadline, then
     /// all connections are closed. Said again, the earliest deadline counts.
     ///
     /// # Cancel safety
     /// The relay stays as it is: it takes nothing new.
     pub(crate) async fn drain(&self, deadline: Instant) {
-        self.stop();
-        let links = self.gates();
+        let links = self.enter(Stage::Draining);
         // Counted down by each that has nothing to do.
         self.busy.fetch_add(links.len() + 1, Relaxed);
         for gate in &links {
@@ -445,7 +487,8 @@ impl Relay {
         let quiet = async {
             loop {
                 let settled = self.settled.notified();
-                if self.busy.load(Relaxed) == 0 {
+                // A link that was dialled is busy before its dial has ended.
+                if !self.hops.are_dialled() && self.busy.load(Relaxed) == 0 {
                     return;
                 }
                 settled.await;
@@ -473,10 +516,11 @@ impl Relay {
         }
     }
 
-    /// Closes all connections.
+    /// Closes all connections. Who waits for one that is being made is told before.
     fn close(&self) {
-        self.stop();
-        for gate in self.gates() {
+        let gates = self.enter(Stage::Closing);
+        self.send_back(self.hops.give_up(), Some(StatusCode::TIMEOUT));
+        for gate in gates {
             gate.push(&mut vec![Item::Close("the relay ends".to_owned())]);
         }
     }
@@ -488,16 +532,19 @@ impl Relay {
     async fn wait_disconnected(&self) {
         loop {
             let settled = self.settled.notified();
-            if self.links.read().is_empty() {
+            if self.links.read().members.is_empty() {
                 return;
             }
             settled.await;
         }
     }
 
-    fn gates(&self) -> Vec<Arc<Gate>> {
-        let links = self.links.read();
+    /// Goes on to this stage, if it was not reached before. Gives the ports of the links that have come until then.
+    fn enter(&self, stage: Stage) -> Vec<Arc<Gate>> {
+        let mut links = self.links.write();
+        links.stage = links.stage.max(stage);
         links
+            .members
             .values()
             .map(|member| Arc::clone(&member.gate))
             .collect()
@@ -517,7 +564,7 @@ impl Relay {
 
     /// What its links have done, how many there are, and what its office has decided.
     pub(crate) fn figures(&self) -> (LinkCounts, usize, OfficeCounts) {
-        let links: Vec<_> = self.links.read().values().cloned().collect();
+        let links: Vec<_> = self.links.read().members.values().cloned().collect();
         let mut counts = *self.past.lock();
         for member in &links {
             counts += *member.counts.lock();
@@ -542,7 +589,10 @@ impl Drop for Relay {
 impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Relay")
-            .field("links", &self.links.read().len())
+            .field("links", &self.links.read().members.len())
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// Starts the task of a new connection.
+    /// Starts the task of a new connection. If the relay is to end there is none: what waits for it goes back.
     pub(super) fn spawn(
         relay: &Arc<Relay>,
         connected: Connected,
@@ -138,8 +138,11 @@ impl Task {
         gate: Arc<Gate>,
         way: Way,
     ) {
-        let task = Self::new(relay, connected, transport, peer, gate, way);
-        relay.runtime.spawn(task);
+        let waiting = Arc::clone(&gate);
+        match Self::new(relay, connected, transport, peer, gate, way) {
+            Some(task) => drop(relay.runtime.spawn(task)),
+            None => relay.send_back(waiting.close(), None),
+        }
     }
 
     fn new(
@@ -149,7 +152,7 @@ impl Task {
         peer: Peer,
         gate: Arc<Gate>,
         way: Way,
-    ) -> Self {
+    ) -> Option<Self> {
         let now = Instant::now();
         let context = &relay.context;
         let secure = transport.is_secure();
@@ -159,6 +162,7 @@ impl Task {
             Way::Accepted => (true, None),
             Way::Dialled { key, .. } => (false, Some(key)),
         };
+        let member = relay.came(&peer, &gate, place, !accepted)?;
         let party = Party {
             link: gate.id(),
             peer: peer.clone(),
@@ -180,8 +184,7 @@ impl Task {
             };
             link.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
         }
-        let member = relay.came(&peer, &gate, place);
-        Self {
+        Some(Self {
             relay: Arc::clone(relay),
             is_unbound: accepted,
             connected,
@@ -202,7 +205,7 @@ impl Task {
             tidy_at: None,
             last_used: now,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
-        }
+        })
     }
 
     fn log(&self, level: LogLevel, text: &str) {

@@ -79,6 +79,7 @@ impl Link {
         }
         lane.attached += 1;
         push_lean(&mut lane.queue, forward);
+        self.egress.stir(index);
         self.egress.wake(index, now);
     }
 
@@ -97,6 +98,7 @@ impl Link {
     }
 
     fn remove_if_left(&mut self, index: usize) {
+        self.egress.rest(index);
         let lane = &self.egress.lanes[index];
         if lane.leaving && lane.is_idle() {
             self.egress.remove(index);
@@ -309,6 +311,7 @@ impl Link {
 
     /// Gives back what has left: not each octet by itself.
     pub(super) fn give_credit(&mut self, index: usize, all: bool) {
+        self.egress.rest(index);
         let lane = &mut self.egress.lanes[index];
         if lane.credit > 0 && (all || lane.credit >= self.limits.receive_window / 8) {
             let credit = std::mem::take(&mut lane.credit);
@@ -330,9 +333,7 @@ mod tests {
     use crate::role::relay::LinkOptions;
     use crate::wire::FailureReport;
 
-    #[test]
-    fn a_trickle_takes_no_more_room_than_it_counts() {
-        let now = Instant::now();
+    fn link(now: Instant) -> Link {
         let party = Party {
             link: LinkId(2),
             peer: Peer::Host,
@@ -341,10 +342,14 @@ mod tests {
         };
         let limits = Arc::new(Limits::default());
         let ids = IdSource::new([1; 32]);
-        let mut link = Link::new(party, limits, LinkOptions::default(), ids, now);
+        Link::new(party, limits, LinkOptions::default(), ids, now)
+    }
+
+    /// The beginning of a SEND in a lane of this number.
+    fn begin(number: u64) -> (FlowId, Forward) {
         let lane = LaneId {
             link: LinkId(1),
-            number: 1,
+            number,
         };
         let flow = FlowId { lane, number: 2 };
         let leg = Leg {
@@ -359,12 +364,70 @@ mod tests {
             message_id: None,
             start: 1,
             total: None,
-            failure_report: FailureReport::Yes,
+            failure_report: FailureReport::No,
             lines: Lines::default(),
             has_body: true,
         };
+        (flow, Forward::Begin(flow, Box::new(chunk)))
+    }
+
+    fn write_all(link: &mut Link, now: Instant) {
+        while link.poll_transmit(now) {
+            let len = link.output.len();
+            link.handle_written(now, len);
+        }
+    }
+
+    #[test]
+    fn lanes_are_busy_as_long_as_they_have_something_to_send() {
+        const LANES: u64 = 100;
+        let now = Instant::now();
+        let mut link = link(now);
+        for number in 0..LANES {
+            let (flow, first) = begin(number);
+            let body = Bytes::from_static(b"hello");
+            for forward in [
+                first,
+                Forward::Body(flow, body),
+                Forward::End(flow, Continuation::Complete),
+            ] {
+                link.handle_forward(now, forward);
+            }
+        }
+        assert_eq!((link.egress.busy, link.is_settled()), (100, false));
+        write_all(&mut link, now);
+        assert_eq!(link.egress.lanes.len(), 100, "they are remembered");
+        assert_eq!((link.egress.busy, link.is_settled()), (0, true));
+        // Of one that has begun more may come, until it is cut.
+        let (flow, first) = begin(1);
+        link.handle_forward(now, first);
+        link.handle_forward(now, Forward::Body(flow, Bytes::from_static(b"hello")));
+        write_all(&mut link, now);
+        assert_eq!((link.egress.busy, link.is_settled()), (1, false));
+        link.handle_forward(now, Forward::Cut(flow));
+        write_all(&mut link, now);
+        assert_eq!((link.egress.busy, link.is_settled()), (0, true));
+        // One that gave way to another may end when all of it was written.
+        let (flow, first) = begin(1);
+        link.handle_forward(now, first);
+        link.handle_forward(now, Forward::Body(flow, vec![b'x'; INTERRUPTIBLE].into()));
+        write_all(&mut link, now);
+        let (other, second) = begin(2);
+        link.handle_forward(now, second);
+        link.handle_forward(now, Forward::End(other, Continuation::Complete));
+        write_all(&mut link, now);
+        assert_eq!((link.egress.busy, link.is_settled()), (1, false));
+        link.handle_forward(now, Forward::End(flow, Continuation::More));
+        assert_eq!((link.egress.busy, link.is_settled()), (0, true));
+    }
+
+    #[test]
+    fn a_trickle_takes_no_more_room_than_it_counts() {
+        let now = Instant::now();
+        let mut link = link(now);
+        let (flow, begin) = begin(1);
         // The next hop takes nothing.
-        link.handle_forward(now, Forward::Begin(flow, Box::new(chunk)));
+        link.handle_forward(now, begin);
         for _ in 0..50_000 {
             link.handle_forward(now, Forward::Body(flow, Bytes::from_static(b"x")));
         }

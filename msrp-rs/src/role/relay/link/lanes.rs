@@ -105,6 +105,8 @@ pub(super) struct Lanes {
     pub(super) slack_used: usize,
     /// What is under way in all lanes that are not shed.
     pub(super) outstanding: usize,
+    /// What is under way in all lanes, shed or not.
+    under_way: usize,
     /// Octets of the paths of all lanes.
     pub(super) paths_len: usize,
     /// When a request came in another lane than the one before it, and not in a new one.
@@ -174,6 +176,7 @@ impl Lanes {
     pub(super) fn remove(&mut self, index: usize, window: usize) -> Lane {
         self.slack_used -= self.lanes[index].excess(window);
         self.outstanding -= self.lanes[index].counted();
+        self.under_way -= self.lanes[index].outstanding;
         self.paths_len -= self.lanes[index].paths_len();
         self.by_paths.remove(&self.lanes[index].paths[..], index);
         self.by_number.remove(&self.lanes[index].number);
@@ -186,6 +189,7 @@ impl Lanes {
         let lane = &mut self.lanes[index];
         let before = (lane.excess(window), lane.counted());
         lane.outstanding += cost;
+        self.under_way += cost;
         self.slack_used += lane.excess(window) - before.0;
         self.outstanding += lane.counted() - before.1;
     }
@@ -194,7 +198,9 @@ impl Lanes {
     pub(super) fn credit(&mut self, index: usize, cost: usize, window: usize) {
         let lane = &mut self.lanes[index];
         let before = (lane.excess(window), lane.counted());
-        lane.outstanding = lane.outstanding.saturating_sub(cost);
+        let cost = cost.min(lane.outstanding);
+        lane.outstanding -= cost;
+        self.under_way -= cost;
         self.slack_used -= before.0 - lane.excess(window);
         self.outstanding -= before.1 - lane.counted();
         if lane.outstanding < window / 2 {
@@ -203,6 +209,11 @@ impl Lanes {
                 self.outstanding += lane.outstanding;
             }
         }
+    }
+
+    /// Whether nothing is under way in any of them.
+    pub(super) fn are_idle(&self) -> bool {
+        self.under_way == 0
     }
 
     /// A request came in this lane, at this time.

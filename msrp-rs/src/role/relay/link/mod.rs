@@ -385,12 +385,15 @@ impl Link {
         self.verdicts.held_len + self.egress.len() + output
     }
 
-    /// Whether nothing waits to be sent, no response is awaited and no request is being read.
+    /// Whether nothing waits to be sent, no response is awaited, no request is being read, and nothing that was is under
+    /// way or waits for the host's word.
     pub fn is_settled(&self) -> bool {
         self.egress.is_idle()
             && self.output.len() + self.output.control_len() == 0
             && self.transactions.is_empty()
             && self.pending.is_empty()
+            && self.lanes.are_idle()
+            && self.verdicts.are_said()
             && self.parser.finish().is_ok()
     }
 

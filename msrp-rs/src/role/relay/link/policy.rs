@@ -72,6 +72,11 @@ impl Verdicts {
         }
     }
 
+    /// Whether the host owes no word: so nothing waits for one.
+    pub(super) fn are_said(&self) -> bool {
+        self.asked.is_empty()
+    }
+
     fn standing(&self, key: &Key) -> Option<Standing> {
         match self.waiting.contains_key(key) {
             true => Some(Standing::Asked),

@@ -48,6 +48,8 @@ pub(super) struct Egress {
     pub(super) refuser: Refuser,
     /// What waits in the lanes, as `Forward::cost` counts it.
     pub(super) len: usize,
+    /// Lanes that are not idle: they are not searched for each time somebody asks.
+    pub(super) busy: usize,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,8 @@ pub(super) struct Out {
     pub(super) line: Line,
     /// What is at hand has waited for more, and goes.
     pub(super) due: bool,
+    /// Whether it is counted as busy.
+    pub(super) busy: bool,
     pub(super) deficit: i64,
     /// What has left, and was not given back yet.
     pub(super) credit: usize,
@@ -101,6 +105,7 @@ impl Out {
             arriving: None,
             line: Line::None,
             due: false,
+            busy: false,
             deficit: 0,
             credit: 0,
             marks: 0,
@@ -144,7 +149,25 @@ impl Egress {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lanes.iter().all(|(_, lane)| lane.is_idle())
+        let busy = self.lanes.iter().filter(|(_, lane)| !lane.is_idle());
+        debug_assert_eq!(self.busy, busy.count(), "each lane is counted");
+        self.busy == 0
+    }
+
+    /// A lane has got something to send.
+    pub(super) fn stir(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.lanes[index].busy, true) {
+            self.busy += 1;
+        }
+    }
+
+    /// Something of a lane has left, or is dropped: perhaps it was the last.
+    pub(super) fn rest(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        if lane.busy && lane.is_idle() {
+            lane.busy = false;
+            self.busy -= 1;
+        }
     }
 
     /// The lane of this name; a new one if there is none.
