@@ -72,6 +72,20 @@ impl Waiting for Item {
             forward.detach();
         }
     }
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Forward(forward) => forward.cost(),
+            _ => 0,
+        }
+    }
+
+    fn join(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Forward(forward), Self::Forward(next)) => forward.join(next).map(Self::Forward),
+            (_, next) => Some(next),
+        }
+    }
 }
 
 /// Connections to next hops that are made for what comes on one link. Beyond: the one of them unused longest goes.
