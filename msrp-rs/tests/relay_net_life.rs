@@ -387,6 +387,42 @@ fn what_waits_for_next_hops_is_bounded_in_octets() {
     covers!("R-158");
 }
 
+#[test]
+fn paths_that_are_remembered_are_bounded_over_all_connections() {
+    let engine = EngineOptions {
+        limits: limits(|limits| limits.engine_memory = 1 << 20),
+        ..EngineOptions::default()
+    };
+    let relay = TestRelay::over(engine, |_| ());
+    let (mut alice, mut bob, mut carol) = (
+        relay.client("alice"),
+        relay.client("bob"),
+        relay.client("carol"),
+    );
+    let mut round = |client: &mut Client, sessions: u64| {
+        let before = relay.stats().decisions.routed;
+        for n in 0..sessions {
+            let long = "s".repeat(6000);
+            client.own = format!("msrp://127.0.0.1:9/{long}{n};tcp");
+            client.send(&bob.path(), &format!("long{n:04}"), "hello");
+            assert_eq!(status(&client.peer.frame()), "200");
+            bob.take();
+        }
+        relay.stats().decisions.routed - before
+    };
+    // More than a quarter of the memory: what is too much is looked up again.
+    for client in [&mut alice, &mut carol] {
+        assert_eq!(round(client, 20), 20);
+        assert!(round(client, 20) > 10);
+    }
+    // Those of connections that are gone do not count.
+    drop((alice, carol));
+    relay.wait(|stats| stats.connections == 1);
+    let mut dave = relay.client("dave");
+    assert_eq!((round(&mut dave, 5), round(&mut dave, 5)), (5, 0));
+    covers!("R-183");
+}
+
 /// A next hop that is dialled for this client.
 fn dialled(client: &mut Client) -> (String, RawPeer) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

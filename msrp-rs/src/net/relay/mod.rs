@@ -125,6 +125,9 @@ pub(crate) struct Relay {
     /// Connections, by whose account they are on.
     places: Mutex<HashMap<Place, usize>>,
     hops: Hops,
+    /// Octets of paths that its links remember. Beyond [`Memory::share`](crate::net::memory::Memory::share): they forget
+    /// more.
+    paths: AtomicUsize,
     tls: Option<Arc<Configured>>,
     source: Arc<Source>,
     users: Arc<dyn RelayUsers>,
@@ -222,6 +225,7 @@ impl Relay {
             links: RwLock::default(),
             places: Mutex::default(),
             hops: Hops::default(),
+            paths: AtomicUsize::new(0),
             tls: parts.tls,
             source: Source::new(Default::default(), None),
             users: parts.users,
