@@ -465,6 +465,10 @@ const TESTED: &[(&str, &str)] = &[
         "src/net/port.rs::what_waits_for_a_connection_is_bounded_and_stays_whole",
     ),
     (
+        "octets that wait for one next hop to be connected to",
+        "tests/relay_net_life.rs::what_waits_for_next_hops_is_bounded_in_octets",
+    ),
+    (
         "time in which a next hop is not tried again that could not be reached",
         "tests/relay_net_plain.rs::a_next_hop_that_could_not_be_reached_is_tried_again",
     ),

@@ -691,6 +691,47 @@ fn long_paths_are_bounded_where_they_are_kept() {
 }
 
 #[test]
+fn paths_are_forgotten_when_others_remember_too_many() {
+    let from = |n: usize| format!("msrps://a.example:9000/{}{n};tcp", "s".repeat(1000));
+    let mut relay = Relay::pair();
+    let say = |relay: &mut Relay, n: usize| {
+        relay.say(A, chunk("tid1", &from(n), "m1", "1-2/2", b"hi", '$'));
+        assert_eq!(relay.lines(A), ["200"]);
+        relay.link(A).remembered_bytes()
+    };
+    for n in 0..100 {
+        say(&mut relay, n);
+        relay.answer(B, 200);
+    }
+    let before = relay.link(A).remembered_bytes();
+    assert!(before > 100 * 1000);
+    relay.link(A).set_paths_scarce(true);
+    // One that is known costs nothing.
+    assert_eq!(say(&mut relay, 99), before);
+    relay.answer(B, 200);
+    for n in 100..200 {
+        assert!(say(&mut relay, n) < 24_000);
+        relay.answer(B, 200);
+    }
+    // While something is under way in them, they stay.
+    relay.side(B).takes = Some(0);
+    for n in 200..250 {
+        say(&mut relay, n);
+    }
+    assert!(relay.link(A).remembered_bytes() > 50 * 1000);
+    relay.side(B).takes = None;
+    relay.pump();
+    assert_eq!(relay.answer(B, 200).len(), 50);
+    relay.link(A).set_paths_scarce(false);
+    for n in 250..300 {
+        say(&mut relay, n);
+        relay.answer(B, 200);
+    }
+    assert!(relay.link(A).remembered_bytes() > 100 * 1000);
+    covers!("R-183");
+}
+
+#[test]
 fn a_peer_that_does_not_take_its_answers_is_not_read() {
     let mut relay = Relay::pair();
     relay.side(A).takes = Some(0);

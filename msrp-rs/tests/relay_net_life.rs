@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use engine_support::raw::RawPeer;
-use engine_support::{PATIENCE, wait_until};
+use engine_support::{PATIENCE, limits, wait_until};
 use msrp::Ha1;
 use msrp::engine::{
-    RelayAnswer, RelayAuthorisation, RelayCredentials, RelayListenOptions, RelayMessage,
-    RelayNextHop, RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
+    EngineOptions, RelayAnswer, RelayAuthorisation, RelayCredentials, RelayListenOptions,
+    RelayMessage, RelayNextHop, RelayObservation, RelayPolicy, RelayUsers, RelayVerdict,
 };
 use msrp::error::ErrorKind;
 use msrp::wire::StatusCode;
@@ -451,6 +451,100 @@ fn dials_under_way_are_bounded() {
     refused(&mut another);
 }
 
+/// Says no to all next hops when the gate is closed, and nothing before.
+struct Gate(Arc<tokio::sync::Semaphore>);
+
+impl RelayPolicy for Gate {
+    fn next_hop(&self, _: &RelayNextHop) -> RelayAnswer<bool> {
+        let gate = Arc::clone(&self.0);
+        RelayAnswer::later(async move { gate.acquire().await.is_ok() })
+    }
+}
+
+#[test]
+fn what_waits_for_next_hops_is_bounded_in_octets() {
+    const MEMORY: usize = 2 << 20;
+    const BODY: usize = 8 << 10;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let engine = EngineOptions {
+        limits: limits(|limits| limits.engine_memory = MEMORY),
+        ..EngineOptions::default()
+    };
+    let relay = TestRelay::over(engine, |options| {
+        options.policy = Arc::new(Gate(Arc::clone(&gate)));
+        options.answer_timeout = PATIENCE;
+    });
+    let mut clients: Vec<Client> = (1..5).map(|n| relay.client(&format!("user{n}"))).collect();
+    // Each sends to a next hop of its own, as long as that is taken.
+    let body = "x".repeat(BODY);
+    let mut send = |n: usize| {
+        let to = format!("msrp://127.0.0.1:{n}/x;tcp");
+        let client: &mut Client = &mut clients[n - 1];
+        for message in 0..=MEMORY / BODY {
+            client.send(&to, &format!("hop{n}x{message:05}"), &body);
+            let frame = client.peer.frame();
+            match status(&frame) {
+                "200" => {}
+                "REPORT" => return header(&frame, "Status:")[4..7].to_owned(),
+                refused => return refused.to_owned(),
+            }
+        }
+        panic!("everything is taken");
+    };
+    let held = || relay.engine.stats().send_held as usize;
+    for n in 1..4 {
+        assert_eq!(send(n), "408", "one hop gets a quarter");
+        let (least, most) = (n * MEMORY / 4, n * (MEMORY / 4 + 2 * BODY));
+        wait_until(|| (least..most).contains(&held()));
+    }
+    assert_eq!(send(4), "413", "there is no more");
+    wait_until(|| held() > MEMORY / 8 * 7);
+    // When it is given back, all is as before.
+    gate.close();
+    wait_until(|| held() == 0);
+    let (mut alice, mut bob) = (relay.client("alice"), relay.client("bob"));
+    alice.send(&bob.path(), "after111", &body);
+    assert_eq!(status(&alice.peer.frame()), "200");
+    assert!(bob.take().contains(&body));
+    covers!("R-158");
+}
+
+#[test]
+fn paths_that_are_remembered_are_bounded_over_all_connections() {
+    let engine = EngineOptions {
+        limits: limits(|limits| limits.engine_memory = 1 << 20),
+        ..EngineOptions::default()
+    };
+    let relay = TestRelay::over(engine, |_| ());
+    let (mut alice, mut bob, mut carol) = (
+        relay.client("alice"),
+        relay.client("bob"),
+        relay.client("carol"),
+    );
+    let mut round = |client: &mut Client, sessions: u64| {
+        let before = relay.stats().decisions.routed;
+        for n in 0..sessions {
+            let long = "s".repeat(6000);
+            client.own = format!("msrp://127.0.0.1:9/{long}{n};tcp");
+            client.send(&bob.path(), &format!("long{n:04}"), "hello");
+            assert_eq!(status(&client.peer.frame()), "200");
+            bob.take();
+        }
+        relay.stats().decisions.routed - before
+    };
+    // More than a quarter of the memory: what is too much is looked up again.
+    for client in [&mut alice, &mut carol] {
+        assert_eq!(round(client, 20), 20);
+        assert!(round(client, 20) > 10);
+    }
+    // Those of connections that are gone do not count.
+    drop((alice, carol));
+    relay.wait(|stats| stats.connections == 1);
+    let mut dave = relay.client("dave");
+    assert_eq!((round(&mut dave, 5), round(&mut dave, 5)), (5, 0));
+    covers!("R-183");
+}
+
 /// A next hop that is dialled for this client.
 fn dialled(client: &mut Client) -> (String, RawPeer) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -515,8 +609,7 @@ fn next_hops_make_room_before_clients() {
 
 #[test]
 fn rfc4976_6_5_connections_are_not_closed_for_less_than_an_hour_of_silence() {
-    let engine =
-        msrp::engine::Engine::new(msrp::engine::EngineOptions::default()).expect("an engine");
+    let engine = msrp::engine::Engine::new(EngineOptions::default()).expect("an engine");
     let mut options = relay_net_support::options("127.0.0.1");
     options.idle = Some(Duration::from_secs(3599));
     let error = engine.relay(options).expect_err("an hour is the least");

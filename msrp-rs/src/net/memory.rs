@@ -97,6 +97,11 @@ impl Memory {
         self.short.load(Relaxed)
     }
 
+    /// The most that is held for one of those who can take as much as there is.
+    pub(crate) fn share(&self) -> usize {
+        self.limit / 4
+    }
+
     /// As `is_short`, for a sender, who is to be told when it is over: see `take_refused`. Asked again after the
     /// sender's wish stands where `take_refused` leads to: then either this says no, or that says yes.
     pub(crate) fn refuses(&self) -> bool {

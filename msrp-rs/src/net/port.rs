@@ -2,12 +2,14 @@
 //!
 //! Who adds a batch takes the waker out and wakes after the lock; the link's task takes the list and leaves its waker
 //! under the same lock, so no wake falls between the two (checked by loom). A port is there before its link: while a
-//! next hop is dialled, what is for it waits here. How much that can be is bounded by the credit of each lane, and by
-//! [`DIALLED`].
+//! next hop is dialled, what is for it waits here, counted against the engine's memory. How much that can be is bounded by
+//! the credit of each lane, by [`DIALLED`] and by [`Memory::share`]: beyond, what begins is refused.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::memory::Memory;
 use super::sync::Mutex;
 use crate::role::relay::LinkId;
 
@@ -24,6 +26,14 @@ pub(crate) trait Waiting {
 
     /// It waits: it is to keep no more memory than it needs.
     fn detach(&mut self);
+
+    /// Octets that it keeps besides itself.
+    fn cost(&self) -> usize;
+
+    /// Appends the next one, if both are small pieces of one thing. Otherwise it is given back.
+    fn join(&mut self, next: Self) -> Option<Self>
+    where
+        Self: Sized;
 }
 
 /// The door to one link.
@@ -38,12 +48,30 @@ struct State<T> {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The connection is being made.
-    Dialling,
+    Dialling(Held),
     Open,
     Closed,
+}
+
+/// What waits, as the engine's memory counts it.
+struct Held {
+    memory: Arc<Memory>,
+    len: usize,
+}
+
+impl Held {
+    fn hold(&mut self, len: usize) {
+        self.len += len;
+        self.memory.hold_sent(len);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.memory.release_sent(self.len);
+    }
 }
 
 impl<T: Waiting> Port<T> {
@@ -60,9 +88,12 @@ impl<T: Waiting> Port<T> {
     }
 
     /// The port of a link whose connection is being made.
-    pub(crate) fn dialling(id: LinkId) -> Self {
+    pub(crate) fn dialling(id: LinkId, memory: &Arc<Memory>) -> Self {
         let port = Self::new(id);
-        port.state.lock().stage = Stage::Dialling;
+        port.state.lock().stage = Stage::Dialling(Held {
+            memory: Arc::clone(memory),
+            len: 0,
+        });
         port
     }
 
@@ -73,7 +104,7 @@ impl<T: Waiting> Port<T> {
 
     /// Whether nothing gets in any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().stage == Stage::Closed
+        matches!(self.state.lock().stage, Stage::Closed)
     }
 
     /// Takes all of `batch`, in its order. What does not get in, because the link is closed or too much waits for its
@@ -81,13 +112,18 @@ impl<T: Waiting> Port<T> {
     pub(crate) fn push(&self, batch: &mut Vec<T>) {
         let waker = {
             let mut state = self.state.lock();
-            match state.stage {
+            let State {
+                items,
+                waker,
+                stage,
+            } = &mut *state;
+            match stage {
                 Stage::Closed => return,
-                Stage::Open if state.items.is_empty() => std::mem::swap(&mut state.items, batch),
-                Stage::Open => state.items.append(batch),
-                Stage::Dialling => wait(&mut state.items, batch),
+                Stage::Open if items.is_empty() => std::mem::swap(items, batch),
+                Stage::Open => items.append(batch),
+                Stage::Dialling(held) => wait(items, held, batch),
             }
-            state.waker.take()
+            waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -108,11 +144,11 @@ impl<T: Waiting> Port<T> {
         }
     }
 
-    /// The connection is there.
+    /// The connection is there. What waits is counted by its link from now on.
     #[cfg(not(loom))]
     pub(crate) fn open(&self) {
         let mut state = self.state.lock();
-        if state.stage == Stage::Dialling {
+        if matches!(state.stage, Stage::Dialling(_)) {
             state.stage = Stage::Open;
         }
     }
@@ -144,16 +180,24 @@ impl<T: Waiting> Port<T> {
 }
 
 /// Moves what may wait from `batch` to `items`.
-fn wait<T: Waiting>(items: &mut Vec<T>, batch: &mut Vec<T>) {
+fn wait<T: Waiting>(items: &mut Vec<T>, held: &mut Held, batch: &mut Vec<T>) {
     let mut refused = HashSet::new();
     for mut item in std::mem::take(batch) {
         let lane = item.lane();
-        let is_too_much = item.begins() && items.len() >= DIALLED;
-        if is_too_much || refused.contains(&lane) {
+        let is_full = items.len() >= DIALLED || held.len >= held.memory.share();
+        if (is_full && item.begins()) || refused.contains(&lane) {
             refused.insert(lane);
             batch.push(item);
-        } else {
-            item.detach();
+            continue;
+        }
+        item.detach();
+        held.hold(item.cost());
+        let item = match items.last_mut() {
+            Some(last) => last.join(item),
+            None => Some(item),
+        };
+        if let Some(item) = item {
+            held.hold(size_of::<T>());
             items.push(item);
         }
     }
@@ -179,6 +223,14 @@ impl Waiting for i32 {
     }
 
     fn detach(&mut self) {}
+
+    fn cost(&self) -> usize {
+        0
+    }
+
+    fn join(&mut self, next: Self) -> Option<Self> {
+        Some(next)
+    }
 }
 
 /// Lane, and a number in it.
@@ -193,6 +245,16 @@ impl Waiting for (usize, usize) {
     }
 
     fn detach(&mut self) {}
+
+    fn cost(&self) -> usize {
+        1000
+    }
+
+    /// The hundreds of a lane are one thing.
+    fn join(&mut self, next: Self) -> Option<Self> {
+        let is_one = self.0 == next.0 && self.1 >= 100 && self.1 / 100 == next.1 / 100;
+        (!is_one).then_some(next)
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -234,7 +296,8 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_connection_is_bounded_and_stays_whole() {
-        let port = Port::dialling(LinkId(1));
+        let memory = Arc::new(Memory::new(usize::MAX));
+        let port = Port::dialling(LinkId(1), &memory);
         let mut batch: Vec<(usize, usize)> = (0..DIALLED - 1).map(|lane| (lane, 0)).collect();
         port.push(&mut batch);
         // The last one that gets in, and what follows it; then those that do not, with all of theirs.
@@ -258,6 +321,36 @@ mod tests {
             waiting[DIALLED - 1..DIALLED + 2],
             [(last, 0), (last, 1), (0, 1)]
         );
+    }
+
+    #[test]
+    fn what_waits_for_a_connection_is_counted_and_bounded_in_octets() {
+        const ITEM: usize = size_of::<(usize, usize)>();
+        let memory = Arc::new(Memory::new(40_000));
+        let port = Port::dialling(LinkId(1), &memory);
+        let mut batch: Vec<(usize, usize)> = (0..11).map(|lane| (lane, 0)).collect();
+        port.push(&mut batch);
+        // A quarter is taken: the last one does not get in, and what belongs to the others does, joined where it can be.
+        assert_eq!(batch, [(10, 0)]);
+        assert_eq!(memory.sent(), 10 * (1000 + ITEM));
+        batch = vec![(1, 1), (10, 1), (2, 100), (2, 101), (2, 102)];
+        batch.insert(0, (10, 0));
+        port.push(&mut batch);
+        assert_eq!(batch, [(10, 0), (10, 1)]);
+        assert_eq!(memory.sent(), 12 * (1000 + ITEM) + 2000);
+        // When the link is there, it counts.
+        port.open();
+        assert_eq!(memory.sent(), 0);
+        port.push(&mut batch);
+        assert_eq!((port.close().len(), memory.sent()), (14, 0));
+        // And nobody when there is none.
+        for close in [|port: Port<_>| drop(port.close()), drop] {
+            let port = Port::dialling(LinkId(1), &memory);
+            port.push(&mut vec![(1, 0)]);
+            assert_eq!(memory.sent(), 1000 + ITEM);
+            close(port);
+            assert_eq!(memory.sent(), 0);
+        }
     }
 
     #[test]

@@ -213,7 +213,8 @@ impl Relay {
         *state.dialling.entry(from).or_default() += 1;
         state.dials += 1;
         let connected = self.context.enter();
-        let gate = Arc::new(Gate::dialling(LinkId(connected.inbox.id())));
+        let link = LinkId(connected.inbox.id());
+        let gate = Arc::new(Gate::dialling(link, &self.context.memory));
         state.made.insert(key.clone(), Arc::clone(&gate));
         drop(state);
         let dial = Dial {
@@ -285,6 +286,7 @@ impl Dial {
                     state.failed.insert(key, (until, status));
                 }
                 relay.send_back(gate.close(), Some(status));
+                relay.context.relieve_senders();
             }
         }
         // Now the link is there that it was for, or those who wait know.

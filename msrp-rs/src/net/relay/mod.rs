@@ -72,6 +72,20 @@ impl Waiting for Item {
             forward.detach();
         }
     }
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Forward(forward) => forward.cost(),
+            _ => 0,
+        }
+    }
+
+    fn join(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (Self::Forward(forward), Self::Forward(next)) => forward.join(next).map(Self::Forward),
+            (_, next) => Some(next),
+        }
+    }
 }
 
 /// Connections to next hops that are made for what comes on one link. Beyond: the one of them unused longest goes.
@@ -111,6 +125,9 @@ pub(crate) struct Relay {
     /// Connections, by whose account they are on.
     places: Mutex<HashMap<Place, usize>>,
     hops: Hops,
+    /// Octets of paths that its links remember. Beyond [`Memory::share`](crate::net::memory::Memory::share): they forget
+    /// more.
+    paths: AtomicUsize,
     tls: Option<Arc<Configured>>,
     source: Arc<Source>,
     users: Arc<dyn RelayUsers>,
@@ -226,6 +243,7 @@ impl Relay {
             links: RwLock::default(),
             places: Mutex::default(),
             hops: Hops::default(),
+            paths: AtomicUsize::new(0),
             tls: parts.tls,
             source: Source::new(Default::default(), None),
             users: parts.users,

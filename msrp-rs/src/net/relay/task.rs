@@ -117,6 +117,8 @@ pub(super) struct Task {
     items: Vec<Item>,
     /// Octets that are counted as held.
     held: usize,
+    /// Octets that are counted in `Relay::paths`.
+    paths: usize,
     is_short: bool,
     /// While the relay drains: whether this link is counted as busy.
     busy: Option<bool>,
@@ -200,6 +202,7 @@ impl Task {
             outgoing: Outgoing::default(),
             items: Vec::new(),
             held: 0,
+            paths: 0,
             is_short: false,
             busy: None,
             tidy_at: None,
@@ -448,6 +451,12 @@ impl Task {
             memory.release_sent(self.held - held);
         }
         self.held = held;
+        let paths = self.link.as_ref().map_or(0, Link::remembered_bytes);
+        if paths != self.paths {
+            self.relay.paths.fetch_add(paths, Relaxed);
+            self.relay.paths.fetch_sub(self.paths, Relaxed);
+            self.paths = paths;
+        }
     }
 
     /// Gives back the room that bursts have left, and looks after what needs no haste.
@@ -484,6 +493,8 @@ impl Turns for Task {
             self.is_short = is_short;
             link.set_memory_pressure(is_short);
         }
+        let is_scarce = self.relay.paths.load(Relaxed) > self.relay.context.memory.share();
+        link.set_paths_scarce(is_scarce);
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
         }
@@ -678,6 +689,8 @@ impl Task {
     fn account_nothing(&mut self) {
         let memory = &self.relay.context.memory;
         memory.release_sent(std::mem::take(&mut self.held));
+        let paths = std::mem::take(&mut self.paths);
+        self.relay.paths.fetch_sub(paths, Relaxed);
         self.relay.context.relieve_senders();
     }
 }

@@ -365,7 +365,7 @@ impl Forward {
 
     /// Appends the next one, if both are short octets of one SEND: in small pieces they take more room than they count.
     /// Otherwise it is given back.
-    pub(super) fn join(&mut self, next: Self) -> Option<Self> {
+    pub(crate) fn join(&mut self, next: Self) -> Option<Self> {
         if let (Self::Body(flow, body), Self::Body(other, more)) = (self, &next)
             && flow == other
             && body.len() + more.len() <= JOINED

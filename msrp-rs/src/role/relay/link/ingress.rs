@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::super::{Chunk, FlowId, Forward, LaneId, Leg, Lines};
 use super::policy::{Held, Standing, Waits};
-use super::{Decision, Link, Switchboard, Validity};
+use super::{Decision, Link, OWN_PATHS, Switchboard, Validity};
 use crate::wire::{Continuation, FailureReport, Frame, Head, MessageId, Method, StatusCode};
 
 /// The request or response that is being read.
@@ -266,8 +266,13 @@ impl Link {
             self.retire(lane);
         }
         // Those used longest ago go first; if all of them are busy, others.
+        let most = self.options.max_lane_paths;
+        let wanted = match self.paths_scarce {
+            true => most.min(OWN_PATHS),
+            false => most,
+        };
         for all in [false, true] {
-            if self.lanes_are_full() {
+            if self.lanes_are_full(wanted) {
                 let half = self.lanes.median_use().filter(|_| !all);
                 let limit = half.unwrap_or(now);
                 for lane in self.lanes.idle(limit) {
@@ -275,7 +280,7 @@ impl Link {
                 }
             }
         }
-        if self.lanes_are_full() {
+        if self.lanes_are_full(most) {
             return None;
         }
         let number = self.next_number();
@@ -283,9 +288,8 @@ impl Link {
         Some(self.lanes.insert(now, number, (leg, validity), paths))
     }
 
-    fn lanes_are_full(&self) -> bool {
-        self.lanes.len() >= self.options.max_lanes
-            || self.lanes.paths_len >= self.options.max_lane_paths
+    fn lanes_are_full(&self, max_paths: usize) -> bool {
+        self.lanes.len() >= self.options.max_lanes || self.lanes.paths_len >= max_paths
     }
 
     /// Forgets a lane in which nothing is being read.

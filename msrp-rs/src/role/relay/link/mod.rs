@@ -63,6 +63,9 @@ pub use switchboard::{Attempt, AuthReply, AuthStep, Decision, QueryId, Switchboa
 /// How long a lane that is not used is remembered.
 const LANE_IDLE: Duration = Duration::from_secs(600);
 
+/// Octets of paths that a link may remember whatever others do.
+const OWN_PATHS: usize = 16 * 1024;
+
 /// SENDs whose refusal is remembered, so that nothing more is said of them when what is under way fails too.
 const REFUSED_FLOWS: usize = 1024;
 
@@ -79,6 +82,8 @@ pub struct Link {
     parser: Parser,
     current: Current,
     lanes: Lanes,
+    /// The links of the relay remember too many paths together.
+    paths_scarce: bool,
     /// The lane of the last request, by its number.
     last_lane: Option<u64>,
     pending: Pending,
@@ -142,6 +147,7 @@ impl Link {
             parser,
             current: Current::Nothing,
             lanes: Lanes::default(),
+            paths_scarce: false,
             last_lane: None,
             pending: Pending::new(options.max_pending, limits.transaction),
             verdicts: Verdicts::new(options.max_verdicts),
@@ -383,6 +389,17 @@ impl Link {
     pub fn held_bytes(&self) -> usize {
         let output = self.output.len() + self.output.control_len();
         self.verdicts.held_len + self.egress.len() + output
+    }
+
+    /// Octets of the paths of sessions that are remembered, besides [`held_bytes`](Self::held_bytes).
+    pub fn remembered_bytes(&self) -> usize {
+        self.lanes.paths_len
+    }
+
+    /// The links of a relay remember too many paths together: until they do not, a link that remembers more than 16 KiB
+    /// forgets for each new one those that have nothing under way. They are looked up again when they come again.
+    pub fn set_paths_scarce(&mut self, scarce: bool) {
+        self.paths_scarce = scarce;
     }
 
     /// Whether nothing waits to be sent, no response is awaited, no request is being read, and nothing that was is under
