@@ -157,7 +157,7 @@ impl<T: Waiting> Port<T> {
     #[cfg(not(loom))]
     pub(crate) fn give_up(&self) -> Vec<T> {
         let mut state = self.state.lock();
-        if state.stage != Stage::Dialling {
+        if !matches!(state.stage, Stage::Dialling(_)) {
             return Vec::new();
         }
         state.stage = Stage::Closed;
