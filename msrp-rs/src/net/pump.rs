@@ -32,8 +32,6 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// The protocol of one connection, without its socket.
 pub(crate) trait Machine {
-    /// Whether the socket may be read now.
-    fn reading_allowed(&self) -> bool;
     /// Encodes what may go out next; true when there is something to write.
     fn poll_transmit(&mut self, now: Instant) -> bool;
     /// The octets to be written next; gives how many slices were filled.
@@ -45,10 +43,6 @@ pub(crate) trait Machine {
 }
 
 impl Machine for Connection {
-    fn reading_allowed(&self) -> bool {
-        self.reading_allowed()
-    }
-
     fn poll_transmit(&mut self, now: Instant) -> bool {
         self.poll_transmit(now)
     }
@@ -130,11 +124,10 @@ impl Pump {
     /// Reads once, if the machine allows it.
     pub(crate) fn read(
         &mut self,
-        machine: &impl Machine,
+        allowed: bool,
         context: &Context,
         cx: &mut TaskContext<'_>,
     ) -> Read {
-        let allowed = machine.reading_allowed();
         if self.was_allowed && !allowed {
             context.memory.reading_paused.fetch_add(1, Relaxed);
         }

@@ -56,6 +56,11 @@ impl Observers {
         }
     }
 
+    /// Whether a frame is being read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// A piece of a frame was read. The tap sees the octets as they came.
     pub(crate) fn received(&mut self, frame: &Frame) {
         match frame {

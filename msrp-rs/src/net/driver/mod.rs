@@ -289,7 +289,7 @@ impl Driver {
             return false;
         };
         let context = &self.connected.context;
-        match self.pump.read(connection, context, cx) {
+        match self.pump.read(connection.reading_allowed(), context, cx) {
             Read::Nothing => return false,
             Read::End => {
                 if self.pump.transport.is_cut() && connection.is_within_message() {

@@ -10,6 +10,7 @@ mod desk;
 mod hops;
 pub(crate) mod host;
 pub(crate) mod network;
+mod seat;
 mod task;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use tokio::sync::Notify;
 use self::hops::{Hops, Key};
 use self::host::{RelayPolicy, RelayUsers};
 use self::network::Network;
+use self::seat::Seats;
 use super::context::{Connected, Context};
 use super::dial::Source;
 use super::log::LogLevel;
@@ -103,7 +105,7 @@ pub(crate) struct Running {
 pub(crate) struct Relay {
     pub(crate) context: Arc<Context>,
     options: Running,
-    link_options: LinkOptions,
+    seats: Seats,
     office: Mutex<Office>,
     /// Work for the clerk.
     bell: Arc<Notify>,
@@ -202,7 +204,7 @@ impl Relay {
         let relay = Arc::new(Self {
             context: Arc::clone(context),
             options: parts.running,
-            link_options: parts.link_options,
+            seats: Seats::new(Arc::new(parts.link_options)),
             office: Mutex::new(parts.office),
             bell: Arc::default(),
             links: RwLock::default(),

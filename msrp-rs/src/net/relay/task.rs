@@ -19,6 +19,7 @@ use tokio::time::Sleep;
 use super::desk::Desk;
 use super::hops::{Found, Key};
 use super::host::{self, RelayMessage};
+use super::seat::Seat;
 use super::{Gate, Item, Member, Place, Relay};
 use crate::net::context::Connected;
 use crate::net::inbox::Control;
@@ -28,18 +29,14 @@ use crate::net::sockopt::{address_lost, why_lost};
 use crate::net::tls::failure;
 use crate::net::trace::{Ends, Watch};
 use crate::net::transport::Transport;
-use crate::proto::{CloseReason, IdSource};
+use crate::proto::{CloseReason, Tap};
 use crate::role::relay::{
     Answer, Attempt, Forward, LaneId, Link, LinkEvent, LinkId, Parked, Party, Peer, Question,
-    Verdict,
+    Resting, Verdict,
 };
 use crate::wire::StatusCode;
 
 impl Machine for Link {
-    fn reading_allowed(&self) -> bool {
-        self.reading_allowed()
-    }
-
     fn poll_transmit(&mut self, now: Instant) -> bool {
         self.poll_transmit(now)
     }
@@ -105,8 +102,7 @@ pub(super) struct Task {
     peer: Peer,
     /// The next hop that it was made for.
     key: Option<Key>,
-    /// Gone after a panic.
-    link: Option<Link>,
+    seat: Seat,
     pump: Pump,
     stage: Stage,
     /// Where lanes go that this link receives.
@@ -165,12 +161,7 @@ impl Task {
             secure,
             address,
         };
-        let ids = IdSource::new(context.ids(IdSource::seed));
-        let limits = Arc::clone(&context.limits);
-        let options = relay.link_options.clone();
-        let mut link = Link::new(party, limits, options, ids, now);
-        link.set_counters(Arc::clone(&context.counters));
-        if let Ok((local, other)) = transport.addresses() {
+        let tap = transport.addresses().ok().map(|(local, other)| {
             let ends = Ends {
                 number: connected.inbox.id(),
                 local,
@@ -178,8 +169,10 @@ impl Task {
                 dialled: !accepted,
                 secure,
             };
-            link.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
-        }
+            let watch: Box<dyn Tap> = Box::new(Watch::new(Arc::clone(context), ends));
+            watch
+        });
+        let resting = Resting::new(party, relay.seats.options(), tap, now);
         let member = relay.came(&peer, &gate, place);
         Self {
             relay: Arc::clone(relay),
@@ -189,7 +182,7 @@ impl Task {
             member,
             peer,
             key,
-            link: Some(link),
+            seat: Seat::Resting(Box::new(resting)),
             pump: Pump::new(transport),
             stage: Stage::Running,
             lanes: HashMap::new(),
@@ -214,16 +207,20 @@ impl Task {
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let now = Instant::now();
         let mut moved = self.take(cx, now);
-        let Some(link) = &mut self.link else {
+        if self.seat.is_gone() {
             self.stage = Stage::Over;
             return false;
-        };
+        }
         let is_short = self.relay.context.memory.is_short();
         if is_short != self.is_short {
             self.is_short = is_short;
-            link.set_memory_pressure(is_short);
+            if let Some(link) = self.seat.link() {
+                link.set_memory_pressure(is_short);
+            }
         }
-        if link.poll_timeout().is_some_and(|at| at <= now) {
+        if self.seat.poll_timeout().is_some_and(|at| at <= now)
+            && let Some(link) = self.wake(now)
+        {
             link.handle_timeout(now);
         }
         if matches!(self.stage, Stage::Running) {
@@ -243,6 +240,13 @@ impl Task {
         moved
     }
 
+    /// The link, which is awake from now on; none after a panic.
+    fn wake(&mut self, now: Instant) -> Option<&mut Link> {
+        let relay = &self.relay;
+        self.seat
+            .wake(&relay.seats, &relay.context, self.is_short, now)
+    }
+
     /// Takes what was brought. True when there was something.
     fn take(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         let mut controls = Vec::new();
@@ -260,7 +264,9 @@ impl Task {
             }
         }
         for item in items.drain(..) {
-            let Some(link) = &mut self.link else { break };
+            let relay = &self.relay;
+            let link = (self.seat).wake(&relay.seats, &relay.context, self.is_short, now);
+            let Some(link) = link else { break };
             match item {
                 Item::Forward(forward) => link.handle_forward(now, forward),
                 Item::Backward(backward) => link.handle_backward(now, backward),
@@ -295,15 +301,22 @@ impl Task {
         if matches!(self.stage, Stage::Running) {
             self.log(LogLevel::Debug, &format!("closing: {why}"));
             self.stage = Stage::finishing(now);
+            // What it has received ends with it.
+            self.wake(now);
         }
     }
 
     fn read(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
-        let Some(link) = &mut self.link else {
+        let relay = &self.relay;
+        let allowed = self.seat.reading_allowed();
+        let read = self.pump.read(allowed, &relay.context, cx);
+        if matches!(read, Read::Nothing) {
             return false;
-        };
-        match self.pump.read(link, &self.relay.context, cx) {
-            Read::Nothing => return false,
+        }
+        let link = (self.seat).wake(&relay.seats, &relay.context, self.is_short, now);
+        let Some(link) = link else { return false };
+        match read {
+            Read::Nothing => {}
             Read::Octets(data) => {
                 let mut desk = Desk::new(&self.relay);
                 link.handle_input(now, data, &mut desk);
@@ -332,7 +345,7 @@ impl Task {
         if !matches!(self.stage, Stage::Running | Stage::Finishing(_)) {
             return false;
         }
-        let Some(link) = &mut self.link else {
+        let Some(link) = self.seat.link() else {
             return false;
         };
         match self.pump.write(link, &self.relay.context, cx, now) {
@@ -353,7 +366,7 @@ impl Task {
     }
 
     fn fail(&mut self, now: Instant, text: String) {
-        if let Some(link) = &mut self.link {
+        if let Some(link) = self.wake(now) {
             link.handle_failure(now, CloseReason::ConnectionLost(text));
         }
         self.stage = Stage::Over;
@@ -362,7 +375,7 @@ impl Task {
     /// Brings to others what the link has for them.
     fn exchange(&mut self, now: Instant) {
         loop {
-            let Some(link) = &mut self.link else { return };
+            let Some(link) = self.seat.link() else { return };
             let mut parked = Vec::new();
             while let Some(forward) = link.poll_forward() {
                 if let Some((forward, status)) = dispatch(
@@ -392,7 +405,7 @@ impl Task {
             if parked.is_empty() {
                 return;
             }
-            let Some(link) = &mut self.link else { return };
+            let Some(link) = self.seat.link() else { return };
             let mut refused = Parked::default();
             for (forward, status) in parked {
                 refused.push_refused(forward, status);
@@ -422,19 +435,22 @@ impl Task {
     /// Goes on to the next stage where it is time. True when it did.
     fn advance(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         if !matches!(self.stage, Stage::Running) {
-            let link = self.link.as_mut();
+            let link = self.seat.link();
             return self.pump.advance(&mut self.stage, link, cx, now);
         }
-        let Some(link) = &self.link else {
-            return false;
-        };
-        if let Some(reason) = link.close_reason() {
+        if let Some(link) = self.seat.link()
+            && let Some(reason) = link.close_reason()
+        {
             let text = kind_of(reason);
             self.close(now, text);
             return true;
         }
         let idle = self.relay.options.idle;
-        if idle.is_some_and(|idle| link.last_used() + idle <= now) && link.is_settled() {
+        let last_used = self.seat.last_used();
+        let is_over = idle
+            .zip(last_used)
+            .is_some_and(|(idle, last)| last + idle <= now);
+        if is_over && self.seat.is_settled() {
             self.relay.counts.evicted.fetch_add(1, Relaxed);
             self.close(now, "it was unused for too long");
             return true;
@@ -445,14 +461,16 @@ impl Task {
 
     /// Tells others whether the link is in use.
     fn note(&mut self) {
-        let Some(link) = &self.link else { return };
-        if link.last_used() != self.last_used {
-            self.last_used = link.last_used();
+        let Some(last_used) = self.seat.last_used() else {
+            return;
+        };
+        if last_used != self.last_used {
+            self.last_used = last_used;
             let used = self.relay.uptime(self.last_used);
             self.member.used.store(used, Relaxed);
         }
         if let Some(was_busy) = self.busy {
-            let is_busy = !link.is_settled();
+            let is_busy = !self.seat.is_settled();
             match (was_busy, is_busy) {
                 (true, false) => self.relay.less_busy(),
                 (false, true) => drop(self.relay.busy.fetch_add(1, Relaxed)),
@@ -464,7 +482,7 @@ impl Task {
 
     /// Counts what the link holds against the engine's memory.
     fn account(&mut self) {
-        let held = self.link.as_ref().map_or(0, Link::held_bytes);
+        let held = self.seat.held_bytes();
         let memory = &self.relay.context.memory;
         if held > self.held {
             memory.hold_sent(held - self.held);
@@ -476,9 +494,10 @@ impl Task {
 
     /// Gives back the room that bursts have left, and looks after what needs no haste.
     fn tidy(&mut self, now: Instant) {
-        let Some(link) = &mut self.link else { return };
-        link.shrink();
-        *self.member.counts.lock() = link.counts();
+        if let Some(link) = self.seat.link() {
+            link.shrink();
+        }
+        *self.member.counts.lock() = self.seat.counts();
         self.lanes.retain(|_, gate| !gate.is_closed());
         self.lanes.shrink_to_fit();
         self.backward = None;
@@ -495,19 +514,24 @@ impl Task {
     }
 
     fn next_time(&self) -> Option<Instant> {
-        let link = self.link.as_ref();
-        let idle = self.relay.options.idle.zip(link);
-        let idle =
-            idle.filter(|(_, link)| matches!(self.stage, Stage::Running) && link.is_settled());
+        let idle = self.relay.options.idle.zip(self.seat.last_used());
+        let idle = idle.filter(|_| matches!(self.stage, Stage::Running) && self.seat.is_settled());
         [
             self.stage.until(),
-            link.and_then(Link::poll_timeout),
+            self.seat.poll_timeout(),
             self.tidy_at,
-            idle.map(|(idle, link)| link.last_used() + idle),
+            idle.map(|(idle, last_used)| last_used + idle),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Lets the link rest, if it has nothing to do.
+    fn rest(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Running) {
+            self.seat.rest(&self.relay.seats, now);
+        }
     }
 
     fn run(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
@@ -524,6 +548,7 @@ impl Task {
             if moved {
                 break;
             }
+            self.rest(start);
             let Some(next) = self.next_time() else {
                 return Poll::Pending;
             };
@@ -622,7 +647,7 @@ impl Future for Task {
             Ok(done) => done,
             Err(_) => {
                 task.log(LogLevel::Error, "connection task panicked");
-                task.link = None;
+                task.seat = Seat::Gone;
                 Poll::Ready(())
             }
         }
@@ -638,7 +663,7 @@ impl Drop for Task {
         for _ in brought.iter().filter(|item| matches!(item, Item::Drain)) {
             self.relay.less_busy();
         }
-        match &mut self.link {
+        match self.wake(now) {
             // It knows to what it belongs that it has begun to send.
             Some(link) => {
                 for item in brought {
@@ -655,7 +680,7 @@ impl Drop for Task {
             }
         }
         self.account_nothing();
-        let counts = self.link.as_ref().map(Link::counts).unwrap_or_default();
+        let counts = self.seat.counts();
         if self.busy == Some(true) {
             self.relay.less_busy();
         }

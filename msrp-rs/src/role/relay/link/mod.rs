@@ -7,7 +7,7 @@
 //!
 //! What it sends, received by other links: `egress` puts it in line, `schedule` says whose turn it is, `piece` encodes it
 //! and cuts chunks, `transactions` are the requests that await a response, `loss` and `refusal` tell the senders of what
-//! fails. Where requests may go is decided behind [`Switchboard`]; octets, and queues between links, are the business of
+//! fails. `rest` keeps what matters of a link that has nothing to do. Where requests may go is decided behind [`Switchboard`]; octets, and queues between links, are the business of
 //! `net`.
 
 mod answers;
@@ -25,6 +25,7 @@ mod pressure;
 mod probation;
 mod refusal;
 mod requests;
+mod rest;
 mod schedule;
 mod switchboard;
 mod transactions;
@@ -58,6 +59,7 @@ use transactions::Transactions;
 pub use event::{Answer, LinkEvent, Observation, Question, Verdict};
 pub use options::{LinkCounts, LinkOptions};
 pub use parked::Parked;
+pub use rest::Resting;
 pub use switchboard::{Attempt, AuthReply, AuthStep, Decision, QueryId, Switchboard, Validity};
 
 /// How long a lane that is not used is remembered.
@@ -74,7 +76,7 @@ const REFUSED_FLOWS: usize = 1024;
 pub struct Link {
     party: Party,
     limits: Arc<Limits>,
-    options: LinkOptions,
+    options: Arc<LinkOptions>,
     ids: IdSource,
     parser: Parser,
     current: Current,
@@ -123,10 +125,11 @@ impl Link {
     pub fn new(
         party: Party,
         limits: Arc<Limits>,
-        options: LinkOptions,
+        options: impl Into<Arc<LinkOptions>>,
         ids: IdSource,
         now: Instant,
     ) -> Self {
+        let options = options.into();
         let parser = Parser::new(ParserLimits {
             start_line: limits.start_line,
             header_line: limits.header_line,
@@ -403,7 +406,8 @@ impl Link {
         self.counts
     }
 
-    /// Gives back room that is not used. Worth it when the link has been busy and may be idle for long now.
+    /// Gives back room that is not used. Worth it when the link has been busy, does not rest, and may have less to do
+    /// now.
     pub fn shrink(&mut self) {
         self.parser.shrink();
         self.lanes.shrink();

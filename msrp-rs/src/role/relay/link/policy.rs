@@ -72,6 +72,16 @@ impl Verdicts {
         }
     }
 
+    /// Whether the host was asked nothing whose answer is awaited.
+    pub(super) fn is_settled(&self) -> bool {
+        self.asked.is_empty() && self.waiting.is_empty() && self.held_len == 0
+    }
+
+    /// Whether nothing is remembered either.
+    pub(super) fn is_blank(&self) -> bool {
+        self.is_settled() && self.known.is_empty()
+    }
+
     fn standing(&self, key: &Key) -> Option<Standing> {
         match self.waiting.contains_key(key) {
             true => Some(Standing::Asked),
