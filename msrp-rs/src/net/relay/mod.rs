@@ -120,7 +120,7 @@ pub(crate) struct Relay {
     started: Instant,
     runtime: Handle,
     pub(crate) counts: Counts,
-    /// What links that are gone have done.
+    /// What its links have done, as far as they have said.
     past: Mutex<LinkCounts>,
     draining: AtomicBool,
     ended: AtomicBool,
@@ -140,8 +140,6 @@ pub(super) struct Member {
     is_leaving: AtomicBool,
     /// When it was used last, in microseconds since the relay's start.
     used: AtomicU64,
-    /// What it has done.
-    counts: Mutex<LinkCounts>,
 }
 
 /// On whose account a connection is.
@@ -299,7 +297,6 @@ impl Relay {
             is_granted: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             used: AtomicU64::new(self.uptime(Instant::now())),
-            counts: Mutex::default(),
         });
         if let Peer::Relay(name) = peer {
             self.hops.relay_came(name, gate);
@@ -333,10 +330,15 @@ impl Relay {
         member
     }
 
+    /// A link has done so much more.
+    fn count(&self, counts: LinkCounts) {
+        *self.past.lock() += counts;
+    }
+
     /// A link is gone.
     fn gone(&self, gate: &Arc<Gate>, peer: &Peer, key: Option<&Key>, counts: LinkCounts) {
         let is_last = self.hops.gone(peer, key, gate);
-        *self.past.lock() += counts;
+        self.count(counts);
         {
             let mut office = self.office.lock();
             office.link_gone(gate.id());
@@ -502,12 +504,8 @@ impl Relay {
 
     /// What its links have done, how many there are, and what its office has decided.
     pub(crate) fn figures(&self) -> (LinkCounts, usize, OfficeCounts) {
-        let links: Vec<_> = self.links.read().values().cloned().collect();
-        let mut counts = *self.past.lock();
-        for member in &links {
-            counts += *member.counts.lock();
-        }
-        (counts, links.len(), self.office.lock().counts())
+        let links = self.links.read().len();
+        (*self.past.lock(), links, self.office.lock().counts())
     }
 
     /// Where the peer of a connection is.

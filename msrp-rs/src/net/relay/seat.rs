@@ -142,10 +142,11 @@ impl Seat {
         }
     }
 
-    pub(super) fn counts(&self) -> LinkCounts {
+    /// What the link has done since this was called last.
+    pub(super) fn take_counts(&mut self) -> LinkCounts {
         match self {
-            Self::Awake(link) => link.counts(),
-            Self::Resting(resting) => resting.counts(),
+            Self::Awake(link) => link.take_counts(),
+            Self::Resting(resting) => resting.take_counts(),
             Self::Gone => LinkCounts::default(),
         }
     }

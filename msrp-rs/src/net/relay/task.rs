@@ -121,7 +121,8 @@ pub(super) struct Task {
     tidy_at: Option<Instant>,
     /// What uses have been counted.
     last_used: Instant,
-    timer: Pin<Box<Sleep>>,
+    /// None where there is nothing to wait for but the socket and others.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Task {
@@ -194,7 +195,7 @@ impl Task {
             busy: None,
             tidy_at: None,
             last_used: now,
-            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            timer: None,
         }
     }
 
@@ -497,7 +498,7 @@ impl Task {
         if let Some(link) = self.seat.link() {
             link.shrink();
         }
-        *self.member.counts.lock() = self.seat.counts();
+        self.relay.count(self.seat.take_counts());
         self.lanes.retain(|_, gate| !gate.is_closed());
         self.lanes.shrink_to_fit();
         self.backward = None;
@@ -550,13 +551,16 @@ impl Task {
             }
             self.rest(start);
             let Some(next) = self.next_time() else {
+                self.timer = None;
                 return Poll::Pending;
             };
             let next = tokio::time::Instant::from_std(next);
-            if self.timer.deadline() != next {
-                self.timer.as_mut().reset(next);
+            let new = || Box::pin(tokio::time::sleep_until(next));
+            let timer = self.timer.get_or_insert_with(new);
+            if timer.deadline() != next {
+                timer.as_mut().reset(next);
             }
-            if self.timer.as_mut().poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -680,7 +684,7 @@ impl Drop for Task {
             }
         }
         self.account_nothing();
-        let counts = self.seat.counts();
+        let counts = self.seat.take_counts();
         if self.busy == Some(true) {
             self.relay.less_busy();
         }

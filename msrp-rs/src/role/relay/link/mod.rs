@@ -401,9 +401,14 @@ impl Link {
         self.last_used
     }
 
-    /// What it has done so far.
+    /// What it has done so far, or since [`take_counts`](Self::take_counts).
     pub fn counts(&self) -> LinkCounts {
         self.counts
+    }
+
+    /// What it has done, which counts from nothing from now on.
+    pub fn take_counts(&mut self) -> LinkCounts {
+        std::mem::take(&mut self.counts)
     }
 
     /// Gives back room that is not used. Worth it when the link has been busy, does not rest, and may have less to do

@@ -95,9 +95,9 @@ impl Resting {
         self.last_used
     }
 
-    /// As [`Link::counts`].
-    pub fn counts(&self) -> LinkCounts {
-        self.counts
+    /// As [`Link::take_counts`].
+    pub fn take_counts(&mut self) -> LinkCounts {
+        std::mem::take(&mut self.counts)
     }
 }
 
@@ -115,9 +115,8 @@ impl Link {
             let new = Transactions::new(self.limits.transaction, &self.options, now);
             Box::new(std::mem::replace(&mut self.transactions, new))
         });
-        let is_blank = self.pausing.is_blank()
-            && self.refused_flows.is_empty()
-            && self.verdicts.is_blank();
+        let is_blank =
+            self.pausing.is_blank() && self.refused_flows.is_empty() && self.verdicts.is_blank();
         let memories = (!is_blank).then(|| {
             let verdicts = Verdicts::new(self.options.max_verdicts);
             Box::new(Memories {

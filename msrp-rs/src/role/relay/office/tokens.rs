@@ -154,7 +154,7 @@ impl Tokens {
         }
         let uri = Uri::session(scheme, host, port, &id.text()).ok()?;
         if let Holder::Link(link) = holder {
-            self.links.entry(link).or_default().held.push(id);
+            push_lean(&mut self.links.entry(link).or_default().held, id);
         }
         *self.per_user.entry(user.clone()).or_default() += 1;
         self.expiries.insert((expires, id));
@@ -206,16 +206,17 @@ impl Tokens {
             }
             None if token.peers.len() == MAX_PEERS => return before,
             None => {
-                token.peers.push(Reached {
+                let reached = Reached {
                     uri: peer.clone(),
                     links: vec![link],
-                });
+                };
+                push_lean(&mut token.peers, reached);
                 token.reroute();
             }
         }
         let of_link = self.links.entry(link).or_default();
         if !of_link.known.contains(&id) {
-            of_link.known.push(id);
+            push_lean(&mut of_link.known, id);
         }
         token.validity.clone()
     }
@@ -299,6 +300,14 @@ impl Tokens {
             }
         }
     }
+}
+
+/// Appends to a list that has one item most of the time.
+fn push_lean<T>(list: &mut Vec<T>, item: T) {
+    if list.capacity() == 0 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 const MAX_PEERS: usize = 16;
