@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use super::desk::Desk;
 use super::hops::{Found, Key};
 use super::host::{self, RelayMessage};
-use super::seat::Seat;
+use super::seat::{Outgoing, Room, Seat};
 use super::{Gate, Item, Member, Place, Relay};
 use crate::net::context::Connected;
 use crate::net::inbox::Control;
@@ -66,33 +66,6 @@ pub(super) enum Way {
     },
 }
 
-/// What goes to other links, in one batch for each.
-#[derive(Default)]
-struct Outgoing {
-    batches: Vec<(Arc<Gate>, Vec<Item>)>,
-    /// Room of a batch that was brought: for the next one.
-    spare: Vec<Item>,
-}
-
-impl Outgoing {
-    fn add(&mut self, gate: &Arc<Gate>, item: Item) {
-        // Most of what comes in one read is for few.
-        let same = |(other, _): &(Arc<Gate>, _)| Arc::ptr_eq(other, gate);
-        match self.batches.iter().rposition(same) {
-            Some(index) => self.batches[index].1.push(item),
-            None => {
-                let mut batch = std::mem::take(&mut self.spare);
-                if batch.capacity() == 0 {
-                    // Often there is no second one.
-                    batch.reserve_exact(1);
-                }
-                batch.push(item);
-                self.batches.push((Arc::clone(gate), batch));
-            }
-        }
-    }
-}
-
 /// One connection's task.
 pub(super) struct Task {
     relay: Arc<Relay>,
@@ -109,8 +82,6 @@ pub(super) struct Task {
     lanes: HashMap<u64, Arc<Gate>>,
     /// To whom something went back last.
     backward: Option<Arc<Gate>>,
-    outgoing: Outgoing,
-    items: Vec<Item>,
     /// Octets that are counted as held.
     held: usize,
     is_short: bool,
@@ -188,8 +159,6 @@ impl Task {
             stage: Stage::Running,
             lanes: HashMap::new(),
             backward: None,
-            outgoing: Outgoing::default(),
-            items: Vec::new(),
             held: 0,
             is_short: false,
             busy: None,
@@ -254,7 +223,7 @@ impl Task {
         self.connected
             .inbox
             .take(cx.waker(), &mut Vec::new(), &mut controls);
-        let mut items = std::mem::take(&mut self.items);
+        let mut items = Vec::new();
         self.gate.take(cx.waker(), &mut items);
         let moved = !(items.is_empty() && controls.is_empty());
         for control in controls {
@@ -286,7 +255,9 @@ impl Task {
                 Item::Drain => self.busy = Some(true),
             }
         }
-        self.items = items;
+        if let Some(room) = self.seat.room() {
+            room.outgoing.keep(items);
+        }
         moved
     }
 
@@ -376,13 +347,15 @@ impl Task {
     /// Brings to others what the link has for them.
     fn exchange(&mut self, now: Instant) {
         loop {
-            let Some(link) = self.seat.link() else { return };
+            let Some(Room { link, outgoing }) = self.seat.room() else {
+                return;
+            };
             let mut parked = Vec::new();
             while let Some(forward) = link.poll_forward() {
                 if let Some((forward, status)) = dispatch(
                     &self.relay,
                     &mut self.lanes,
-                    &mut self.outgoing,
+                    outgoing,
                     (now, &self.gate),
                     forward,
                 ) {
@@ -396,7 +369,7 @@ impl Task {
                 }
                 // Where it is gone, nobody is to be told.
                 if let Some(gate) = &self.backward {
-                    self.outgoing.add(gate, Item::Backward(backward));
+                    outgoing.add(gate, Item::Backward(backward));
                 }
             }
             while let Some(event) = link.poll_event() {
@@ -419,7 +392,10 @@ impl Task {
 
     /// Brings the batches to their ports. What a closed one does not take is left in `parked`.
     fn flush(&mut self, parked: &mut Vec<(Forward, Option<StatusCode>)>) {
-        for (gate, mut batch) in self.outgoing.batches.drain(..) {
+        let Some(Room { outgoing, .. }) = self.seat.room() else {
+            return;
+        };
+        while let Some((gate, mut batch)) = outgoing.batches.pop() {
             gate.push(&mut batch);
             for item in batch.drain(..) {
                 if let Item::Forward(forward) = item {
@@ -427,9 +403,7 @@ impl Task {
                     parked.push((forward, None));
                 }
             }
-            if batch.capacity() > self.outgoing.spare.capacity() {
-                self.outgoing.spare = batch;
-            }
+            outgoing.keep(batch);
         }
     }
 
@@ -495,15 +469,14 @@ impl Task {
 
     /// Gives back the room that bursts have left, and looks after what needs no haste.
     fn tidy(&mut self, now: Instant) {
-        if let Some(link) = self.seat.link() {
-            link.shrink();
+        if let Some(room) = self.seat.room() {
+            room.link.shrink();
+            room.outgoing = Outgoing::default();
         }
         self.relay.count(self.seat.take_counts());
         self.lanes.retain(|_, gate| !gate.is_closed());
         self.lanes.shrink_to_fit();
         self.backward = None;
-        self.outgoing = Outgoing::default();
-        self.items = Vec::new();
         self.gate.shrink();
         self.connected.inbox.shrink();
         if matches!(self.stage, Stage::Running)

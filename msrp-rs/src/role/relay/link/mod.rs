@@ -92,6 +92,8 @@ pub struct Link {
     numbers: u64,
     egress: Egress,
     transactions: Transactions,
+    /// What stood there before this link woke: without any, but with room.
+    blank: Option<Box<Transactions>>,
     output: WriteQueue<Mark>,
     pausing: Pausing,
     observers: Observers,
@@ -152,6 +154,7 @@ impl Link {
             numbers: 0,
             egress: Egress::default(),
             transactions: Transactions::new(limits.transaction, &options, now),
+            blank: None,
             output: WriteQueue::new(),
             pausing: Pausing::default(),
             observers: Observers::default(),
@@ -419,6 +422,7 @@ impl Link {
         self.pending.shrink();
         self.egress.shrink();
         self.transactions.shrink();
+        self.blank = None;
         self.output.shrink();
         self.forwards.shrink_to_fit();
         self.backwards.shrink_to_fit();

@@ -112,8 +112,10 @@ impl Link {
         self.egress.clear();
         self.write_deadline = None;
         let transactions = (!self.transactions.is_blank()).then(|| {
-            let new = Transactions::new(self.limits.transaction, &self.options, now);
-            Box::new(std::mem::replace(&mut self.transactions, new))
+            let new = || Transactions::new(self.limits.transaction, &self.options, now);
+            let mut blank = self.blank.take().unwrap_or_else(|| Box::new(new()));
+            std::mem::swap(&mut self.transactions, &mut blank);
+            blank
         });
         let is_blank =
             self.pausing.is_blank() && self.refused_flows.is_empty() && self.verdicts.is_blank();
@@ -170,8 +172,9 @@ impl Link {
         self.counts = counts;
         self.last_used = last_used;
         self.sweep_at = sweep_at;
-        if let Some(transactions) = transactions {
-            self.transactions = *transactions;
+        if let Some(mut transactions) = transactions {
+            std::mem::swap(&mut self.transactions, &mut transactions);
+            self.blank = Some(transactions);
         }
         if let Some(memories) = memories {
             let Memories {
