@@ -35,8 +35,6 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// The protocol of one connection, without its socket.
 pub(crate) trait Machine {
-    /// Whether the socket may be read now.
-    fn reading_allowed(&self) -> bool;
     /// Encodes what may go out next; true when there is something to write.
     fn poll_transmit(&mut self, now: Instant) -> bool;
     /// The octets to be written next; gives how many slices were filled.
@@ -48,10 +46,6 @@ pub(crate) trait Machine {
 }
 
 impl Machine for Connection {
-    fn reading_allowed(&self) -> bool {
-        self.reading_allowed()
-    }
-
     fn poll_transmit(&mut self, now: Instant) -> bool {
         self.poll_transmit(now)
     }
@@ -98,6 +92,9 @@ impl Stage {
     }
 }
 
+/// Made when there is a time to wait for: many connections only wait for their sockets.
+pub(crate) type Timer = Option<Pin<Box<Sleep>>>;
+
 /// The task of a connection, turn by turn.
 pub(crate) trait Turns {
     /// One round through everything. True when something moved.
@@ -108,8 +105,10 @@ pub(crate) trait Turns {
     fn tell(&mut self);
     /// When a turn is due although nothing moves.
     fn next_time(&self) -> Option<Instant>;
+    /// Gives back what is of no use until something moves.
+    fn rest(&mut self, now: Instant);
     /// What wakes the task then.
-    fn timer(&mut self) -> Pin<&mut Sleep>;
+    fn timer(&mut self) -> &mut Timer;
 
     /// Takes turns until nothing moves, or others are to have their chance. One that moved nothing ends the poll with
     /// every waker in place.
@@ -127,15 +126,18 @@ pub(crate) trait Turns {
             if moved {
                 break;
             }
+            self.rest(start);
             let Some(next) = self.next_time() else {
+                *self.timer() = None;
                 return Poll::Pending;
             };
             let next = tokio::time::Instant::from_std(next);
-            let mut timer = self.timer();
+            let new = || Box::pin(tokio::time::sleep_until(next));
+            let timer = self.timer().get_or_insert_with(new);
             if timer.deadline() != next {
                 timer.as_mut().reset(next);
             }
-            if timer.poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -179,11 +181,10 @@ impl Pump {
     /// Reads once, if the machine allows it.
     pub(crate) fn read(
         &mut self,
-        machine: &impl Machine,
+        allowed: bool,
         context: &Context,
         cx: &mut TaskContext<'_>,
     ) -> Read {
-        let allowed = machine.reading_allowed();
         if self.was_allowed && !allowed {
             context.memory.reading_paused.fetch_add(1, Relaxed);
         }

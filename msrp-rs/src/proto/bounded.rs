@@ -51,6 +51,10 @@ impl<K: Hash + Eq + Copy, V> BoundedMap<K, V> {
         self.remove(&oldest).map(|value| (oldest, value))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         let number = self.number(key)?;
         let entry = self.entries.get(number - self.first)?.as_ref();

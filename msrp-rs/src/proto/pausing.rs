@@ -66,6 +66,11 @@ impl Pausing {
         self.paused
     }
 
+    /// Whether nothing of it matters any more, but for the engine's memory.
+    pub(crate) fn is_blank(&self) -> bool {
+        !self.paused && self.slow.is_none() && self.past.pauses.is_empty()
+    }
+
     /// Says whether reading has to pause: for consumers that are slow, with this patience, or because too much waits to
     /// be written. Gives how long the pause was that ends now.
     pub(crate) fn update(

@@ -22,6 +22,9 @@ pub enum Direction {
 
 /// Looks at the frames of one connection.
 pub trait Tap: Send + fmt::Debug {
+    /// A frame begins. Whether it is wanted: if not, nothing more of it is shown, nor its end.
+    fn begin(&mut self, direction: Direction) -> bool;
+
     /// The next octets of a frame. The first ones begin its start line; how they are cut means nothing.
     fn octets(&mut self, direction: Direction, octets: &[u8]);
 
@@ -36,6 +39,10 @@ pub(crate) struct Observers {
     pub(crate) counters: Option<Arc<Counters>>,
     /// The frame being read.
     frame: Option<Reading>,
+    /// Whether the tap wants the frame being read.
+    shows_received: bool,
+    /// Inside a frame that is written: whether the tap wants it.
+    shows_sent: Option<bool>,
     /// Where the end-lines of received frames are written again, one after the other.
     end_line: BytesMut,
 }
@@ -56,10 +63,17 @@ impl Observers {
         }
     }
 
+    /// Whether a frame is being read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// A piece of a frame was read. The tap sees the octets as they came.
     pub(crate) fn received(&mut self, frame: &Frame) {
         match frame {
             Frame::Head(head) => {
+                let begin = |tap: &mut Box<dyn Tap>| tap.begin(Direction::Received);
+                self.shows_received = self.tap.as_mut().is_some_and(begin);
                 self.show(head.octets());
                 if head.has_body_section() {
                     self.show(b"\r\n");
@@ -86,7 +100,9 @@ impl Observers {
     }
 
     fn show(&mut self, octets: &[u8]) {
-        if let Some(tap) = &mut self.tap {
+        if self.shows_received
+            && let Some(tap) = &mut self.tap
+        {
             tap.octets(Direction::Received, octets);
         }
     }
@@ -101,7 +117,9 @@ impl Observers {
                 counters.chunk_received.record(frame.body);
             }
         });
-        if let Some(tap) = &mut self.tap {
+        if self.shows_received
+            && let Some(tap) = &mut self.tap
+        {
             let line = &mut self.end_line;
             line.clear();
             encode_end_line(line, &frame.id, flag, frame.has_body_section);
@@ -112,7 +130,9 @@ impl Observers {
 
     /// Octets were written.
     pub(crate) fn sent(&mut self, octets: &[u8]) {
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = &mut self.tap
+            && *(self.shows_sent).get_or_insert_with(|| tap.begin(Direction::Sent))
+        {
             tap.octets(Direction::Sent, octets);
         }
     }
@@ -120,7 +140,9 @@ impl Observers {
     /// A frame was written whole.
     pub(crate) fn end_sent(&mut self, (kind, flag): (FrameKind, Continuation)) {
         self.count(|counters| counters.frame(Direction::Sent, kind, flag));
-        if let Some(tap) = &mut self.tap {
+        if self.shows_sent.take() == Some(true)
+            && let Some(tap) = &mut self.tap
+        {
             tap.end(Direction::Sent);
         }
     }

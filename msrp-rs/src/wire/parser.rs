@@ -200,6 +200,26 @@ impl Parser {
         self.ready.shrink_to_fit();
     }
 
+    /// Whether it stands as one at the start of a stream does: between two frames, with nothing read ahead.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(
+            self.state,
+            State::Between {
+                crlfs: 0,
+                cr: false
+            }
+        ) && self.failure.is_none()
+            && !self.has_pending()
+    }
+
+    /// Goes on in another stream, at this offset. Only a fresh one may.
+    pub(crate) fn resume(&mut self, offset: u64) {
+        debug_assert!(self.is_fresh());
+        self.block = Bytes::new();
+        self.pos = 0;
+        self.block_offset = offset;
+    }
+
     /// The next piece of a frame, or `None` if more octets are needed first.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use memchr::memchr2;
+
 use super::token::is_blank;
 use super::{Fault, FaultKind, Uri};
 use crate::error::{Error, ErrorKind, Result};
@@ -165,7 +167,7 @@ pub(crate) fn words(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].iter().position(|octet| !is_blank(*octet))?;
-        let len = text[start..].iter().position(|octet| is_blank(*octet));
+        let len = memchr2(b' ', b'\t', &text[start..]);
         at = len.map_or(text.len(), |len| start + len);
         Some((start, &text[start..at]))
     })

@@ -105,6 +105,11 @@ impl EndLineScanner {
     /// Whether `body` holds hyphens and `transaction_id`. For a chunk whose body is at hand as a
     /// whole, before its head is written.
     pub fn contains(transaction_id: &TransactionId, body: &[u8]) -> bool {
+        // Most bodies have no such hyphens, and need no scanner.
+        if HYPHENS_FINDER.find(body).is_none() {
+            examined(body.len());
+            return false;
+        }
         Self::new(transaction_id).scan(body).is_some()
     }
 }

@@ -342,6 +342,11 @@ impl Relay {
             moved |= self.transmit(id);
             // What it counts is compared with what there is.
             self.link(id).is_settled();
+            // As a task does when nothing moves.
+            let link = self.link(id);
+            if let Some(resting) = link.rest(now) {
+                link.wake(resting);
+            }
         }
         let held = self.links.values().map(|side| side.link.held_bytes()).sum();
         self.most_held = self.most_held.max(held);

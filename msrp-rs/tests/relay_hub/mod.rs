@@ -85,6 +85,8 @@ pub struct Hub {
     options: LinkOptions,
     lanes: HashMap<LaneId, u64>,
     parked: HashMap<LaneId, Parked>,
+    /// Left by one that is at rest.
+    spare: Option<Link>,
     dialled: HashMap<String, u64>,
     next: u64,
 }
@@ -113,6 +115,7 @@ impl Hub {
             options,
             lanes: HashMap::new(),
             parked: HashMap::new(),
+            spare: None,
             dialled: HashMap::new(),
             next: 0,
         }
@@ -257,6 +260,7 @@ impl Hub {
             }
             moved |= self.carry(id);
             moved |= self.transmit(id);
+            self.change_seats(id);
             let port = self.ports.get_mut(&id).expect("it is there");
             if port.link.close_reason().is_some() && !port.left {
                 port.left = true;
@@ -269,6 +273,21 @@ impl Hub {
         let held = self.ports.values().map(|port| port.link.held_bytes()).sum();
         self.most_held = self.most_held.max(held);
         moved
+    }
+
+    /// A link that has nothing to do goes on in the room of another one.
+    fn change_seats(&mut self, id: u64) {
+        let port = self.ports.get_mut(&id).expect("it is there");
+        let Some(resting) = port.link.rest(self.now) else {
+            return;
+        };
+        let mut link = self.spare.take().unwrap_or_else(|| {
+            let (limits, options) = (self.limits.clone(), self.options.clone());
+            let ids = IdSource::new([200; 32]);
+            Link::new(resting.party().clone(), limits, options, ids, self.now)
+        });
+        link.wake(resting);
+        self.spare = Some(std::mem::replace(&mut port.link, link));
     }
 
     /// What a link has for others.

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::time::Sleep;
-
 use self::sessions::Candidate;
 use self::uplink::Askers;
 pub(crate) use self::uplink::Keep;
@@ -28,7 +26,7 @@ use super::context::{Connected, Context};
 use super::inbox::{Control, Inbox};
 use super::log::LogLevel;
 use super::mailbox::{Decided, Mailbox};
-use super::pump::{Pump, Read, Stage, TIDY, Turns, kind_of};
+use super::pump::{Pump, Read, Stage, TIDY, Timer, Turns, kind_of};
 use super::registry::{Entry, Origin, Way};
 use super::sockopt::{address_lost, why_lost};
 use super::tls::failure;
@@ -63,7 +61,7 @@ pub(crate) struct Driver {
     is_short: bool,
     /// Why TLS has failed.
     tls_error: Option<Box<Error>>,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer,
     /// Sessions whose consumers are told at the end of the poll. Not in `scratch`: it must outlast a panic.
     unrung: Vec<Arc<Mailbox>>,
     /// Kept between turns for their room.
@@ -127,7 +125,7 @@ impl Driver {
             was_used: is_dialled,
             is_short: false,
             tls_error: None,
-            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            timer: None,
             unrung: Vec::new(),
             scratch: Scratch::default(),
         }
@@ -243,7 +241,7 @@ impl Driver {
             return false;
         };
         let context = &self.connected.context;
-        match self.pump.read(connection, context, cx) {
+        match self.pump.read(connection.reading_allowed(), context, cx) {
             Read::Nothing => return false,
             Read::End => {
                 if self.pump.transport.is_cut() && connection.is_within_message() {
@@ -496,8 +494,11 @@ impl Turns for Driver {
             .min()
     }
 
-    fn timer(&mut self) -> Pin<&mut Sleep> {
-        self.timer.as_mut()
+    /// What a burst has left is given back some seconds later.
+    fn rest(&mut self, _: Instant) {}
+
+    fn timer(&mut self) -> &mut Timer {
+        &mut self.timer
     }
 }
 

@@ -10,6 +10,7 @@ mod desk;
 mod hops;
 pub(crate) mod host;
 pub(crate) mod network;
+mod seat;
 mod task;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use tokio::sync::Notify;
 use self::hops::{Hops, Key};
 use self::host::{RelayPolicy, RelayUsers};
 use self::network::Network;
+use self::seat::{Seats, Strain};
 use super::context::{Connected, Context};
 use super::dial::Source;
 use super::log::LogLevel;
@@ -117,7 +119,7 @@ pub(crate) struct Running {
 pub(crate) struct Relay {
     pub(crate) context: Arc<Context>,
     options: Running,
-    link_options: LinkOptions,
+    seats: Seats,
     office: Mutex<Office>,
     /// Work for the clerk.
     bell: Arc<Notify>,
@@ -135,7 +137,7 @@ pub(crate) struct Relay {
     started: Instant,
     runtime: Handle,
     pub(crate) counts: Counts,
-    /// What links that are gone have done.
+    /// What its links have done, as far as they have said.
     past: Mutex<LinkCounts>,
     ended: AtomicBool,
     /// Links that have something to do, while it drains.
@@ -173,8 +175,6 @@ pub(super) struct Member {
     is_leaving: AtomicBool,
     /// When it was used last, in microseconds since the relay's start.
     used: AtomicU64,
-    /// What it has done.
-    counts: Mutex<LinkCounts>,
 }
 
 /// On whose account a connection is.
@@ -237,7 +237,7 @@ impl Relay {
         let relay = Arc::new(Self {
             context: Arc::clone(context),
             options: parts.running,
-            link_options: parts.link_options,
+            seats: Seats::new(Arc::new(parts.link_options)),
             office: Mutex::new(parts.office),
             bell: Arc::default(),
             links: RwLock::default(),
@@ -358,7 +358,6 @@ impl Relay {
             is_granted: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             used: AtomicU64::new(self.uptime(Instant::now())),
-            counts: Mutex::default(),
         });
         let is_crowded = place.is_some_and(|place| self.is_crowded(place));
         let (least, stage) = {
@@ -410,10 +409,23 @@ impl Relay {
         Some(member)
     }
 
+    fn strain(&self) -> Strain {
+        let memory = &self.context.memory;
+        Strain {
+            is_memory_short: memory.is_short(),
+            are_paths_scarce: self.paths.load(Relaxed) > memory.share(),
+        }
+    }
+
+    /// A link has done so much more.
+    fn count(&self, counts: LinkCounts) {
+        *self.past.lock() += counts;
+    }
+
     /// A link is gone.
     fn gone(&self, gate: &Arc<Gate>, peer: &Peer, key: Option<&Key>, counts: LinkCounts) {
         let lost = self.hops.gone(peer, key, gate);
-        *self.past.lock() += counts;
+        self.count(counts);
         {
             let mut office = self.office.lock();
             office.link_gone(gate.id());
@@ -582,12 +594,8 @@ impl Relay {
 
     /// What its links have done, how many there are, and what its office has decided.
     pub(crate) fn figures(&self) -> (LinkCounts, usize, OfficeCounts) {
-        let links: Vec<_> = self.links.read().members.values().cloned().collect();
-        let mut counts = *self.past.lock();
-        for member in &links {
-            counts += *member.counts.lock();
-        }
-        (counts, links.len(), self.office.lock().counts())
+        let links = self.links.read().members.len();
+        (*self.past.lock(), links, self.office.lock().counts())
     }
 
     /// Where the peer of a connection is.

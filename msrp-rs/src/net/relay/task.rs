@@ -14,32 +14,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use tokio::time::Sleep;
-
 use super::desk::Desk;
 use super::hops::{Found, Key};
 use super::host::{self, RelayMessage};
+use super::seat::{Outgoing, Room, Seat, Strain};
 use super::{Gate, Item, Member, Place, Relay};
 use crate::net::context::Connected;
 use crate::net::inbox::Control;
 use crate::net::log::LogLevel;
-use crate::net::pump::{Machine, Pump, Read, Stage, TIDY, Turns, kind_of};
+use crate::net::pump::{Machine, Pump, Read, Stage, TIDY, Timer, Turns, kind_of};
 use crate::net::sockopt::{address_lost, why_lost};
 use crate::net::tls::failure;
 use crate::net::trace::{Ends, Watch};
 use crate::net::transport::Transport;
-use crate::proto::{CloseReason, IdSource};
+use crate::proto::{CloseReason, Tap};
 use crate::role::relay::{
     Answer, Attempt, Forward, LaneId, Link, LinkEvent, LinkId, Parked, Party, Peer, Question,
-    Verdict,
+    Resting, Verdict,
 };
 use crate::wire::StatusCode;
 
 impl Machine for Link {
-    fn reading_allowed(&self) -> bool {
-        self.reading_allowed()
-    }
-
     fn poll_transmit(&mut self, now: Instant) -> bool {
         self.poll_transmit(now)
     }
@@ -69,33 +64,6 @@ pub(super) enum Way {
     },
 }
 
-/// What goes to other links, in one batch for each.
-#[derive(Default)]
-struct Outgoing {
-    batches: Vec<(Arc<Gate>, Vec<Item>)>,
-    /// Room of a batch that was brought: for the next one.
-    spare: Vec<Item>,
-}
-
-impl Outgoing {
-    fn add(&mut self, gate: &Arc<Gate>, item: Item) {
-        // Most of what comes in one read is for few.
-        let same = |(other, _): &(Arc<Gate>, _)| Arc::ptr_eq(other, gate);
-        match self.batches.iter().rposition(same) {
-            Some(index) => self.batches[index].1.push(item),
-            None => {
-                let mut batch = std::mem::take(&mut self.spare);
-                if batch.capacity() == 0 {
-                    // Often there is no second one.
-                    batch.reserve_exact(1);
-                }
-                batch.push(item);
-                self.batches.push((Arc::clone(gate), batch));
-            }
-        }
-    }
-}
-
 /// One connection's task.
 pub(super) struct Task {
     relay: Arc<Relay>,
@@ -105,21 +73,18 @@ pub(super) struct Task {
     peer: Peer,
     /// The next hop that it was made for.
     key: Option<Key>,
-    /// Gone after a panic.
-    link: Option<Link>,
+    seat: Seat,
     pump: Pump,
     stage: Stage,
     /// Where lanes go that this link receives.
     lanes: HashMap<u64, Arc<Gate>>,
     /// To whom something went back last.
     backward: Option<Arc<Gate>>,
-    outgoing: Outgoing,
-    items: Vec<Item>,
     /// Octets that are counted as held.
     held: usize,
     /// Octets that are counted in `Relay::paths`.
     paths: usize,
-    is_short: bool,
+    strain: Strain,
     /// While the relay drains: whether this link is counted as busy.
     busy: Option<bool>,
     /// Whether it counts among those that have not proved of use.
@@ -127,7 +92,8 @@ pub(super) struct Task {
     tidy_at: Option<Instant>,
     /// What uses have been counted.
     last_used: Instant,
-    timer: Pin<Box<Sleep>>,
+    /// None where there is nothing to wait for but the socket and others.
+    timer: Timer,
 }
 
 impl Task {
@@ -171,12 +137,7 @@ impl Task {
             secure,
             address,
         };
-        let ids = IdSource::new(context.ids(IdSource::seed));
-        let limits = Arc::clone(&context.limits);
-        let options = relay.link_options.clone();
-        let mut link = Link::new(party, limits, options, ids, now);
-        link.set_counters(Arc::clone(&context.counters));
-        if let Ok((local, other)) = transport.addresses() {
+        let tap = transport.addresses().ok().map(|(local, other)| {
             let ends = Ends {
                 number: connected.inbox.id(),
                 local,
@@ -184,8 +145,10 @@ impl Task {
                 dialled: !accepted,
                 secure,
             };
-            link.set_tap(Box::new(Watch::new(Arc::clone(context), ends)));
-        }
+            let watch: Box<dyn Tap> = Box::new(Watch::new(Arc::clone(context), ends));
+            watch
+        });
+        let resting = Resting::new(party, relay.seats.options(), tap, now);
         Some(Self {
             relay: Arc::clone(relay),
             is_unbound: accepted,
@@ -194,20 +157,18 @@ impl Task {
             member,
             peer,
             key,
-            link: Some(link),
+            seat: Seat::Resting(Box::new(resting)),
             pump: Pump::new(transport),
             stage: Stage::Running,
             lanes: HashMap::new(),
             backward: None,
-            outgoing: Outgoing::default(),
-            items: Vec::new(),
             held: 0,
             paths: 0,
-            is_short: false,
+            strain: Strain::default(),
             busy: None,
             tidy_at: None,
             last_used: now,
-            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            timer: None,
         })
     }
 
@@ -216,13 +177,20 @@ impl Task {
         log.connection(level, self.connected.inbox.id(), format_args!("{text}"));
     }
 
+    /// The link, which is awake from now on; none after a panic.
+    fn wake(&mut self, now: Instant) -> Option<&mut Link> {
+        let relay = &self.relay;
+        self.seat
+            .wake(&relay.seats, &relay.context, self.strain, now)
+    }
+
     /// Takes what was brought. True when there was something.
     fn take(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         let mut controls = Vec::new();
         self.connected
             .inbox
             .take(cx.waker(), &mut Vec::new(), &mut controls);
-        let mut items = std::mem::take(&mut self.items);
+        let mut items = Vec::new();
         self.gate.take(cx.waker(), &mut items);
         let moved = !(items.is_empty() && controls.is_empty());
         for control in controls {
@@ -233,7 +201,9 @@ impl Task {
             }
         }
         for item in items.drain(..) {
-            let Some(link) = &mut self.link else { break };
+            let relay = &self.relay;
+            let link = (self.seat).wake(&relay.seats, &relay.context, self.strain, now);
+            let Some(link) = link else { break };
             match item {
                 Item::Forward(forward) => link.handle_forward(now, forward),
                 Item::Backward(backward) => link.handle_backward(now, backward),
@@ -252,7 +222,9 @@ impl Task {
                 Item::Drain => self.busy = Some(true),
             }
         }
-        self.items = items;
+        if let Some(room) = self.seat.room() {
+            room.outgoing.keep(items);
+        }
         moved
     }
 
@@ -268,15 +240,22 @@ impl Task {
         if matches!(self.stage, Stage::Running) {
             self.log(LogLevel::Debug, &format!("closing: {why}"));
             self.stage = Stage::finishing(now);
+            // What it has received ends with it.
+            self.wake(now);
         }
     }
 
     fn read(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
-        let Some(link) = &mut self.link else {
+        let relay = &self.relay;
+        let allowed = self.seat.reading_allowed();
+        let read = self.pump.read(allowed, &relay.context, cx);
+        if matches!(read, Read::Nothing) {
             return false;
-        };
-        match self.pump.read(link, &self.relay.context, cx) {
-            Read::Nothing => return false,
+        }
+        let link = (self.seat).wake(&relay.seats, &relay.context, self.strain, now);
+        let Some(link) = link else { return false };
+        match read {
+            Read::Nothing => {}
             Read::Octets(data) => {
                 let mut desk = Desk::new(&self.relay);
                 link.handle_input(now, data, &mut desk);
@@ -305,7 +284,7 @@ impl Task {
         if !matches!(self.stage, Stage::Running | Stage::Finishing(_)) {
             return false;
         }
-        let Some(link) = &mut self.link else {
+        let Some(link) = self.seat.link() else {
             return false;
         };
         match self.pump.write(link, &self.relay.context, cx, now) {
@@ -326,7 +305,7 @@ impl Task {
     }
 
     fn fail(&mut self, now: Instant, text: String) {
-        if let Some(link) = &mut self.link {
+        if let Some(link) = self.wake(now) {
             link.handle_failure(now, CloseReason::ConnectionLost(text));
         }
         self.stage = Stage::Over;
@@ -335,13 +314,15 @@ impl Task {
     /// Brings to others what the link has for them.
     fn exchange(&mut self, now: Instant) {
         loop {
-            let Some(link) = &mut self.link else { return };
+            let Some(Room { link, outgoing }) = self.seat.room() else {
+                return;
+            };
             let mut parked = Vec::new();
             while let Some(forward) = link.poll_forward() {
                 if let Some((forward, status)) = dispatch(
                     &self.relay,
                     &mut self.lanes,
-                    &mut self.outgoing,
+                    outgoing,
                     (now, &self.gate),
                     forward,
                 ) {
@@ -355,7 +336,7 @@ impl Task {
                 }
                 // Where it is gone, nobody is to be told.
                 if let Some(gate) = &self.backward {
-                    self.outgoing.add(gate, Item::Backward(backward));
+                    outgoing.add(gate, Item::Backward(backward));
                 }
             }
             while let Some(event) = link.poll_event() {
@@ -365,7 +346,7 @@ impl Task {
             if parked.is_empty() {
                 return;
             }
-            let Some(link) = &mut self.link else { return };
+            let Some(link) = self.seat.link() else { return };
             let mut refused = Parked::default();
             for (forward, status) in parked {
                 refused.push_refused(forward, status);
@@ -378,7 +359,10 @@ impl Task {
 
     /// Brings the batches to their ports. What a closed one does not take is left in `parked`.
     fn flush(&mut self, parked: &mut Vec<(Forward, Option<StatusCode>)>) {
-        for (gate, mut batch) in self.outgoing.batches.drain(..) {
+        let Some(Room { outgoing, .. }) = self.seat.room() else {
+            return;
+        };
+        while let Some((gate, mut batch)) = outgoing.batches.pop() {
             gate.push(&mut batch);
             for item in batch.drain(..) {
                 if let Item::Forward(forward) = item {
@@ -386,28 +370,29 @@ impl Task {
                     parked.push((forward, None));
                 }
             }
-            if batch.capacity() > self.outgoing.spare.capacity() {
-                self.outgoing.spare = batch;
-            }
+            outgoing.keep(batch);
         }
     }
 
     /// Goes on to the next stage where it is time. True when it did.
     fn advance(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> bool {
         if !matches!(self.stage, Stage::Running) {
-            let link = self.link.as_mut();
+            let link = self.seat.link();
             return self.pump.advance(&mut self.stage, link, cx, now);
         }
-        let Some(link) = &self.link else {
-            return false;
-        };
-        if let Some(reason) = link.close_reason() {
+        if let Some(link) = self.seat.link()
+            && let Some(reason) = link.close_reason()
+        {
             let text = kind_of(reason);
             self.close(now, text);
             return true;
         }
         let idle = self.relay.options.idle;
-        if idle.is_some_and(|idle| link.last_used() + idle <= now) && link.is_settled() {
+        let last_used = self.seat.last_used();
+        let is_over = idle
+            .zip(last_used)
+            .is_some_and(|(idle, last)| last + idle <= now);
+        if is_over && self.seat.is_settled() {
             self.relay.counts.evicted.fetch_add(1, Relaxed);
             self.close(now, "it was unused for too long");
             return true;
@@ -419,9 +404,11 @@ impl Task {
 
     /// Tells others when the link was used.
     fn note_use(&mut self) {
-        let Some(link) = &self.link else { return };
-        if link.last_used() != self.last_used {
-            self.last_used = link.last_used();
+        let Some(last_used) = self.seat.last_used() else {
+            return;
+        };
+        if last_used != self.last_used {
+            self.last_used = last_used;
             let used = self.relay.uptime(self.last_used);
             self.member.used.store(used, Relaxed);
         }
@@ -429,9 +416,8 @@ impl Task {
 
     /// Tells who waits for the end whether the link is in use.
     fn note_busy(&mut self) {
-        let Some(link) = &self.link else { return };
         if let Some(was_busy) = self.busy {
-            let is_busy = !link.is_settled();
+            let is_busy = !self.seat.is_settled();
             match (was_busy, is_busy) {
                 (true, false) => self.relay.less_busy(),
                 (false, true) => drop(self.relay.busy.fetch_add(1, Relaxed)),
@@ -443,7 +429,7 @@ impl Task {
 
     /// Counts what the link holds against the engine's memory.
     fn account(&mut self) {
-        let held = self.link.as_ref().map_or(0, Link::held_bytes);
+        let held = self.seat.held_bytes();
         let memory = &self.relay.context.memory;
         if held > self.held {
             memory.hold_sent(held - self.held);
@@ -451,7 +437,7 @@ impl Task {
             memory.release_sent(self.held - held);
         }
         self.held = held;
-        let paths = self.link.as_ref().map_or(0, Link::remembered_bytes);
+        let paths = self.seat.remembered_bytes();
         if paths != self.paths {
             self.relay.paths.fetch_add(paths, Relaxed);
             self.relay.paths.fetch_sub(self.paths, Relaxed);
@@ -461,14 +447,14 @@ impl Task {
 
     /// Gives back the room that bursts have left, and looks after what needs no haste.
     fn tidy(&mut self, now: Instant) {
-        let Some(link) = &mut self.link else { return };
-        link.shrink();
-        *self.member.counts.lock() = link.counts();
+        if let Some(room) = self.seat.room() {
+            room.link.shrink();
+            room.outgoing = Outgoing::default();
+        }
+        self.relay.count(self.seat.take_counts());
         self.lanes.retain(|_, gate| !gate.is_closed());
         self.lanes.shrink_to_fit();
         self.backward = None;
-        self.outgoing = Outgoing::default();
-        self.items = Vec::new();
         self.gate.shrink();
         self.connected.inbox.shrink();
         if matches!(self.stage, Stage::Running)
@@ -483,26 +469,22 @@ impl Task {
 impl Turns for Task {
     fn turn(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let now = Instant::now();
+        self.strain = self.relay.strain();
+        if let Some(link) = self.seat.link() {
+            self.strain.tell(link);
+        }
         let mut moved = self.take(cx, now);
-        let Some(link) = &mut self.link else {
+        if self.seat.is_gone() {
             self.stage = Stage::Over;
             return false;
-        };
-        let is_short = self.relay.context.memory.is_short();
-        if is_short != self.is_short {
-            self.is_short = is_short;
-            link.set_memory_pressure(is_short);
         }
-        let is_scarce = self.relay.paths.load(Relaxed) > self.relay.context.memory.share();
-        link.set_paths_scarce(is_scarce);
         if matches!(self.stage, Stage::Running) {
             moved |= self.read(cx, now);
         }
-        let late = self.link.as_ref().and_then(Link::poll_timeout);
-        if late.is_some_and(|at| at <= now) {
+        if self.seat.poll_timeout().is_some_and(|at| at <= now) {
             // Only if it could not be read or written now either: the whole process may have stood still.
             moved |= self.write(cx, now);
-            if let Some(link) = &mut self.link {
+            if let Some(link) = self.wake(now) {
                 link.handle_timeout(now);
             }
         }
@@ -531,23 +513,28 @@ impl Turns for Task {
     }
 
     fn next_time(&self) -> Option<Instant> {
-        let link = self.link.as_ref();
-        let idle = self.relay.options.idle.zip(link);
-        let idle =
-            idle.filter(|(_, link)| matches!(self.stage, Stage::Running) && link.is_settled());
+        let idle = self.relay.options.idle.zip(self.seat.last_used());
+        let idle = idle.filter(|_| matches!(self.stage, Stage::Running) && self.seat.is_settled());
         [
             self.stage.until(),
-            link.and_then(Link::poll_timeout),
+            self.seat.poll_timeout(),
             self.tidy_at,
-            idle.map(|(idle, link)| link.last_used() + idle),
+            idle.map(|(idle, last_used)| last_used + idle),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    fn timer(&mut self) -> Pin<&mut Sleep> {
-        self.timer.as_mut()
+    /// Lets the link rest, if it has nothing to do.
+    fn rest(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Running) {
+            self.seat.rest(&self.relay.seats, now);
+        }
+    }
+
+    fn timer(&mut self) -> &mut Timer {
+        &mut self.timer
     }
 }
 
@@ -633,7 +620,7 @@ impl Future for Task {
             Ok(done) => done,
             Err(_) => {
                 task.log(LogLevel::Error, "connection task panicked");
-                task.link = None;
+                task.seat = Seat::Gone;
                 Poll::Ready(())
             }
         }
@@ -649,7 +636,7 @@ impl Drop for Task {
         for _ in brought.iter().filter(|item| matches!(item, Item::Drain)) {
             self.relay.less_busy();
         }
-        match &mut self.link {
+        match self.wake(now) {
             // It knows to what it belongs that it has begun to send.
             Some(link) => {
                 for item in brought {
@@ -666,7 +653,7 @@ impl Drop for Task {
             }
         }
         self.account_nothing();
-        let counts = self.link.as_ref().map(Link::counts).unwrap_or_default();
+        let counts = self.seat.take_counts();
         if self.busy == Some(true) {
             self.relay.less_busy();
         }

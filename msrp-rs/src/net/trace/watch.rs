@@ -20,8 +20,9 @@ pub(crate) struct Watch {
     ends: Ends,
     /// The trace that it is in.
     traced: Option<Traced>,
-    sent: Half,
-    received: Half,
+    /// The frames under way that somebody wants.
+    sent: Option<Box<Open>>,
+    received: Option<Box<Open>>,
 }
 
 /// What a connection is between.
@@ -39,15 +40,6 @@ struct Traced {
     flow: Arc<Flow>,
     /// Octets so far, sent and received.
     offsets: [u64; 2],
-}
-
-/// One direction.
-#[derive(Default)]
-struct Half {
-    /// Whether octets of a frame came whose end did not.
-    inside: bool,
-    /// The frame, if somebody wants it.
-    frame: Option<Box<Open>>,
 }
 
 /// A frame that is being gathered.
@@ -75,8 +67,8 @@ impl Watch {
             context,
             ends,
             traced,
-            sent: Half::default(),
-            received: Half::default(),
+            sent: None,
+            received: None,
         }
     }
 
@@ -153,7 +145,7 @@ impl Watch {
         }
     }
 
-    fn half(&mut self, direction: Direction) -> &mut Half {
+    fn frame(&mut self, direction: Direction) -> &mut Option<Box<Open>> {
         match direction {
             Direction::Sent => &mut self.sent,
             Direction::Received => &mut self.received,
@@ -180,26 +172,22 @@ impl Watch {
 }
 
 impl Tap for Watch {
+    fn begin(&mut self, direction: Direction) -> bool {
+        let frame = self.open();
+        let is_wanted = frame.is_some();
+        *self.frame(direction) = frame;
+        is_wanted
+    }
+
     fn octets(&mut self, direction: Direction, octets: &[u8]) {
-        if octets.is_empty() {
-            return;
-        }
-        if !self.half(direction).inside {
-            let frame = self.open();
-            let half = self.half(direction);
-            half.inside = true;
-            half.frame = frame;
-        }
-        if let Some(mut open) = self.half(direction).frame.take() {
+        if let Some(mut open) = self.frame(direction).take() {
             self.gather(direction, &mut open, octets);
-            self.half(direction).frame = Some(open);
+            *self.frame(direction) = Some(open);
         }
     }
 
     fn end(&mut self, direction: Direction) {
-        let half = self.half(direction);
-        half.inside = false;
-        if let Some(mut open) = half.frame.take() {
+        if let Some(mut open) = self.frame(direction).take() {
             self.flush(direction, &mut open, true);
             if open.wire {
                 self.log(direction, &open);
@@ -211,7 +199,7 @@ impl Tap for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         for direction in [Direction::Sent, Direction::Received] {
-            if let Some(mut open) = self.half(direction).frame.take() {
+            if let Some(mut open) = self.frame(direction).take() {
                 self.flush(direction, &mut open, false);
             }
         }

@@ -184,6 +184,10 @@ impl Nonces {
             self.book.pop_front();
         }
         let nonce = ids.nonce();
+        if self.book.capacity() == 0 {
+            // Most clients have one at a time.
+            self.book.reserve_exact(1);
+        }
         self.book.push_back(Entry {
             nonce: nonce.clone(),
             until: now + self.options.lifetime,

@@ -15,7 +15,7 @@ pub use hop::{
 };
 pub use link::{
     Answer, Attempt, AuthReply, AuthStep, Decision, Link, LinkCounts, LinkEvent, LinkOptions,
-    Observation, Parked, QueryId, Question, Switchboard, Validity, Verdict,
+    Observation, Parked, QueryId, Question, Resting, Switchboard, Validity, Verdict,
 };
 #[cfg(all(feature = "net", not(loom)))]
 pub(crate) use office::site;

@@ -7,7 +7,7 @@
 //!
 //! What it sends, received by other links: `egress` puts it in line, `schedule` says whose turn it is, `piece` encodes it
 //! and cuts chunks, `transactions` are the requests that await a response, `loss` and `refusal` tell the senders of what
-//! fails. Where requests may go is decided behind [`Switchboard`]; octets, and queues between links, are the business of
+//! fails. `rest` keeps what matters of a link that has nothing to do. Where requests may go is decided behind [`Switchboard`]; octets, and queues between links, are the business of
 //! `net`.
 
 mod answers;
@@ -25,6 +25,7 @@ mod pressure;
 mod probation;
 mod refusal;
 mod requests;
+mod rest;
 mod schedule;
 mod switchboard;
 mod transactions;
@@ -58,6 +59,7 @@ use transactions::Transactions;
 pub use event::{Answer, LinkEvent, Observation, Question, Verdict};
 pub use options::{LinkCounts, LinkOptions};
 pub use parked::Parked;
+pub use rest::Resting;
 pub use switchboard::{Attempt, AuthReply, AuthStep, Decision, QueryId, Switchboard, Validity};
 
 /// How long a lane that is not used is remembered.
@@ -77,7 +79,7 @@ const REFUSED_FLOWS: usize = 1024;
 pub struct Link {
     party: Party,
     limits: Arc<Limits>,
-    options: LinkOptions,
+    options: Arc<LinkOptions>,
     ids: IdSource,
     parser: Parser,
     current: Current,
@@ -95,6 +97,8 @@ pub struct Link {
     numbers: u64,
     egress: Egress,
     transactions: Transactions,
+    /// What stood there before this link woke: without any, but with room.
+    blank: Option<Box<Transactions>>,
     output: WriteQueue<Mark>,
     pausing: Pausing,
     observers: Observers,
@@ -128,10 +132,11 @@ impl Link {
     pub fn new(
         party: Party,
         limits: Arc<Limits>,
-        options: LinkOptions,
+        options: impl Into<Arc<LinkOptions>>,
         ids: IdSource,
         now: Instant,
     ) -> Self {
+        let options = options.into();
         let parser = Parser::new(ParserLimits {
             start_line: limits.start_line,
             header_line: limits.header_line,
@@ -155,6 +160,7 @@ impl Link {
             numbers: 0,
             egress: Egress::default(),
             transactions: Transactions::new(limits.transaction, &options, now),
+            blank: None,
             output: WriteQueue::new(),
             pausing: Pausing::default(),
             observers: Observers::default(),
@@ -410,7 +416,7 @@ impl Link {
             && self.transactions.is_empty()
             && self.pending.is_empty()
             && self.lanes.are_idle()
-            && self.verdicts.are_said()
+            && self.verdicts.is_settled()
             && self.parser.finish().is_ok()
     }
 
@@ -419,18 +425,25 @@ impl Link {
         self.last_used
     }
 
-    /// What it has done so far.
+    /// What it has done so far, or since [`take_counts`](Self::take_counts).
     pub fn counts(&self) -> LinkCounts {
         self.counts
     }
 
-    /// Gives back room that is not used. Worth it when the link has been busy and may be idle for long now.
+    /// What it has done, which counts from nothing from now on.
+    pub fn take_counts(&mut self) -> LinkCounts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// Gives back room that is not used. Worth it when the link has been busy, does not rest, and may have less to do
+    /// now.
     pub fn shrink(&mut self) {
         self.parser.shrink();
         self.lanes.shrink();
         self.pending.shrink();
         self.egress.shrink();
         self.transactions.shrink();
+        self.blank = None;
         self.output.shrink();
         self.forwards.shrink_to_fit();
         self.backwards.shrink_to_fit();

@@ -65,6 +65,11 @@ impl Pending {
         self.live.is_empty()
     }
 
+    /// Forgets when those that were answered would have been late; nothing waits.
+    pub(super) fn settle(&mut self) {
+        self.deadlines.clear();
+    }
+
     pub(super) fn begin(&mut self, now: Instant, number: u64, waiting: Waiting) {
         self.paths_len += waiting.paths_len();
         self.live.insert(number, waiting);

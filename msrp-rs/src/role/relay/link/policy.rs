@@ -72,9 +72,14 @@ impl Verdicts {
         }
     }
 
-    /// Whether the host owes no word: so nothing waits for one.
-    pub(super) fn are_said(&self) -> bool {
-        self.asked.is_empty()
+    /// Whether the host was asked nothing whose answer is awaited.
+    pub(super) fn is_settled(&self) -> bool {
+        self.asked.is_empty() && self.waiting.is_empty() && self.held_len == 0
+    }
+
+    /// Whether nothing is remembered either.
+    pub(super) fn is_blank(&self) -> bool {
+        self.is_settled() && self.known.is_empty()
     }
 
     fn standing(&self, key: &Key) -> Option<Standing> {

@@ -33,6 +33,11 @@ struct Dead {
 }
 
 impl Refuser {
+    /// Whether it waits for nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.dead.is_empty()
+    }
+
     /// No more of a SEND is sent; its sender was told of what came before `from`.
     pub(super) fn abandon(&mut self, flow: FlowId, chunk: &Chunk, from: u64, status: StatusCode) {
         self.begin(flow, chunk, from, status, true);

@@ -20,6 +20,9 @@ pub(super) const QUANTUM: i64 = 16 * 1024;
 /// Octets of the first turn of a lane that was idle.
 const FIRST_TURN: i64 = 2048;
 
+/// Room for lanes up to which it is cheap to look at all of them.
+const FEW: usize = 16;
+
 /// How long what is left of a chunk waits for more, if others want to send: each piece costs a head.
 const SMALL_WAIT: Duration = Duration::from_millis(50);
 
@@ -45,6 +48,8 @@ pub(super) struct Egress {
     pub(super) favoured: i64,
     /// Lanes with forwards that are not detached.
     pub(super) touched: Vec<usize>,
+    /// Room for the queue of the next new lane.
+    spare: VecDeque<Forward>,
     pub(super) refuser: Refuser,
     /// What waits in the lanes, as `Forward::cost` counts it.
     pub(super) len: usize,
@@ -96,10 +101,10 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(id: LaneId) -> Self {
+    pub(super) fn new(id: LaneId, queue: VecDeque<Forward>) -> Self {
         Self {
             id,
-            queue: VecDeque::new(),
+            queue,
             attached: 0,
             sending: None,
             arriving: None,
@@ -140,6 +145,11 @@ impl Out {
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.sending.is_none() && self.marks == 0
     }
+
+    /// Whether it can be forgotten: what comes in it later makes a new one.
+    fn is_blank(&self) -> bool {
+        self.is_idle() && self.arriving.is_none() && self.credit == 0
+    }
 }
 
 impl Egress {
@@ -170,6 +180,33 @@ impl Egress {
         }
     }
 
+    /// Whether nothing of it matters any more. One that has, or had, many lanes is not asked lightly: then it says no.
+    pub(super) fn is_blank(&self) -> bool {
+        self.lanes.capacity() <= FEW
+            && self.len == 0
+            && self.refuser.is_idle()
+            && self.lanes.iter().all(|(_, lane)| lane.is_blank())
+    }
+
+    /// Forgets all lanes; nothing of them matters any more.
+    pub(super) fn clear(&mut self) {
+        for lane in self.lanes.drain() {
+            if lane.queue.capacity() > self.spare.capacity() {
+                self.spare = lane.queue;
+            }
+        }
+        self.by_id.clear();
+        self.last = None;
+        for line in [&mut self.fresh, &mut self.ring, &mut self.small] {
+            line.clear();
+        }
+        self.small_at = None;
+        self.turn = None;
+        self.open = None;
+        self.favoured = 0;
+        self.touched.clear();
+    }
+
     /// The lane of this name; a new one if there is none.
     pub(super) fn enter(&mut self, id: LaneId) -> usize {
         if let Some((last, index)) = self.last
@@ -181,7 +218,8 @@ impl Egress {
             Some(&index) => index,
             None => {
                 reserve_lean(&mut self.lanes);
-                let index = self.lanes.insert(Out::new(id));
+                let queue = std::mem::take(&mut self.spare);
+                let index = self.lanes.insert(Out::new(id, queue));
                 self.by_id.insert(id, index);
                 index
             }
@@ -338,6 +376,10 @@ impl Egress {
     }
 
     pub(super) fn shrink(&mut self) {
+        if self.lanes.iter().all(|(_, lane)| lane.is_blank()) {
+            self.clear();
+        }
+        self.spare = VecDeque::new();
         for (_, lane) in &mut self.lanes {
             lane.queue.shrink_to_fit();
         }

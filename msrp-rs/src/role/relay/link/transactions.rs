@@ -149,6 +149,11 @@ impl Transactions {
         self.orders[SEND].len + self.orders[REQUEST].len == 0
     }
 
+    /// Whether there is none at all, also none whose silence is good.
+    pub(super) fn is_blank(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Begins one. If there are too many whose silence is good, the oldest of them is forgotten.
     pub(super) fn begin(&mut self, sent: Sent, ids: &mut IdSource) -> (Slot, TransactionId) {
         let nth = sent.kind();

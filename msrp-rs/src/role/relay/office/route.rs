@@ -186,18 +186,23 @@ fn is_called(uri: &Uri, name: &str) -> bool {
 
 fn leg(hop: Hop, passed: usize, to_path: &UriPath, from_path: &UriPath) -> Leg {
     let (ours, rest) = to_path.as_slice().split_at(passed);
+    let whole = text(ours.iter().rev().chain(from_path));
+    let origin_len = joined_len(from_path.iter());
+    let origin = whole.len() - origin_len;
+    let addressed = origin - 1 - ours[0].as_str().len();
     Leg {
         hop,
         to_path: text(rest.iter()),
-        from_path: text(ours.iter().rev().chain(from_path)),
-        addressed: text(ours[..1].iter()),
-        origin: text(from_path.iter()),
+        // All three in one place.
+        addressed: whole.slice(addressed..origin - 1),
+        origin: whole.slice(origin..),
+        from_path: whole,
     }
 }
 
 /// URIs as they were written, with one SP between them.
-fn text<'a>(uris: impl Iterator<Item = &'a Uri>) -> Bytes {
-    let mut text = String::new();
+fn text<'a>(uris: impl Iterator<Item = &'a Uri> + Clone) -> Bytes {
+    let mut text = String::with_capacity(joined_len(uris.clone()));
     for uri in uris {
         if !text.is_empty() {
             text.push(' ');
@@ -205,6 +210,12 @@ fn text<'a>(uris: impl Iterator<Item = &'a Uri>) -> Bytes {
         text.push_str(uri.as_str());
     }
     text.into()
+}
+
+/// Octets of such a text.
+fn joined_len<'a>(uris: impl Iterator<Item = &'a Uri>) -> usize {
+    let len: usize = uris.map(|uri| uri.as_str().len() + 1).sum();
+    len.saturating_sub(1)
 }
 
 /// URIs in a To-Path that is forwarded.

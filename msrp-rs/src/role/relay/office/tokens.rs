@@ -198,10 +198,11 @@ impl Tokens {
             }
             None if token.peers.len() == MAX_PEERS => return before,
             None => {
-                token.peers.push(Reached {
+                let reached = Reached {
                     uri: peer.clone(),
                     links: vec![link],
-                });
+                };
+                push_lean(&mut token.peers, reached);
                 token.reroute();
             }
         }
@@ -272,6 +273,14 @@ impl Tokens {
             }
         }
     }
+}
+
+/// Appends to a list that has one item most of the time.
+fn push_lean<T>(list: &mut Vec<T>, item: T) {
+    if list.capacity() == 0 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 const MAX_PEERS: usize = 16;
