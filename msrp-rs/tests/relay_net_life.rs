@@ -337,6 +337,15 @@ fn held(ask_messages: bool) -> (TestRelay, Arc<Held>) {
     (relay, held)
 }
 
+/// A connection that the relay has accepted.
+fn stranger(relay: &TestRelay) -> RawPeer {
+    let mut peer = relay.connect();
+    let own = "msrp://127.0.0.1:9/early;tcp";
+    let answer = exchange(&mut peer, "early111", &relay.uri("early"), own, "");
+    assert_eq!(status(&answer), "401", "{answer}");
+    peer
+}
+
 /// Ends a relay, and sees that the end has begun.
 fn end(relay: &TestRelay, late: &mut RawPeer, deadline: Duration) {
     relay
@@ -351,7 +360,7 @@ fn end(relay: &TestRelay, late: &mut RawPeer, deadline: Duration) {
 #[test]
 fn a_relay_that_ends_waits_for_connections_that_are_being_made() {
     let (relay, held) = held(false);
-    let (mut alice, mut late) = (relay.client("alice"), relay.connect());
+    let (mut alice, mut late) = (relay.client("alice"), stranger(&relay));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let uri = format!("msrp://127.0.0.1:{port}/x;tcp");
@@ -400,7 +409,7 @@ fn a_relay_that_ends_says_what_had_no_connection_in_time() {
 fn a_relay_that_ends_waits_for_the_hosts_word() {
     let (relay, held) = held(true);
     let (mut alice, mut bob) = (relay.client("alice"), relay.client("bob"));
-    let mut late = relay.connect();
+    let mut late = stranger(&relay);
     alice.send(&bob.path(), "wait1111", "it waits");
     wait_until(|| held.asked.load(Relaxed) == 1);
     end(&relay, &mut late, PATIENCE);
