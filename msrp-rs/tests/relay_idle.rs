@@ -15,7 +15,7 @@ use relay_net_support::{Client, TestRelay, status};
 
 const PAIRS: usize = 200;
 /// Octets that a pair may hold.
-const MOST: usize = 8 * 1024;
+const MOST: usize = 7 * 1024;
 
 /// A pair that has sent a message of one to the other.
 fn pair(relay: &TestRelay, number: usize) -> [TcpStream; 2] {
