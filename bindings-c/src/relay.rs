@@ -724,7 +724,8 @@ pub unsafe extern "C" fn libmsrp_relay_stats_get(
     })
 }
 
-/// Ends all URIs of a user at once; out, if it is not NULL, gets how many there were.
+/// Ends all URIs of a user at once; out, if it is not NULL, gets how many there were. A login whose answer was asked for
+/// before has to prove the password once more.
 ///
 /// Returns LIBMSRP_OK; LIBMSRP_ERR_INVALID_ARGUMENT: engine is NULL, or user is not UTF-8; LIBMSRP_ERR_GONE: the relay is
 /// closed or was never one; LIBMSRP_ERR_FORKED; LIBMSRP_ERR_INTERNAL. Legal in callbacks and from any thread.

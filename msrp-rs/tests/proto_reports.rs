@@ -21,6 +21,15 @@ fn bound() -> Bench {
     bench
 }
 
+/// The message that the consumer was told of.
+fn message_told(bench: &mut Bench) -> MessageKey {
+    let told = bench.side.take().into_iter().find_map(|event| match event {
+        Event::Message { message, .. } => Some(message),
+        _ => None,
+    });
+    told.expect("a message")
+}
+
 fn failures(events: &[Event]) -> usize {
     events
         .iter()
@@ -160,11 +169,7 @@ fn rfc4975_7_1_3_a_repeat_is_reported_when_the_first_was_taken() {
         !answer.contains("REPORT") && !again.contains("REPORT"),
         "{again}"
     );
-    let taken = bench.side.take().into_iter().find_map(|event| match event {
-        Event::Message { message, .. } => Some(Command::Taken(message)),
-        _ => None,
-    });
-    let taken = taken.expect("a message");
+    let taken = Command::Taken(message_told(&mut bench));
     bench.side.connection.handle_command(bench.now, S1, taken);
     assert_eq!(bench.feed("").matches(" REPORT\r\n").count(), 1);
     let again = bench.feed(send("tid3", headers, Some("hi"), '$'));
@@ -334,11 +339,7 @@ fn rfc4975_7_1_4_failure_reports_of_the_consumer() {
         let headers = format!("Message-ID: m1xx\r\nByte-Range: 1-*/900\r\n{asked}");
         let answer = bench.feed(send("tid1", &headers, Some("12345"), '$'));
         assert_eq!(answer.contains("tid1 200"), expected.is_some());
-        let message = bench.side.take().into_iter().find_map(|event| match event {
-            Event::Message { message, .. } => Some(message),
-            _ => None,
-        });
-        let message = message.expect("a message");
+        let message = message_told(&mut bench);
         let told = Command::Report(message, StatusCode(403), "Not today".into());
         bench.side.connection.handle_command(bench.now, S1, told);
         let answer = bench.feed("");
@@ -378,11 +379,7 @@ fn rfc4975_7_1_4_what_is_refused_too_late_is_reported() {
         bench.side.consume = false;
         let headers = format!("Message-ID: m1xx\r\nByte-Range: 1-5/5\r\n{asked}");
         bench.feed(send("tid1", &headers, Some("12345"), '$'));
-        let message = bench.side.take().into_iter().find_map(|event| match event {
-            Event::Message { message, .. } => Some(message),
-            _ => None,
-        });
-        let message = message.expect("a message");
+        let message = message_told(&mut bench);
         let refused = Command::Reject(message, StatusCode(413), "Declined".into());
         bench.side.connection.handle_command(bench.now, S1, refused);
         let told = bench.feed("");

@@ -225,7 +225,8 @@ class Relay:
 
     def revoke(self, user: str) -> int:
         """Ends all URIs of a user at once; gives how many there were. He can log in again: that is
-        for ``credentials`` to say. Raises `SessionClosed` when the relay has ended.
+        for ``credentials`` to say. A login that waits for it now has to prove the password once
+        more. Raises `SessionClosed` when the relay has ended.
         """
         return self._core.revoke(user)
 

@@ -87,7 +87,8 @@ impl Relay {
         self.engine.relay_stats(self.handle).unwrap_or_default()
     }
 
-    /// Ends all URIs of a user at once; gives how many there were.
+    /// Ends all URIs of a user at once; gives how many there were. A login whose answer was asked for before has to
+    /// prove the password once more.
     pub fn revoke(&self, user: &str) -> usize {
         let revoked = self.engine.relay_revoke(self.handle, user);
         revoked.unwrap_or_default()

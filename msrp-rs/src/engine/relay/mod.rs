@@ -246,7 +246,7 @@ impl Engine {
     }
 
     /// Ends all URIs of a user at once; gives how many there were. He can log in again: for that ask
-    /// [`RelayUsers`].
+    /// [`RelayUsers`]. A login whose answer was asked for before has to prove the password once more.
     ///
     /// # Errors
     /// `Gone`, `Forked`.
