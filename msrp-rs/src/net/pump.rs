@@ -212,6 +212,11 @@ impl Pump {
         }
     }
 
+    /// Whether reading has become allowed since it was tried last: nothing would wake the task for what is there.
+    pub(crate) fn is_to_read_again(&self, allowed: bool) -> bool {
+        allowed && !self.was_allowed
+    }
+
     /// Writes what the machine has, a few times at most. True when something moved.
     pub(crate) fn write(
         &mut self,

@@ -448,6 +448,11 @@ impl Turns for Driver {
         }
         self.deliver();
         moved |= self.advance(cx, now);
+        let allowed = self
+            .connection
+            .as_ref()
+            .is_some_and(Connection::reading_allowed);
+        moved |= matches!(self.stage, Stage::Running) && self.pump.is_to_read_again(allowed);
         if self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy();
             self.tidy_at = None;

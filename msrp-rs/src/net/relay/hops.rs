@@ -264,6 +264,7 @@ impl Dial {
                 log.connection(LogLevel::Debug, connected.inbox.id(), text);
                 relay.counts.dialled.fetch_add(1, Relaxed);
                 gate.open();
+                relay.context.relieve_senders();
                 let way = Way::Dialled { key, from };
                 Task::spawn(&relay, connected, transport, peer, gate, way);
             }

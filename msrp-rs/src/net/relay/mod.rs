@@ -550,6 +550,7 @@ impl Relay {
     fn close(&self) {
         let gates = self.enter(Stage::Closing);
         self.send_back(self.hops.give_up(), Some(StatusCode::TIMEOUT));
+        self.context.relieve_senders();
         for gate in gates {
             gate.push(&mut vec![Item::Close("the relay ends".to_owned())]);
         }

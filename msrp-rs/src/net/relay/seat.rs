@@ -29,6 +29,13 @@ pub(super) struct Room {
     pub(super) outgoing: Outgoing,
 }
 
+impl Room {
+    fn shrink(&mut self) {
+        self.link.shrink();
+        self.outgoing = Outgoing::default();
+    }
+}
+
 /// What goes to other links, in one batch for each.
 #[derive(Default)]
 pub(super) struct Outgoing {
@@ -91,6 +98,18 @@ impl Seats {
         room.link.set_counters(Arc::clone(&context.counters));
         room.link.wake(resting);
         room
+    }
+
+    /// Gives back what a burst has left in one of the spare rooms, each in turn.
+    pub(super) fn shrink(&self) {
+        let room = {
+            let mut spare = self.spare.lock();
+            (!spare.is_empty()).then(|| spare.remove(0))
+        };
+        if let Some(mut room) = room {
+            room.shrink();
+            self.give_back(room);
+        }
     }
 
     fn give_back(&self, room: Box<Room>) {
@@ -164,6 +183,15 @@ impl Seat {
             && let Self::Awake(room) = std::mem::replace(self, Self::Resting(Box::new(resting)))
         {
             seats.give_back(room);
+        }
+    }
+
+    /// Gives back the room that bursts have left.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Self::Awake(room) => room.shrink(),
+            Self::Resting(resting) => resting.shrink(),
+            Self::Gone => {}
         }
     }
 

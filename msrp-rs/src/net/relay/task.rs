@@ -433,8 +433,9 @@ impl Task {
         let memory = &self.relay.context.memory;
         if held > self.held {
             memory.hold_sent(held - self.held);
-        } else {
+        } else if held < self.held {
             memory.release_sent(self.held - held);
+            self.relay.context.relieve_senders();
         }
         self.held = held;
         let paths = self.seat.remembered_bytes();
@@ -447,10 +448,8 @@ impl Task {
 
     /// Gives back the room that bursts have left, and looks after what needs no haste.
     fn tidy(&mut self, now: Instant) {
-        if let Some(room) = self.seat.room() {
-            room.link.shrink();
-            room.outgoing = Outgoing::default();
-        }
+        self.seat.shrink();
+        self.relay.seats.shrink();
         self.relay.count(self.seat.take_counts());
         self.lanes.retain(|_, gate| !gate.is_closed());
         self.lanes.shrink_to_fit();
@@ -494,6 +493,8 @@ impl Turns for Task {
         moved |= self.write(cx, now);
         self.exchange(now);
         moved |= self.advance(cx, now);
+        let is_running = matches!(self.stage, Stage::Running);
+        moved |= is_running && self.pump.is_to_read_again(self.seat.reading_allowed());
         self.account();
         if self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;

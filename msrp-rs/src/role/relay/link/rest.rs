@@ -100,6 +100,17 @@ impl Resting {
         self.last_used
     }
 
+    /// As [`Link::shrink`].
+    pub fn shrink(&mut self) {
+        self.lanes.shrink();
+        if let Some(transactions) = &mut self.transactions {
+            transactions.shrink();
+        }
+        if let Some(memories) = &mut self.memories {
+            memories.refused_flows.shrink();
+        }
+    }
+
     /// As [`Link::take_counts`].
     pub fn take_counts(&mut self) -> LinkCounts {
         std::mem::take(&mut self.counts)
