@@ -12,7 +12,7 @@ use bytes::Bytes;
 use msrp::limits::Limits;
 use msrp::proto::{
     Body, CloseReason, Command, Event, MessageEnd, MessageKey, OutgoingMessage, PACE, Pacing,
-    ReportMode, SessionConfig, SessionKey, TransferKey, send_cost,
+    ReportMode, SessionConfig, SessionKey, TransferKey, Unconfirmed, send_cost,
 };
 use msrp::wire::{FailureReport, StatusCode};
 use proptest::prelude::*;
@@ -629,7 +629,9 @@ fn check(name: &str, ours: &Direction, theirs: &Direction, talk: &Talk) {
                 .iter()
                 .position(|content| *content == sent.content);
             let asks = sent.failure_report == FailureReport::Yes;
-            if acknowledged && asks {
+            // Who remembers few takes the rest of a message that was given up for another one.
+            let mistaken = talk.limits.remembered_ids < MANY && arrived.iter().any(idle);
+            if acknowledged && asks && !mistaken {
                 assert!(whole.is_some(), "{name}: acknowledged and not delivered");
             }
             // Messages may be refused that are too many at a time, or too large: unnoticed, without Failure-Report.
@@ -639,7 +641,10 @@ fn check(name: &str, ours: &Direction, theirs: &Direction, talk: &Talk) {
             let forgotten = key == MANUAL && (denied || talk.limits.remembered_ids < MANY);
             if acknowledged && sent.success_report && undisturbed && taken && !forgotten {
                 let confirmed = told.contains(&Event::Delivered(sent.key));
-                assert!(confirmed, "{name}: no success report");
+                // Its sender remembers few, and says so.
+                let given_up = Event::Unconfirmed(sent.key, Unconfirmed::Forgotten);
+                let excused = talk.limits.remembered_ids < MANY && told.contains(&given_up);
+                assert!(confirmed || excused, "{name}: no success report");
             }
             if let Some(at) = whole {
                 delivered.swap_remove(at);
