@@ -327,7 +327,7 @@ impl Message {
         }
         file.flush().await.map_err(fault)?;
         drop(file);
-        partial.rename(path).await.map_err(fault)?;
+        partial.rename(path).map_err(fault)?;
         Ok(len)
     }
 
@@ -483,8 +483,9 @@ impl Partial {
         Ok((partial, File::from_std(created?)))
     }
 
-    async fn rename(mut self, path: &Path) -> std::io::Result<()> {
-        tokio::fs::rename(&self.path, path).await?;
+    /// At once: while another thread did it, whoever is cancelled could not know whether the file will be there.
+    fn rename(mut self, path: &Path) -> std::io::Result<()> {
+        std::fs::rename(&self.path, path)?;
         self.finished = true;
         Ok(())
     }
