@@ -160,6 +160,29 @@ impl libmsrp_engine_options {
     }
 }
 
+/// A question about a name: for its addresses ([`libmsrp_resolve_fn`]) or its service records ([`libmsrp_service_fn`]).
+fn ask_of_name(
+    function: libmsrp_resolve_fn,
+    engine: &libmsrp_engine,
+    entry: &SessionEntry,
+    query: QueryHandle,
+    name: &str,
+) {
+    if let Some(function) = function {
+        // SAFETY: the host's function, with pointers that live until it returns.
+        unsafe {
+            function(
+                engine.as_ptr(),
+                entry.handle,
+                query.0,
+                name.as_ptr(),
+                name.len(),
+                engine.user(),
+            )
+        }
+    }
+}
+
 /// The host's functions for these questions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
@@ -177,19 +200,7 @@ impl Asked {
         query: QueryHandle,
         name: &str,
     ) {
-        if let Some(function) = self.on_resolve {
-            // SAFETY: the host's function, with pointers that live until it returns.
-            unsafe {
-                function(
-                    engine.as_ptr(),
-                    entry.handle,
-                    query.0,
-                    name.as_ptr(),
-                    name.len(),
-                    engine.user(),
-                )
-            }
-        }
+        ask_of_name(self.on_resolve, engine, entry, query, name);
     }
 
     /// Asks for the service records of a name.
@@ -200,19 +211,7 @@ impl Asked {
         query: QueryHandle,
         name: &str,
     ) {
-        if let Some(function) = self.on_service {
-            // SAFETY: the host's function, with pointers that live until it returns.
-            unsafe {
-                function(
-                    engine.as_ptr(),
-                    entry.handle,
-                    query.0,
-                    name.as_ptr(),
-                    name.len(),
-                    engine.user(),
-                )
-            }
-        }
+        ask_of_name(self.on_service, engine, entry, query, name);
     }
 
     /// Asks whether an address may be dialled.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine_support::relay::{FakeRelay, parameter};
 use engine_support::{Host, PATIENCE};
-use msrp::engine::{Event, RelayLogin, SessionHandle, SessionOptions};
+use msrp::engine::{Event, SessionHandle};
 use msrp_conformance::covers;
 
 #[track_caller]
@@ -76,14 +76,7 @@ fn a_relay_whose_423_has_no_end_is_asked_without_expires() {
     let endless = "423 Interval Out Of Bounds\nlibcrypto.so.3\0li".to_owned();
     relay.change(|manners| manners.answers = vec![endless]);
     let host = Host::new();
-    let login = RelayLogin {
-        expires: Some(Duration::from_secs(600)),
-        ..relay.login()
-    };
-    let session = host.session_with(SessionOptions {
-        relays: vec![login],
-        ..relay.options()
-    });
+    let session = host.session_with(relay.options_for(Duration::from_secs(600)));
     log_in(&host, session);
     let requests = relay.requests("AUTH");
     let expires: Vec<_> = requests.iter().map(|came| came.header("Expires")).collect();
@@ -96,14 +89,7 @@ fn rfc4976_4_6_a_423_is_answered_within_the_bound() {
     let bound = "423 Interval Out-of-Bounds\nMin-Expires: 300\r\n".to_owned();
     relay.change(|manners| manners.answers = vec![bound]);
     let host = Host::new();
-    let login = RelayLogin {
-        expires: Some(Duration::from_secs(60)),
-        ..relay.login()
-    };
-    let session = host.session_with(SessionOptions {
-        relays: vec![login],
-        ..relay.options()
-    });
+    let session = host.session_with(relay.options_for(Duration::from_secs(60)));
     log_in(&host, session);
     let requests = relay.requests("AUTH");
     let expires: Vec<_> = requests.iter().map(|came| came.header("Expires")).collect();

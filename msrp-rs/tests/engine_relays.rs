@@ -284,14 +284,7 @@ fn rfc4976_4_6_another_time_is_asked_for_where_the_relay_wants_another() {
     relay.change(|manners| {
         manners.answers = vec!["423 Interval Out-of-Bounds\nMin-Expires: 300\r\n".into()];
     });
-    let login = RelayLogin {
-        expires: Some(Duration::from_secs(60)),
-        ..relay.login()
-    };
-    let session = host.session_with(SessionOptions {
-        relays: vec![login],
-        ..relay.options()
-    });
+    let session = host.session_with(relay.options_for(Duration::from_secs(60)));
     log_in(&host, session);
     let auths = relay.requests("AUTH");
     let expires: Vec<_> = auths.iter().map(|auth| auth.header("Expires")).collect();

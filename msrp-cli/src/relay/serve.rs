@@ -230,25 +230,7 @@ fn tell(output: Output, event: &Value, text: impl FnOnce() -> String) {
 
 /// Whatever is counted, by name.
 fn figures(stats: &RelayStats) -> Map<String, Value> {
-    let traffic = &stats.traffic;
-    let named = [
-        ("connections", stats.connections),
-        ("accepted", stats.accepted),
-        ("dialled", stats.dialled),
-        ("dials_failed", stats.dials_failed),
-        ("evicted", stats.evicted),
-        ("sends", traffic.sends),
-        ("octets", traffic.octets),
-        ("requests", traffic.requests),
-        ("refused", traffic.refused),
-        ("discarded", traffic.discarded),
-        ("misaddressed", traffic.misaddressed),
-        ("reports", traffic.reports),
-        ("timeouts", traffic.timeouts),
-        ("cuts", traffic.cuts),
-        ("shed", traffic.shed),
-    ];
-    let all = named.into_iter().chain(stats.decisions.named());
+    let all = stats.named();
     all.map(|(name, value)| (name.to_owned(), value.into()))
         .collect()
 }

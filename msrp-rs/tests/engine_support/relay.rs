@@ -194,6 +194,18 @@ impl FakeRelay {
         }
     }
 
+    /// A session behind it, which asks for URIs that stay as long.
+    pub(crate) fn options_for(&self, expires: Duration) -> SessionOptions {
+        let login = RelayLogin {
+            expires: Some(expires),
+            ..self.login()
+        };
+        SessionOptions {
+            relays: vec![login],
+            ..self.options()
+        }
+    }
+
     pub(crate) fn change(&self, change: impl FnOnce(&mut Manners)) {
         change(&mut self.state.lock().expect("not poisoned").manners);
     }
